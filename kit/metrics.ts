@@ -1,0 +1,77 @@
+/** The prom-client registry and our naming: `picket_<process>_<noun>_<unit>`, counters end in `_total`. */
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export type { Counter, Gauge, Histogram, Registry };
+
+export interface Metrics {
+  readonly registry: Registry;
+  counter<L extends string>(name: string, sentence: string, labels?: readonly L[]): Counter<L>;
+  /** `collect` is called at each scrape, to set the value then. */
+  gauge<L extends string>(
+    name: string,
+    sentence: string,
+    labels?: readonly L[],
+    collect?: (gauge: Gauge<L>) => void,
+  ): Gauge<L>;
+  histogram<L extends string>(
+    name: string,
+    sentence: string,
+    buckets: readonly number[],
+    labels?: readonly L[],
+  ): Histogram<L>;
+}
+
+/** Metrics of one process; label sets must be bounded by the caller. */
+export function createMetrics(process: 'agent' | 'central'): Metrics {
+  const registry = new Registry();
+  const full = (name: string): string => `picket_${process}_${name}`;
+  return {
+    registry,
+    counter(name, sentence, labels = []) {
+      return new Counter({
+        name: full(name),
+        help: sentence,
+        labelNames: [...labels],
+        registers: [registry],
+      });
+    },
+    gauge(name, sentence, labels = [], collect) {
+      const gauge: Gauge<(typeof labels)[number]> = new Gauge({
+        name: full(name),
+        help: sentence,
+        labelNames: [...labels],
+        registers: [registry],
+        ...(collect ? { collect: () => collect(gauge) } : {}),
+      });
+      return gauge;
+    },
+    histogram(name, sentence, buckets, labels = []) {
+      return new Histogram({
+        name: full(name),
+        help: sentence,
+        buckets: [...buckets],
+        labelNames: [...labels],
+        registers: [registry],
+      });
+    },
+  };
+}
+
+const OBSERVED_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+
+/** How late the event loop runs its timers, as a histogram; returns how to stop. */
+export function observeLoopDelay(metrics: Metrics, intervalMs = 100): () => void {
+  const delay = metrics.histogram(
+    'loop_delay_ms',
+    'How much later than asked a timer ran, milliseconds.',
+    OBSERVED_MS,
+  );
+  let due = performance.now() + intervalMs;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    delay.observe(Math.max(0, now - due));
+    due = now + intervalMs;
+  }, intervalMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,170 @@
+/**
+ * The typed door to the kernel side: everything that crosses between the addon and JavaScript is declared here.
+ * Batches carry whole records of `native/records.h`; nothing here interprets them.
+ */
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+/** Pattern of names whose opens are reported: a file's own name, or the name of a folder directly above it. */
+export interface WatchedName {
+  readonly name: string;
+  readonly where: 'file' | 'folder';
+}
+
+export interface ProbeOptions {
+  /** Folder on a bpffs for the containment maps and links; made if missing. */
+  readonly pinFolder: string;
+  /** Where cgroup2 is mounted, such as /sys/fs/cgroup or /sys/fs/cgroup/unified. */
+  readonly cgroupRoot: string;
+  /** Process whose own activity is left out in the kernel. */
+  readonly selfPid: number;
+  /** Bytes of the ring buffers; powers of two, multiples of the page size. */
+  readonly urgentBytes: number;
+  readonly bulkBytes: number;
+  /** Milliseconds between two readings of the bulk ring. */
+  readonly bulkMs: number;
+  readonly slots: number;
+  readonly flows: number;
+  readonly watchedNames: readonly WatchedName[];
+  /** Batches that may wait for JavaScript; more are counted as lost. */
+  readonly queueBatches: number;
+}
+
+export type HookState = 'attached' | 'absent' | 'refused';
+
+export interface Hook {
+  /** Such as tp_btf/sched_process_exec. */
+  readonly name: string;
+  readonly state: HookState;
+  /** The kernel's reason where it is not attached, or null. */
+  readonly reason: string | null;
+  /** Without it the probe cannot run at all. */
+  readonly required: boolean;
+}
+
+export interface SlotCounts {
+  readonly slot: number;
+  readonly cgroup: number;
+  /** Calls by number since the probe was loaded, 512 numbers, summed over CPUs. */
+  readonly calls: BigUint64Array;
+  readonly forks: bigint;
+  readonly execs: bigint;
+  readonly exits: bigint;
+  /** Records of this slot not delivered, by loss_reason. */
+  readonly lost: BigUint64Array;
+}
+
+/** Totals since the probe was loaded. */
+export interface ProbeCounters {
+  /** By loss_reason of records.h, in the kernel. */
+  readonly lost: BigUint64Array;
+  /** Records that reached user space but not JavaScript, because its queue was full. */
+  readonly queueFull: bigint;
+  readonly records: bigint;
+  readonly batches: bigint;
+  /** Bytes of kernel memory of all maps, as the kernel reports them (memlock of fdinfo). */
+  readonly mapBytes: number;
+}
+
+export interface Containment {
+  readonly cgroup: number;
+  readonly networkDeny: boolean;
+  readonly killOnExec: boolean;
+  readonly cutProbes: boolean;
+  /** CLOCK_BOOTTIME, ns. */
+  readonly until: bigint;
+  readonly order: bigint;
+  readonly packets: bigint;
+  readonly connects: bigint;
+  readonly sends: bigint;
+  readonly execs: bigint;
+}
+
+export interface ContainmentRequest {
+  readonly cgroup: number;
+  /** The container's cgroup folder, absolute; the network programs are attached to it. */
+  readonly cgroupPath: string;
+  readonly networkDeny: boolean;
+  readonly killOnExec: boolean;
+  readonly cutProbes: boolean;
+  readonly until: bigint;
+  readonly order: bigint;
+}
+
+/**
+ * A failure that the addon reports. `code` is stable: PICKET_BPF_REFUSED (the kernel will not load or attach),
+ * PICKET_NO_BTF, PICKET_PIN (bpffs), PICKET_CGROUP (no such cgroup), PICKET_CLOSED, PICKET_ARGUMENT.
+ */
+export interface NativeError extends Error {
+  readonly code: string;
+}
+
+/** Loaded and attached programs. Safe in worker threads; every method throws PICKET_CLOSED after close(). */
+export interface Probe {
+  readonly hooks: readonly Hook[];
+  /** Counts of every live slot, summed over CPUs. */
+  readCounts(): SlotCounts[];
+  /** struct flow_entry back to back; the entries are removed, so that each window starts empty. */
+  readFlows(): Buffer;
+  /** Gives the slot of a removed cgroup back, with its counters set to 0. */
+  freeSlot(slot: number, cgroup: number): void;
+  counters(): ProbeCounters;
+  /** Stops draining, hands over what is in the rings, detaches; containment stays. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The pinned containment: lives without the probe and without the agent. */
+export interface Containments {
+  readonly hooks: readonly Hook[];
+  /** True when programs pinned by an earlier agent were taken over as they are. */
+  readonly adopted: boolean;
+  /** Takes effect before it returns; a second call for a cgroup replaces the first and keeps its counters. */
+  contain(request: ContainmentRequest): void;
+  /** True when there was one. */
+  release(cgroup: number): boolean;
+  list(): Containment[];
+  /** Addresses of this node, whose connections into a contained workload are let through; at most 64, no loopback. */
+  setNodeAddresses(addresses: readonly string[]): void;
+  /** Closes the handles only. */
+  close(): void;
+  /** Takes every pinned map, program and link off the node. Containments end. */
+  remove(): void;
+}
+
+export interface NativeAddon {
+  /** Loads and attaches on a thread of its own; onBatch is called with whole records, never after close() resolved. */
+  openProbe(options: ProbeOptions, onBatch: (records: Buffer) => void): Promise<Probe>;
+  /**
+   * Opens or installs the pinned programs. With a probe, contained cgroups' denials come as RECORD_DENIED through
+   * its urgent ring; without one they are only counted.
+   */
+  openContainments(options: { pinFolder: string; cgroupRoot: string }): Containments;
+  /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
+  layout(): Record<string, number>;
+  /** What this kernel offers, without loading anything that stays. */
+  features(): KernelFeatures;
+}
+
+export interface KernelFeatures {
+  readonly btf: boolean;
+  readonly ringBuffer: boolean;
+  readonly taskStorage: boolean;
+  readonly tracingBtf: boolean;
+  readonly cgroupSkb: boolean;
+  readonly bpfLsm: boolean;
+  /** The kernel's words for the first required thing that is missing, or null. */
+  readonly refusal: string | null;
+}
+
+/** Loads the addon. Throws with the path and the loader's reason when it was not built for this machine. */
+export function loadAddon(): NativeAddon {
+  // From the sources this file is native/index.ts, from the emitted code dist/native/index.js; the build is beside package.json.
+  const here = fileURLToPath(import.meta.url);
+  const up = here.endsWith('.ts') ? '../build/Release/picket.node' : '../../build/Release/picket.node';
+  const path = fileURLToPath(new URL(up, import.meta.url));
+  try {
+    return createRequire(import.meta.url)(path) as NativeAddon;
+  } catch (error) {
+    throw new Error(`cannot load the native addon ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Records that the kernel programs write and user space reads. Shared by eBPF C, the C++ addon and (through
+ * agent/events/layout.ts, proven equal by test/native/layout.test.ts) the decoder. Little-endian, naturally
+ * aligned, no implicit padding. A change of any struct raises PICKET_RECORDS_VERSION.
+ */
+#ifndef PICKET_RECORDS_H
+#define PICKET_RECORDS_H
+
+#define PICKET_RECORDS_VERSION 1
+#define PICKET_CONTAIN_LAYOUT 1 /* of the pinned maps; part of the pin path */
+
+#define PATH_BYTES 256
+#define ARGS_BYTES 256
+#define CGROUP_PATH_BYTES 512
+#define FILE_NAME_BYTES 32
+#define SYSCALL_NUMBERS 512
+
+#define SLOT_NONE 0 /* not a slot: the agent itself, or no slot was free */
+#define SLOT_HOST 1 /* everything that is in no container and no service */
+
+enum record_kind {
+	RECORD_EXEC = 1,   /* urgent */
+	RECORD_EXIT = 2,   /* bulk; processes that executed something since the agent started */
+	RECORD_OPEN = 3,   /* urgent */
+	RECORD_FLOW = 4,   /* urgent; first sight of a flow key in a window */
+	RECORD_CGROUP = 5, /* urgent */
+	RECORD_DENIED = 6, /* urgent; what a containment stopped */
+};
+
+/* First in every record. The process is the current one, but for RECORD_FLOW of direction FLOW_ACCEPT, where no
+ * process is known (pid 0) and cgroup and slot are the socket's. */
+struct record_header {
+	__u32 kind;
+	__u32 size; /* of the whole record, bytes */
+	__u32 slot;
+	__u32 cpu;
+	__u64 time;   /* CLOCK_BOOTTIME, ns; with cpu unique per boot */
+	__u64 cgroup; /* cgroup2 id */
+	__u64 start;  /* process start, CLOCK_BOOTTIME ns */
+	__u64 parent_start;
+	__u32 pid; /* thread group id in the initial namespace */
+	__u32 tid;
+	__u32 uid;
+	__u32 parent_pid;
+};
+
+/* Paths are written leaf first, one name after the other, each ended by NUL: "shadow\0etc\0". path_bytes is
+ * the number of bytes used; PATH_CUT in flags when names were left off at the root end. */
+#define PATH_CUT (1u << 0)
+#define EXEC_MEMFD (1u << 1)   /* executable is a memory file */
+#define EXEC_DELETED (1u << 2) /* executable has no name any more */
+#define ARGS_CUT (1u << 3)     /* args holds only the head of the vector */
+
+struct exec_record {
+	struct record_header header;
+	__u32 flags;
+	__u32 path_bytes;
+	__u32 args_bytes; /* bytes used of args */
+	__u32 args_total; /* bytes of the whole argument vector */
+	__u64 inode;
+	__u64 device;
+	char parent_exe[FILE_NAME_BYTES]; /* file name of the parent's executable, without folders */
+	char comm[16];                    /* name before the exec */
+	char path[PATH_BYTES];
+	char args[ARGS_BYTES]; /* each ended by NUL */
+};
+
+struct exit_record {
+	struct record_header header;
+	__u32 status; /* as in wait(2) */
+	__u32 pad;
+};
+
+struct open_record {
+	struct record_header header;
+	__u32 flags;      /* PATH_CUT */
+	__u32 open_flags; /* as given to open(2) */
+	__u32 path_bytes;
+	__u32 pad;
+	char exe[FILE_NAME_BYTES]; /* file name of the caller's executable */
+	char path[PATH_BYTES];
+};
+
+#define FLOW_CONNECT 1
+#define FLOW_ACCEPT 2
+
+struct flow_key {
+	__u32 slot;
+	__u16 port; /* host byte order; connect: the peer's, accept: our own */
+	__u8 direction;
+	__u8 family;   /* 4 or 6 */
+	__u8 peer[16]; /* IPv4 in the first four bytes, the rest 0 */
+};
+
+struct flow_record {
+	struct record_header header;
+	struct flow_key flow;
+	char exe[FILE_NAME_BYTES]; /* connect: file name of the caller's executable */
+};
+
+/* What readFlows() returns, back to back. */
+struct flow_entry {
+	struct flow_key flow;
+	__u64 cgroup;
+	__u64 opened;   /* connections established */
+	__u64 attempts; /* connect only */
+	__u64 failures; /* attempts that did not reach established */
+	__u64 first;    /* CLOCK_BOOTTIME ns */
+	__u64 last;
+};
+
+#define CGROUP_MADE 1    /* a container's cgroup was given header.slot */
+#define CGROUP_REMOVED 2 /* it is gone; the slot may be freed once its counts were read */
+
+struct cgroup_record {
+	struct record_header header;
+	__u32 event;
+	__u32 path_bytes;             /* 0: path not known here, look the id up in the cgroup file system */
+	char path[CGROUP_PATH_BYTES]; /* below the cgroup2 mount point, root first, ended by NUL */
+};
+
+#define DENIED_CONNECT 1
+#define DENIED_SEND 2
+#define DENIED_EXEC 3
+
+/* At most one a second per container and kind; the exact numbers are in struct containment. */
+struct denied_record {
+	struct record_header header;
+	__u32 what;
+	__u16 port;
+	__u8 family;
+	__u8 pad;
+	__u8 peer[16];
+};
+
+/* ---- pinned ---- */
+
+#define CONTAIN_NETWORK (1u << 0)
+#define CONTAIN_EXEC (1u << 1)       /* kill on exec */
+#define CONTAIN_CUT_PROBES (1u << 2) /* also cut connections that the node itself opened */
+
+/* Value of the pinned map, by cgroup id. Past `until` the programs act as if it were not there. */
+struct containment {
+	__u32 flags;
+	__u32 pad;
+	__u64 until; /* CLOCK_BOOTTIME ns */
+	__u64 order; /* first 8 bytes of SHA-256 of the order's id, for the operator's eye */
+	__u64 packets; /* stopped so far */
+	__u64 connects;
+	__u64 sends;
+	__u64 execs;
+};
+
+/* Why a record was not delivered: indexes of the loss counters, per slot and in total. */
+enum loss_reason {
+	LOSS_URGENT_FULL = 0, /* urgent ring had no room */
+	LOSS_BULK_FULL = 1,
+	LOSS_FLOWS_FULL = 2, /* flow map had no room: not counted, first sight still reported once per call */
+	LOSS_NO_SLOT = 3,    /* more containers than slots: counted under SLOT_NONE */
+	LOSS_NO_STORAGE = 4, /* task storage could not be made: call not counted */
+	LOSS_REASONS = 5,
+};
+
+#endif

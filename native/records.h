@@ -7,6 +7,10 @@
 #ifndef PICKET_RECORDS_H
 #define PICKET_RECORDS_H
 
+#ifndef __VMLINUX_H__ /* in eBPF, bpf/kernel.h has the types */
+#include <linux/types.h>
+#endif
+
 #define PICKET_RECORDS_VERSION 1
 #define PICKET_CONTAIN_LAYOUT 1 /* of the pinned maps; part of the pin path */
 
@@ -36,7 +40,7 @@ struct record_header {
 	__u32 slot;
 	__u32 cpu;
 	__u64 time;   /* CLOCK_BOOTTIME, ns; with cpu unique per boot */
-	__u64 cgroup; /* cgroup2 id */
+	__u64 cgroup; /* cgroup2 id of the container or service; with SLOT_HOST the task's own cgroup */
 	__u64 start;  /* process start, CLOCK_BOOTTIME ns */
 	__u64 parent_start;
 	__u32 pid; /* thread group id in the initial namespace */
@@ -124,7 +128,8 @@ struct cgroup_record {
 #define DENIED_SEND 2
 #define DENIED_EXEC 3
 
-/* At most one a second per container and kind; the exact numbers are in struct containment. */
+/* At most one a second per container and kind; the exact numbers are in struct containment. Slot 0, as containment
+ * lives without slots; only DENIED_EXEC knows its process, the others have pid 0. */
 struct denied_record {
 	struct record_header header;
 	__u32 what;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pinned containment: maps, programs and links that live without this process.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bpf.h"
+#include "records.h"
+
+struct contain_bpf;
+
+namespace picket {
+
+struct ContainRequest {
+  uint64_t cgroup = 0;
+  std::string cgroup_path;
+  bool network_deny = false;
+  uint32_t flags = 0;  // CONTAIN_*
+  uint64_t until = 0, order = 0;
+};
+
+// All methods on one thread.
+class Containments {
+ public:
+  explicit Containments(const std::string& pin_folder);
+
+  // Takes over what an earlier agent pinned, or installs; maps with their entries stay either way.
+  Error open();
+  bool adopted() const { return adopted_; }
+  const std::vector<Hook>& hooks() const { return hooks_; }
+
+  Error contain(const ContainRequest& request);
+  Error release(uint64_t cgroup, bool& existed);
+  std::vector<std::pair<uint64_t, containment>> list() const;
+  Error set_node_addresses(const std::vector<std::string>& addresses);
+  Error remove();
+  void close();
+
+ private:
+  Error adopt(bool& complete);
+  Error install();
+  Error load(struct contain_bpf** skeleton);
+  Error pin_programs(struct contain_bpf* skeleton);
+  Error move_links();
+  Error open_maps();
+  Error attach(const ContainRequest& request);
+  void detach(uint64_t cgroup);
+  Error write_settings();
+  std::string link_path(uint64_t cgroup, const char* hook) const;
+
+  std::string pin_folder_, folder_;
+  bool adopted_ = false;
+  std::vector<Hook> hooks_;
+  std::map<std::string, Fd> programs_;  // by name
+  Fd containments_, node_addresses_, settings_;
+};
+
+}  // namespace picket

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "probe_object.h"
+
+#include "convert.h"
+#include "instance.h"
+
+namespace picket {
+
+namespace {
+
+constexpr size_t kBatchesPerTurn = 4;     // so that a backlog does not hold the loop
+constexpr uint64_t kMaxRing = 1u << 30;   // bytes
+constexpr uint64_t kMaxSlots = 4096;
+constexpr uint64_t kMaxWatched = 256;     // WATCHED_NAMES of bpf/maps.h
+
+bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
+
+void read_watched(Options& options, ProbeSettings& settings) {
+  Napi::Array watched = options.array("watchedNames");
+  if (watched.Length() > kMaxWatched) options.fail("watchedNames must be at most " + std::to_string(kMaxWatched));
+  for (uint32_t i = 0; i < watched.Length() && !options.error(); i++) {
+    Options entry(watched.Env(), watched.Get(i));
+    std::string name = entry.text("name"), where = entry.text("where");
+    if (entry.error()) return options.fail("watchedNames: " + entry.error().message);
+    if (name.empty() || name.size() >= FILE_NAME_BYTES || name.find('/') != std::string::npos) {
+      return options.fail("watchedNames: a name has 1 to 31 bytes and no slash: " + name);
+    }
+    if (where != "file" && where != "folder") return options.fail("watchedNames: where is file or folder");
+    settings.watched_names.emplace_back(name, where == "folder");
+  }
+}
+
+Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& settings) {
+  Options options(env, value);
+  settings.pin_folder = options.text("pinFolder");
+  settings.cgroup_root = options.text("cgroupRoot");
+  settings.self_pid = static_cast<uint32_t>(options.number("selfPid", 0, INT32_MAX));
+  settings.urgent_bytes = static_cast<uint32_t>(options.number("urgentBytes", 4096, kMaxRing));
+  settings.bulk_bytes = static_cast<uint32_t>(options.number("bulkBytes", 4096, kMaxRing));
+  settings.bulk_ms = static_cast<uint32_t>(options.number("bulkMs", 1, 60000));
+  settings.slots = static_cast<uint32_t>(options.number("slots", 3, kMaxSlots));
+  settings.flows = static_cast<uint32_t>(options.number("flows", 1, 1u << 20));
+  settings.queue_batches = static_cast<uint32_t>(options.number("queueBatches", 1, 1u << 20));
+  read_watched(options, settings);
+  if (!options.error() && !(is_power_of_two(settings.urgent_bytes) && is_power_of_two(settings.bulk_bytes))) {
+    options.fail("urgentBytes and bulkBytes must be powers of two");
+  }
+  return options.error();
+}
+
+// False as the environment goes down. Work that ends then is told so before cleanup hooks run, so that no flag of
+// ours can say it; a call that only reads a property can.
+bool can_run_js(napi_env env) {
+  napi_value global;
+  bool has = false;
+  return napi_get_global(env, &global) == napi_ok && napi_has_named_property(env, global, "Object", &has) == napi_ok;
+}
+
+// A load under way, on a thread of the pool.
+struct Opening {
+  Opening(Napi::Env env, std::shared_ptr<std::atomic<bool>> ending)
+      : deferred(Napi::Promise::Deferred::New(env)), ending(std::move(ending)) {}
+
+  Napi::Promise::Deferred deferred;
+  std::shared_ptr<std::atomic<bool>> ending;
+  Napi::FunctionReference on_batch;
+  ProbeSettings settings;
+  std::unique_ptr<Probe> probe;
+  Error error;
+  napi_async_work work = nullptr;
+};
+
+// Pool thread.
+void run_open(napi_env, void* data) {
+  auto* opening = static_cast<Opening*>(data);
+  opening->probe = Probe::open(opening->settings, *opening->ending, opening->error);
+}
+
+// JavaScript thread.
+void end_open(napi_env raw, napi_status, void* data) {
+  std::unique_ptr<Opening> opening(static_cast<Opening*>(data));
+  if (*opening->ending) {
+    opening->on_batch.SuppressDestruct();
+    return;
+  }
+  Napi::Env env(raw);
+  Napi::HandleScope scope(env);
+  if (!can_run_js(env)) return opening->on_batch.SuppressDestruct();
+  napi_delete_async_work(env, opening->work);
+  if (!opening->error) {
+    Napi::Object object = env.GetInstanceData<Instance>()->probe.New({});
+    opening->error =
+        ProbeObject::Unwrap(object)->begin(std::move(opening->probe), opening->on_batch.Value());
+    if (!opening->error) return opening->deferred.Resolve(object);
+  }
+  opening->deferred.Reject(to_js(env, opening->error).Value());
+}
+
+Napi::Object slot_to_js(Napi::Env env, const SlotSums& sums) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("slot", Napi::Number::New(env, sums.slot));
+  object.Set("cgroup", number_to_js(env, sums.cgroup));
+  object.Set("calls", numbers_to_js(env, sums.calls, SYSCALL_NUMBERS));
+  object.Set("forks", Napi::BigInt::New(env, sums.forks));
+  object.Set("execs", Napi::BigInt::New(env, sums.execs));
+  object.Set("exits", Napi::BigInt::New(env, sums.exits));
+  object.Set("lost", numbers_to_js(env, sums.lost, LOSS_REASONS));
+  return object;
+}
+
+}  // namespace
+
+Napi::FunctionReference ProbeObject::define(Napi::Env env) {
+  return Napi::Persistent(DefineClass(env, "Probe",
+                                      {InstanceAccessor<&ProbeObject::hooks>("hooks"),
+                                       InstanceMethod<&ProbeObject::read_counts>("readCounts"),
+                                       InstanceMethod<&ProbeObject::read_flows>("readFlows"),
+                                       InstanceMethod<&ProbeObject::free_slot>("freeSlot"),
+                                       InstanceMethod<&ProbeObject::counters>("counters"),
+                                       InstanceMethod<&ProbeObject::close>("close")}));
+}
+
+Napi::Value ProbeObject::open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto opening = std::make_unique<Opening>(env, env.GetInstanceData<Instance>()->ending);
+  Error error = read_settings(env, info[0], opening->settings);
+  if (!error && !info[1].IsFunction()) error = Error{"PICKET_ARGUMENT", "onBatch must be a function"};
+  Napi::Promise promise = opening->deferred.Promise();
+  if (error) {
+    opening->deferred.Reject(to_js(env, error).Value());
+    return promise;
+  }
+  opening->on_batch = Napi::Persistent(info[1].As<Napi::Function>());
+  Napi::String name = Napi::String::New(env, "picket.openProbe");
+  napi_create_async_work(env, nullptr, name, run_open, end_open, opening.get(), &opening->work);
+  napi_queue_async_work(env, opening->work);
+  opening.release();  // end_open has it
+  return promise;
+}
+
+Error ProbeObject::begin(std::unique_ptr<Probe> probe, Napi::Function on_batch) {
+  Napi::Env env = Env();
+  probe_ = std::move(probe);
+  on_batch_ = Napi::Persistent(on_batch);
+  Napi::String name = Napi::String::New(env, "picket.records");
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, on_doorbell,
+                                      &doorbell_) != napi_ok) {
+    return Error{"PICKET_CLOSED", "the JavaScript environment is going down"};
+  }
+  probe_->handoff().set_doorbell(doorbell_);
+  // After the doorbell was made: hooks run in reverse, and the thread must have ended before the doorbell goes.
+  napi_add_env_cleanup_hook(env, on_teardown, this);
+  Ref();
+  Error error = probe_->start();
+  if (error) finish();
+  return error;
+}
+
+// Also when an environment goes down without a teardown hook having run: never with an open probe.
+ProbeObject::~ProbeObject() { probe_.reset(); }
+
+// JavaScript thread, as its environment goes down: nothing may be called in JavaScript any more.
+void ProbeObject::on_teardown(void* self) {
+  auto* object = static_cast<ProbeObject*>(self);
+  object->probe_->shut_down();
+  napi_release_threadsafe_function(object->doorbell_, napi_tsfn_abort);
+  object->on_batch_.SuppressDestruct();
+  object->closed_.SuppressDestruct();
+}
+
+void ProbeObject::on_doorbell(napi_env env, napi_value, void* context, void*) {
+  if (env != nullptr) static_cast<ProbeObject*>(context)->deliver(kBatchesPerTurn);
+}
+
+// JavaScript thread.
+void ProbeObject::deliver(size_t limit) {
+  if (!probe_) return;
+  Napi::Env env = Env();
+  Napi::HandleScope scope(env);
+  std::vector<std::vector<uint8_t>> batches;
+  bool more = probe_->handoff().take(limit, batches);
+  if (more) probe_->handoff().ring();
+  for (const std::vector<uint8_t>& batch : batches) {
+    Napi::HandleScope inner(env);
+    on_batch_.Call({Napi::Buffer<uint8_t>::Copy(env, batch.data(), batch.size())});
+    if (env.IsExceptionPending()) napi_fatal_exception(env, env.GetAndClearPendingException().Value());
+  }
+}
+
+bool ProbeObject::is_open(Napi::Env env) {
+  if (probe_ && closed_.IsEmpty()) return true;
+  throw_js(env, Error{"PICKET_CLOSED", "the probe is closed"});
+  return false;
+}
+
+Napi::Value ProbeObject::hooks(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return info.Env().Undefined();
+  return hooks_to_js(info.Env(), probe_->hooks());
+}
+
+Napi::Value ProbeObject::read_counts(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  std::vector<SlotSums> all = probe_->read_counts();
+  Napi::Array array = Napi::Array::New(env, all.size());
+  for (uint32_t i = 0; i < all.size(); i++) array.Set(i, slot_to_js(env, all[i]));
+  return array;
+}
+
+Napi::Value ProbeObject::read_flows(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return info.Env().Undefined();
+  std::vector<flow_entry> entries = probe_->read_flows();
+  return Napi::Buffer<uint8_t>::Copy(info.Env(), reinterpret_cast<const uint8_t*>(entries.data()),
+                                     entries.size() * sizeof(flow_entry));
+}
+
+void ProbeObject::free_slot(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  if (!info[0].IsNumber() || !info[1].IsNumber()) {
+    return throw_js(info.Env(), Error{"PICKET_ARGUMENT", "freeSlot takes a slot and a cgroup id"});
+  }
+  Error error = probe_->free_slot(info[0].As<Napi::Number>().Uint32Value(),
+                                  static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue()));
+  if (error) throw_js(info.Env(), error);
+}
+
+Napi::Value ProbeObject::counters(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  uint64_t lost[LOSS_REASONS];
+  probe_->read_lost(lost);
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("lost", numbers_to_js(env, lost, LOSS_REASONS));
+  object.Set("queueFull", Napi::BigInt::New(env, probe_->handoff().queue_full()));
+  object.Set("records", Napi::BigInt::New(env, probe_->handoff().records()));
+  object.Set("batches", Napi::BigInt::New(env, probe_->handoff().batches()));
+  object.Set("mapBytes", number_to_js(env, probe_->map_bytes_total()));
+  return object;
+}
+
+struct ProbeObject::Closing {
+  Closing(Napi::Env env, ProbeObject* object) : deferred(Napi::Promise::Deferred::New(env)), object(object) {}
+
+  Napi::Promise::Deferred deferred;
+  ProbeObject* object;  // holds itself until end_close
+  std::shared_ptr<std::atomic<bool>> ending;
+  napi_async_work work = nullptr;
+};
+
+Napi::Value ProbeObject::close(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!closed_.IsEmpty()) return closed_.Value();
+  auto closing = std::make_unique<Closing>(env, this);
+  Napi::Promise promise = closing->deferred.Promise();
+  closing->ending = env.GetInstanceData<Instance>()->ending;
+  closed_ = Napi::Persistent(promise.As<Napi::Object>());
+  Napi::String name = Napi::String::New(env, "picket.close");
+  napi_create_async_work(env, nullptr, name, run_close, end_close, closing.get(), &closing->work);
+  napi_queue_async_work(env, closing->work);
+  closing.release();  // end_close has it
+  return promise;
+}
+
+// Pool thread.
+void ProbeObject::run_close(napi_env, void* data) { static_cast<Closing*>(data)->object->probe_->shut_down(); }
+
+// JavaScript thread.
+void ProbeObject::end_close(napi_env raw, napi_status, void* data) {
+  std::unique_ptr<Closing> closing(static_cast<Closing*>(data));
+  Napi::Env env(raw);
+  if (*closing->ending) return;
+  Napi::HandleScope scope(env);
+  napi_delete_async_work(env, closing->work);
+  ProbeObject* object = closing->object;
+  object->probe_->handoff().set_doorbell(nullptr);
+  bool telling = can_run_js(env);
+  if (telling) object->deliver(SIZE_MAX);
+  object->finish();
+  if (telling) closing->deferred.Resolve(env.Undefined());
+}
+
+void ProbeObject::finish() {
+  napi_remove_env_cleanup_hook(Env(), on_teardown, this);
+  napi_release_threadsafe_function(doorbell_, napi_tsfn_abort);
+  doorbell_ = nullptr;
+  probe_.reset();
+  Unref();
+}
+
+}  // namespace picket

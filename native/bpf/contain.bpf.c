@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Containment: pinned, so that it holds without the agent. A container without containment pays one array read per
+ * exec; the network programs are attached to a contained container's own cgroup only, whose children inherit them.
+ */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+#include "../records.h"
+
+#define CONTAINMENTS 1024   /* a node runs at most a few hundred containers */
+#define NODE_ADDRESSES 64   /* as index.ts says */
+#define DENIALS_BYTES 65536 /* at most three records a second per container */
+#define CGROUP_DEPTH 16     /* level of a container's own cgroup below the root; kubelet's deepest is 6 */
+#define REPORT_EVERY 1000000000ull /* ns */
+
+#define TCP_FLAGS_BYTE 13
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+#define IP_FRAGMENT 0x1fff
+
+enum { DROP = 0, PASS = 1 };
+
+struct address {
+	__u32 family; /* 4 or 6 */
+	__u8 bytes[16];
+};
+
+struct contain_settings {
+	__u32 active; /* containments that kill on exec */
+	__u32 pad;
+	__u64 build;  /* which object the pinned programs are from */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CONTAINMENTS);
+	__type(key, __u64);
+	__type(value, struct containment);
+} containments SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, NODE_ADDRESSES);
+	__type(key, struct address);
+	__type(value, __u8);
+} node_addresses SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct contain_settings);
+} settings SEC(".maps");
+
+struct denied_key {
+	__u64 cgroup;
+	__u64 what;
+};
+
+/* When a denial of this kind was last reported, CLOCK_BOOTTIME ns. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CONTAINMENTS * 3);
+	__type(key, struct denied_key);
+	__type(value, __u64);
+} reported SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, DENIALS_BYTES);
+} denials SEC(".maps");
+
+struct found {
+	struct containment *containment;
+	__u64 cgroup;
+};
+
+static __always_inline bool applies(const struct containment *containment, __u32 flag)
+{
+	return containment && (containment->flags & flag) && bpf_ktime_get_boot_ns() < containment->until;
+}
+
+/* The containment with `flag` of the cgroup that ancestor_of(level) names at any level. */
+#define find_containment(flag, ancestor_of)                                                                            \
+	({                                                                                                             \
+		struct found found_ = {};                                                                              \
+		for (int level_ = 1; level_ <= CGROUP_DEPTH; level_++) {                                               \
+			__u64 id_ = ancestor_of(level_);                                                               \
+			if (!id_)                                                                                      \
+				break;                                                                                 \
+			struct containment *at_ = bpf_map_lookup_elem(&containments, &id_);                            \
+			if (applies(at_, flag)) {                                                                      \
+				found_.containment = at_;                                                              \
+				found_.cgroup = id_;                                                                   \
+				break;                                                                                 \
+			}                                                                                              \
+		}                                                                                                      \
+		found_;                                                                                                \
+	})
+
+/* A record for the first denial of a kind in a second. The counters of the containment have them all. */
+static __always_inline struct denied_record *begin_report(__u64 cgroup, __u32 what)
+{
+	struct denied_key key = {.cgroup = cgroup, .what = what};
+	__u64 now = bpf_ktime_get_boot_ns(), *last = bpf_map_lookup_elem(&reported, &key);
+
+	if (last && now - *last < REPORT_EVERY)
+		return NULL;
+	struct denied_record *record = bpf_ringbuf_reserve(&denials, sizeof(*record), 0);
+	if (!record)
+		return NULL;
+	bpf_map_update_elem(&reported, &key, &now, BPF_ANY);
+	__builtin_memset(record, 0, sizeof(*record));
+	record->header.kind = RECORD_DENIED;
+	record->header.size = sizeof(*record);
+	record->header.slot = SLOT_NONE; /* slots belong to the probe, which may not be there */
+	record->header.cpu = bpf_get_smp_processor_id();
+	record->header.time = now;
+	record->header.cgroup = cgroup;
+	record->what = what;
+	return record;
+}
+
+/* ---- kill on exec ---- */
+
+/* The new image is in place but has not run an instruction; the signal is taken before it returns to user space. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(kill_on_exec, struct task_struct *task)
+{
+	__u32 zero = 0;
+	struct contain_settings *set = bpf_map_lookup_elem(&settings, &zero);
+
+	if (!set || set->active == 0)
+		return 0;
+	struct found found = find_containment(CONTAIN_EXEC, bpf_get_current_ancestor_cgroup_id);
+	if (!found.containment)
+		return 0;
+	bpf_send_signal(SIGKILL);
+	__sync_fetch_and_add(&found.containment->execs, 1);
+	struct denied_record *record = begin_report(found.cgroup, DENIED_EXEC);
+	if (!record)
+		return 0;
+	record->header.start = task->group_leader->start_boottime;
+	record->header.parent_start = task->real_parent->group_leader->start_boottime;
+	record->header.pid = task->tgid;
+	record->header.tid = task->pid;
+	record->header.uid = task->cred->uid.val;
+	record->header.parent_pid = task->real_parent->tgid;
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+/* ---- packets ---- */
+
+struct packet {
+	struct address source, destination;
+	__u16 source_port, destination_port; /* host byte order */
+	__u8 tcp, tcp_flags;
+};
+
+static __always_inline void read_tcp(struct __sk_buff *skb, __u32 at, struct packet *packet)
+{
+	__be16 ports[2];
+
+	if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)) ||
+	    bpf_skb_load_bytes(skb, at + TCP_FLAGS_BYTE, &packet->tcp_flags, 1))
+		return;
+	packet->source_port = bpf_ntohs(ports[0]);
+	packet->destination_port = bpf_ntohs(ports[1]);
+	packet->tcp = 1;
+}
+
+static __always_inline bool read_ipv4(struct __sk_buff *skb, struct packet *packet)
+{
+	__u8 head[20];
+
+	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
+		return false;
+	packet->source.family = packet->destination.family = 4;
+	__builtin_memcpy(packet->source.bytes, head + 12, 4);
+	__builtin_memcpy(packet->destination.bytes, head + 16, 4);
+	/* A later fragment has no TCP header; a node's probe is never in fragments. */
+	if (head[9] == IPPROTO_TCP && (((head[6] << 8) | head[7]) & IP_FRAGMENT) == 0)
+		read_tcp(skb, (head[0] & 0x0f) * 4, packet);
+	return true;
+}
+
+/* TCP behind extension headers is not looked for: it counts as something else and is dropped. */
+static __always_inline bool read_ipv6(struct __sk_buff *skb, struct packet *packet)
+{
+	__u8 head[40];
+
+	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
+		return false;
+	packet->source.family = packet->destination.family = 6;
+	__builtin_memcpy(packet->source.bytes, head + 8, 16);
+	__builtin_memcpy(packet->destination.bytes, head + 24, 16);
+	if (head[6] == IPPROTO_TCP)
+		read_tcp(skb, sizeof(head), packet);
+	return true;
+}
+
+static __always_inline bool read_packet(struct __sk_buff *skb, struct packet *packet)
+{
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		return read_ipv4(skb, packet);
+	if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		return read_ipv6(skb, packet);
+	return false;
+}
+
+/* Whether something listens on the container's own port. A peer port of 0 finds no connection, only a listener. */
+static __always_inline bool is_served(struct __sk_buff *skb, const struct address *own, __u16 port)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size = sizeof(tuple.ipv4);
+
+	if (own->family == 4) {
+		__builtin_memcpy(&tuple.ipv4.daddr, own->bytes, 4);
+		tuple.ipv4.dport = bpf_htons(port);
+	} else {
+		__builtin_memcpy(tuple.ipv6.daddr, own->bytes, 16);
+		tuple.ipv6.dport = bpf_htons(port);
+		size = sizeof(tuple.ipv6);
+	}
+	struct bpf_sock *listener = bpf_sk_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!listener)
+		return false;
+	bpf_sk_release(listener);
+	return true;
+}
+
+/* TCP between the node and a port that the container listens on: kubelet's probes. The container must not be able to
+ * begin a connection to the node, nor go on with one that it began before, which is from a port it does not serve. */
+static __always_inline bool is_probe(struct __sk_buff *skb, const struct containment *containment,
+				     const struct packet *packet, bool egress)
+{
+	if ((containment->flags & CONTAIN_CUT_PROBES) || !packet->tcp)
+		return false;
+	if (egress && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return false;
+	if (!bpf_map_lookup_elem(&node_addresses, egress ? &packet->destination : &packet->source))
+		return false;
+	return is_served(skb, egress ? &packet->source : &packet->destination,
+			 egress ? packet->source_port : packet->destination_port);
+}
+
+static __always_inline void report_packet(__u64 cgroup, const struct packet *packet)
+{
+	struct denied_record *record = begin_report(cgroup, DENIED_SEND);
+
+	if (!record)
+		return;
+	record->port = packet->destination_port;
+	record->family = packet->destination.family;
+	__builtin_memcpy(record->peer, packet->destination.bytes, sizeof(record->peer));
+	bpf_ringbuf_submit(record, 0);
+}
+
+static __always_inline int judge_packet(struct __sk_buff *skb, bool egress)
+{
+	struct packet packet = {};
+#define ancestor_of_packet(level) bpf_skb_ancestor_cgroup_id(skb, level)
+	struct found found = find_containment(CONTAIN_NETWORK, ancestor_of_packet);
+
+	if (!found.containment)
+		return PASS;
+	bool known = read_packet(skb, &packet);
+	if (known && is_probe(skb, found.containment, &packet, egress))
+		return PASS;
+	__sync_fetch_and_add(&found.containment->packets, 1);
+	if (egress)
+		report_packet(found.cgroup, &packet);
+	return DROP;
+}
+
+SEC("cgroup_skb/ingress")
+int packet_in(struct __sk_buff *skb)
+{
+	return judge_packet(skb, false);
+}
+
+SEC("cgroup_skb/egress")
+int packet_out(struct __sk_buff *skb)
+{
+	return judge_packet(skb, true);
+}
+
+/* ---- calls: refused at once with EPERM, so that the caller does not wait for a timeout ---- */
+
+static __always_inline int judge_call(struct bpf_sock_addr *context, __u32 what, __u32 family)
+{
+	struct found found = find_containment(CONTAIN_NETWORK, bpf_get_current_ancestor_cgroup_id);
+
+	if (!found.containment)
+		return PASS;
+	__sync_fetch_and_add(what == DENIED_CONNECT ? &found.containment->connects : &found.containment->sends, 1);
+	struct denied_record *record = begin_report(found.cgroup, what);
+	if (!record)
+		return DROP;
+	record->port = bpf_ntohs((__u16)context->user_port);
+	record->family = family;
+	if (family == 4) {
+		__u32 peer = context->user_ip4;
+		__builtin_memcpy(record->peer, &peer, sizeof(peer));
+	} else {
+		__u32 peer[4] = {context->user_ip6[0], context->user_ip6[1], context->user_ip6[2],
+				 context->user_ip6[3]};
+		__builtin_memcpy(record->peer, peer, sizeof(peer));
+	}
+	bpf_ringbuf_submit(record, 0);
+	return DROP;
+}
+
+SEC("cgroup/connect4")
+int connect_v4(struct bpf_sock_addr *context)
+{
+	return judge_call(context, DENIED_CONNECT, 4);
+}
+
+SEC("cgroup/connect6")
+int connect_v6(struct bpf_sock_addr *context)
+{
+	return judge_call(context, DENIED_CONNECT, 6);
+}
+
+SEC("cgroup/sendmsg4")
+int send_v4(struct bpf_sock_addr *context)
+{
+	return judge_call(context, DENIED_SEND, 4);
+}
+
+SEC("cgroup/sendmsg6")
+int send_v6(struct bpf_sock_addr *context)
+{
+	return judge_call(context, DENIED_SEND, 6);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

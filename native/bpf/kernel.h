@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The few kernel types and fields that the programs read, relocated by CO-RE. Small on purpose: the whole
+ * vmlinux.h is 130,000 lines of one kernel, this is what picket depends on in any of them.
+ */
+#ifndef PICKET_KERNEL_H
+#define PICKET_KERNEL_H
+
+#define __VMLINUX_H__ /* tells libbpf's headers that the types are here */
+
+typedef unsigned char __u8;
+typedef signed char __s8;
+typedef unsigned short __u16;
+typedef short __s16;
+typedef unsigned int __u32;
+typedef int __s32;
+typedef unsigned long long __u64;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u32 __wsum;
+typedef __u16 __sum16;
+typedef __u8 u8;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+/* linux/bpf.h cannot be included beside own kernel types, so the constants used stand here. */
+enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
+enum { BPF_F_NO_PREALLOC = 1 };
+enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
+enum { BPF_RB_NO_WAKEUP = 1 };
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+	BPF_MAP_TYPE_QUEUE = 22,
+	BPF_MAP_TYPE_RINGBUF = 27,
+	BPF_MAP_TYPE_TASK_STORAGE = 29,
+};
+
+#define AF_INET 2
+#define AF_INET6 10
+#define IPPROTO_TCP 6
+#define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86DD
+#define SIGKILL 9
+
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT 2
+#define TCP_SYN_RECV 3
+#define TCP_CLOSE 7
+
+#define READ_BY_OFFSET __attribute__((preserve_access_index))
+
+struct kernfs_node {
+	const char *name;
+	u64 id;
+} READ_BY_OFFSET;
+
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+} READ_BY_OFFSET;
+
+struct cgroup_root {
+	int hierarchy_id;
+} READ_BY_OFFSET;
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+} READ_BY_OFFSET;
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+} READ_BY_OFFSET;
+
+struct qstr {
+	union {
+		struct {
+			u32 hash;
+			u32 len;
+		};
+		u64 hash_len;
+	};
+	const unsigned char *name;
+} READ_BY_OFFSET;
+
+struct super_block {
+	unsigned int s_dev;
+	unsigned long s_magic;
+} READ_BY_OFFSET;
+
+struct inode {
+	unsigned long i_ino;
+	struct super_block *i_sb;
+} READ_BY_OFFSET;
+
+struct hlist_bl_node {
+	struct hlist_bl_node *next, **pprev;
+} READ_BY_OFFSET;
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+} READ_BY_OFFSET;
+
+struct vfsmount {
+	struct dentry *mnt_root;
+} READ_BY_OFFSET;
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+} READ_BY_OFFSET;
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+} READ_BY_OFFSET;
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	unsigned int f_flags;
+} READ_BY_OFFSET;
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+} READ_BY_OFFSET;
+
+struct files_struct {
+	struct fdtable *fdt;
+} READ_BY_OFFSET;
+
+struct mm_struct {
+	unsigned long arg_start, arg_end;
+	struct file *exe_file;
+} READ_BY_OFFSET;
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+} READ_BY_OFFSET;
+
+struct signal_struct {
+	unsigned int flags;
+} READ_BY_OFFSET;
+
+struct thread_info {
+	unsigned long flags;
+	u32 status; /* x86 */
+} READ_BY_OFFSET;
+
+struct task_struct {
+	struct thread_info thread_info;
+	int pid, tgid;
+	int exit_code;
+	u64 start_boottime;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	const struct cred *cred;
+	struct mm_struct *mm;
+	struct files_struct *files;
+	struct css_set *cgroups;
+	struct signal_struct *signal;
+	char comm[16];
+} READ_BY_OFFSET;
+
+struct linux_binprm {
+	struct file *file;
+} READ_BY_OFFSET;
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
+	} in6_u;
+} READ_BY_OFFSET;
+
+struct sock_common {
+	__be32 skc_daddr;
+	__be16 skc_dport;
+	__u16 skc_num;
+	unsigned short skc_family;
+	struct in6_addr skc_v6_daddr;
+} READ_BY_OFFSET;
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+} READ_BY_OFFSET;
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_protocol;
+	struct sock_cgroup_data sk_cgrp_data;
+} READ_BY_OFFSET;
+
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long dx, si, orig_ax;
+} READ_BY_OFFSET;
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	__s32 syscallno;
+} READ_BY_OFFSET;
+#else
+#error "no system call table for this architecture"
+#endif
+
+/* Contexts of cgroup programs: user-space ABI, whose offsets the verifier translates. */
+struct __sk_buff {
+	__u32 len;
+	__u32 pkt_type;
+	__u32 mark;
+	__u32 queue_mapping;
+	__u32 protocol;
+};
+
+enum { BPF_F_CURRENT_NETNS = -1 };
+
+struct bpf_sock;
+struct bpf_sock_tuple {
+	union {
+		struct {
+			__be32 saddr, daddr;
+			__be16 sport, dport;
+		} ipv4;
+		struct {
+			__be32 saddr[4], daddr[4];
+			__be16 sport, dport;
+		} ipv6;
+	};
+};
+
+struct bpf_sock_addr {
+	__u32 user_family;
+	__u32 user_ip4;
+	__u32 user_ip6[4];
+	__u32 user_port;
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 msg_src_ip4;
+	__u32 msg_src_ip6[4];
+};
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Settings, maps and values that the subjects share. Sizes marked 1 are set by the addon before loading. */
+#ifndef PICKET_MAPS_H
+#define PICKET_MAPS_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "../records.h"
+
+/* Cgroups below containers and of the host, whose slot was looked up once. More are looked up again by a walk. */
+#define CACHED_CGROUPS 8192
+/* Connects under way at once. Each leaves within the kernel's SYN timeout; more are counted LOSS_FLOWS_FULL. */
+#define CONNECTING 4096
+#define WATCHED_NAMES 256
+
+/* settings */
+const volatile __u32 self_pid = 0;
+const volatile __u64 watched_file_lengths = 0; /* bit n: a watched file name has n bytes */
+const volatile __u64 watched_folder_lengths = 0;
+
+/* Raised whenever a task may have changed its slot: every task then looks its own up again. Never 0. */
+__u32 generation = 1;
+
+#define TASK_SELF (1u << 0)     /* picket's own: nothing of it is counted or reported */
+#define TASK_EXECUTED (1u << 1) /* executed something since the probe was loaded */
+
+struct task_state {
+	__u32 slot;
+	__u32 generation; /* of the lookup; 0: not looked up yet */
+	__u32 flags;
+	__u32 pad;
+	__u64 owner;   /* cgroup id of the container or service, or of the task's own cgroup where it has none */
+	char comm[16]; /* before the last change of it */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+} tasks SEC(".maps");
+
+struct slot_counts {
+	__u64 calls[SYSCALL_NUMBERS];
+	__u64 forks, execs, exits;
+	__u64 lost[LOSS_REASONS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slot_counts);
+} counts SEC(".maps");
+
+struct loss_totals {
+	__u64 lost[LOSS_REASONS];
+};
+
+/* Apart from the counts by slot, which start again at 0 when a slot is given back. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct loss_totals);
+} totals SEC(".maps");
+
+/* Slots that no container has; filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, 1);
+	__type(value, __u32);
+} free_slots SEC(".maps");
+
+/* Containers and services: cgroup id to slot. An entry stays after the cgroup is gone, until its slot is freed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, __u32);
+} owners SEC(".maps");
+
+struct cached_slot {
+	__u64 owner;
+	__u32 slot;
+	__u32 pad;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CACHED_CGROUPS);
+	__type(key, __u64);
+	__type(value, struct cached_slot);
+} cached_slots SEC(".maps");
+
+struct watched_name {
+	char name[FILE_NAME_BYTES];
+	__u32 folder; /* 0: the file's own name, 1: its folder's */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, WATCHED_NAMES);
+	__type(key, struct watched_name);
+	__type(value, __u8);
+} watched_names SEC(".maps");
+
+/* Two, so that user space reads and empties one while programs write the other: a counter that is deleted under
+ * a program's hands would be lost, or, as entries are used again, land on another flow. */
+struct flow_counts {
+	__u64 cgroup;
+	__u64 opened;
+	__u64 attempts;
+	__u64 failures;
+	__u64 first;
+	__u64 last;
+	__u64 reported; /* its record was reserved */
+};
+
+struct flow_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, struct flow_key);
+	__type(value, struct flow_counts);
+} flows_even SEC(".maps"), flows_odd SEC(".maps");
+
+__u32 flow_turn = 0; /* of the map that programs write */
+
+struct connecting {
+	struct flow_key flow;
+	__u64 cgroup;
+};
+
+/* TCP sockets in SYN_SENT. What comes next happens in the interrupt that took the answer, where the current task
+ * is any task. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CONNECTING);
+	__type(key, __u64);
+	__type(value, struct connecting);
+} connecting SEC(".maps");
+
+/* Woken: what a detection may stand on. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1);
+} urgent SEC(".maps");
+
+/* Read on a timer; a wake-up costs the sender more than a microsecond. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1);
+} bulk SEC(".maps");
+
+#endif

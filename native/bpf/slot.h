@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which slot a cgroup has, and giving out slots. */
+#ifndef PICKET_SLOT_H
+#define PICKET_SLOT_H
+
+#include "emit.h"
+
+#define CGROUP_NAME_BYTES 256 /* NAME_MAX and NUL */
+#define CGROUP_DEPTH 16       /* of the tree: kubelet's deepest is 6; what is deeper is looked for below the 16th */
+#define CONTAINER_ID_DIGITS 64
+
+enum cgroup_class { CLASS_PLAIN, CLASS_SERVICE, CLASS_CONTAINER };
+
+/* 1 for the characters of a container id. A table, because a branch per character is a state per character. */
+static const __u8 hex_digit[256] = {
+	['0'] = 1, ['1'] = 1, ['2'] = 1, ['3'] = 1, ['4'] = 1, ['5'] = 1, ['6'] = 1, ['7'] = 1,
+	['8'] = 1, ['9'] = 1, ['a'] = 1, ['b'] = 1, ['c'] = 1, ['d'] = 1, ['e'] = 1, ['f'] = 1,
+};
+
+/* A runtime's monitor process has the container's id in its name but is not the container. */
+static __always_inline bool is_monitor(const char *name)
+{
+	return __builtin_memcmp(name, "crio-conmon-", 12) == 0 || __builtin_memcmp(name, "libpod-conmon-", 14) == 0;
+}
+
+static __always_inline bool has_container_id(const char *name)
+{
+	__u32 run = 0, seen = 0;
+
+	for (int i = 0; i < CGROUP_NAME_BYTES; i++) {
+		run = (run + 1) * hex_digit[(__u8)name[i]];
+		seen |= run;
+	}
+	return seen & CONTAINER_ID_DIGITS; /* a run that reaches 64 passes through 64 */
+}
+
+/* Not static, so that it is verified once per program and not once per ancestor; so it takes a plain number. */
+__noinline int class_of(__u64 name_address)
+{
+	const char *from = (const char *)name_address;
+	char name[CGROUP_NAME_BYTES], ending[8];
+
+	__builtin_memset(name, 0, sizeof(name));
+	long length = bpf_probe_read_kernel_str(name, sizeof(name), from) - 1;
+	if (length >= CONTAINER_ID_DIGITS && has_container_id(name) && !is_monitor(name))
+		return CLASS_CONTAINER;
+	if (length > (long)sizeof(ending) &&
+	    bpf_probe_read_kernel(ending, sizeof(ending), from + length - sizeof(ending)) == 0 &&
+	    __builtin_memcmp(ending, ".service", sizeof(ending)) == 0)
+		return CLASS_SERVICE;
+	return CLASS_PLAIN;
+}
+
+/* The container that the cgroup is in: the outermost, as a container may make cgroups of any name inside itself.
+ * Without one, the outermost systemd service. 0: neither. A container below a service is a container: rootless
+ * podman's are below user@UID.service. */
+static __noinline __u64 find_owner(struct cgroup *cgroup)
+{
+	__u64 service = 0, container = 0;
+
+	for (int depth = 0; depth < CGROUP_DEPTH && cgroup; depth++) {
+		int class = class_of((__u64)BPF_CORE_READ(cgroup, kn, name));
+		if (class == CLASS_CONTAINER)
+			container = BPF_CORE_READ(cgroup, kn, id);
+		else if (class == CLASS_SERVICE)
+			service = BPF_CORE_READ(cgroup, kn, id);
+		struct cgroup_subsys_state *parent = BPF_CORE_READ(cgroup, self.parent);
+		cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
+	}
+	return container ? container : service;
+}
+
+static __always_inline void report_cgroup(__u32 event, __u64 owner, __u32 slot, const char *path)
+{
+	struct cgroup_record *record =
+		reserve_record(&urgent, RECORD_CGROUP, struct cgroup_record, 0, slot, owner, LOSS_URGENT_FULL);
+
+	if (!record)
+		return;
+	fill_process(&record->header);
+	record->event = event;
+	if (path) {
+		long length = bpf_probe_read_kernel_str(record->path, sizeof(record->path), path);
+		if (length > 1 && length < CGROUP_PATH_BYTES) /* a longer one is cut: looked up by id */
+			record->path_bytes = length;
+		else
+			record->path[0] = 0;
+	}
+	bpf_ringbuf_submit(record, 0);
+}
+
+/* A slot for a container that has none yet. Of several CPUs that see it at once one wins, the others give their
+ * slot back and take the winner's. */
+static __noinline __u32 give_slot(__u64 owner, const char *path)
+{
+	__u32 slot = SLOT_NONE;
+
+	if (bpf_map_pop_elem(&free_slots, &slot)) {
+		count_loss(SLOT_NONE, LOSS_NO_SLOT);
+		return SLOT_NONE;
+	}
+	if (bpf_map_update_elem(&owners, &owner, &slot, BPF_NOEXIST) == 0) {
+		report_cgroup(CGROUP_MADE, owner, slot, path);
+		return slot;
+	}
+	bpf_map_push_elem(&free_slots, &slot, 0);
+	__u32 *winner = bpf_map_lookup_elem(&owners, &owner);
+	if (winner)
+		return *winner;
+	count_loss(SLOT_NONE, LOSS_NO_SLOT);
+	return SLOT_NONE;
+}
+
+/* Only for a cgroup that has a living task or is being made: a removed one must not be given a slot again. */
+static __noinline int find_slot(struct cgroup *cgroup, const char *path, struct cached_slot *result)
+{
+	__u64 id = BPF_CORE_READ(cgroup, kn, id);
+	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
+
+	if (cached) {
+		*result = *cached;
+		return 0;
+	}
+	__u64 owner = find_owner(cgroup);
+	result->pad = 0;
+	result->owner = owner ? owner : id;
+	result->slot = SLOT_HOST;
+	if (owner) {
+		__u32 *known = bpf_map_lookup_elem(&owners, &owner);
+		result->slot = known ? *known : give_slot(owner, owner == id ? path : NULL);
+	}
+	if (result->slot != SLOT_NONE) /* without a slot: tried again, one may have become free */
+		bpf_map_update_elem(&cached_slots, &id, result, BPF_ANY);
+	return 0;
+}
+
+static __noinline int resolve_task(struct task_state *state)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cached_slot found = {};
+	__u32 now = generation; /* before the look: a change in between is looked up again */
+
+	if (!state)
+		return 0;
+	find_slot(BPF_CORE_READ(task, cgroups, dfl_cgrp), NULL, &found);
+	state->slot = found.slot;
+	state->owner = found.owner;
+	if (task->tgid == (int)self_pid)
+		state->flags |= TASK_SELF;
+	state->generation = now;
+	return 0;
+}
+
+/* State of the current task with its slot, or NULL: picket's own, or no memory, which is counted. */
+static __always_inline struct task_state *current_state(void)
+{
+	struct task_state *state =
+		bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	if (!state) {
+		count_loss(SLOT_NONE, LOSS_NO_STORAGE);
+		return NULL;
+	}
+	if (state->generation != generation)
+		resolve_task(state);
+	return state->flags & TASK_SELF ? NULL : state;
+}
+
+#endif

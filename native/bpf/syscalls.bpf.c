@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one program that runs at every system call. The end of a call has its number and its result, and costs the
+ * same as the start; two hooks would cost nearly twice one.
+ */
+#include "path.h"
+#include "slot.h"
+
+#define LENGTH_BITS 64
+
+static __always_inline bool may_be(__u64 lengths, __u32 length)
+{
+	return length < FILE_NAME_BYTES && (lengths >> (length & (LENGTH_BITS - 1))) & 1;
+}
+
+static __noinline bool is_watched(const unsigned char *name, __u32 folder)
+{
+	struct watched_name key = {.folder = folder};
+
+	bpf_probe_read_kernel_str(key.name, sizeof(key.name), name);
+	return bpf_map_lookup_elem(&watched_names, &key) != NULL;
+}
+
+/* The folder directly above, which for a mounted folder is named by where it is mounted. */
+static __always_inline bool folder_is_watched(struct vfsmount *mnt, struct dentry *folder)
+{
+	struct qstr name = BPF_CORE_READ(folder, d_name);
+
+	if (may_be(watched_folder_lengths, name.len) && is_watched(name.name, 1))
+		return true;
+	if (name.len != 1 || folder != BPF_CORE_READ(mnt, mnt_root))
+		return false;
+	struct mount *mount = mount_of(mnt);
+	name = BPF_CORE_READ(mount, mnt_mountpoint, d_name);
+	return may_be(watched_folder_lengths, name.len) && is_watched(name.name, 1);
+}
+
+static __noinline int report_open(struct task_state *state, struct file *file, __u32 flags)
+{
+	if (!state)
+		return 0;
+	struct open_record *record = reserve_record(&urgent, RECORD_OPEN, struct open_record, PATH_BYTES, state->slot,
+						    state->owner, LOSS_URGENT_FULL);
+
+	if (!record)
+		return 0;
+	fill_process(&record->header);
+	struct written_path path =
+		write_path(record->path, BPF_CORE_READ(file, f_path.mnt), BPF_CORE_READ(file, f_path.dentry));
+	record->flags = path.flags;
+	record->path_bytes = path.bytes;
+	record->open_flags = flags;
+	write_exe(record->exe, bpf_get_current_task_btf());
+	bpf_ringbuf_submit(record, 0);
+	return 0;
+}
+
+#define FLAGS_OF_FILE (~0u) /* the call's flags are in the caller's memory: take what the kernel made of them */
+
+/* The file behind the descriptor that the call has just returned. Every open pays for this, so it reads as little as
+ * it can: five reads through a helper, the rest are loads. */
+static __noinline int look_at_open(struct task_state *state, __u32 descriptor, __u32 flags)
+{
+	struct fdtable *table = bpf_get_current_task_btf()->files->fdt;
+	struct file *file = NULL, **files = table->fd;
+	struct path path;
+	struct qstr name;
+
+	if (descriptor >= table->max_fds)
+		return 0;
+	bpf_probe_read_kernel(&file, sizeof(file), &files[descriptor]);
+	if (bpf_core_read(&path, sizeof(path), &file->f_path) || bpf_core_read(&name, sizeof(name), &path.dentry->d_name))
+		return 0;
+	if (!(may_be(watched_file_lengths, name.len) && is_watched(name.name, 0)) &&
+	    !folder_is_watched(path.mnt, BPF_CORE_READ(path.dentry, d_parent)))
+		return 0;
+	return report_open(state, file, flags == FLAGS_OF_FILE ? BPF_CORE_READ(file, f_flags) : flags);
+}
+
+static __noinline int count_compat(struct task_state *state, int number, long result, __u32 second, __u32 third)
+{
+	if (!state)
+		return 0;
+	__u32 slot = state->slot;
+	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+
+	if (count)
+		count->calls[CALL_COMPAT] += 1;
+	if (result < 0)
+		return 0;
+	if (number == COMPAT_OPEN)
+		look_at_open(state, result, second);
+	else if (number == COMPAT_OPENAT)
+		look_at_open(state, result, third);
+	else if (number == COMPAT_CREAT || number == COMPAT_OPENAT2)
+		look_at_open(state, result, FLAGS_OF_FILE);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(call_returned, struct pt_regs *regs, long result)
+{
+	struct task_state *state = current_state();
+
+	if (!state)
+		return 0;
+	int number = CALL_NUMBER(regs);
+	if (IS_COMPAT(bpf_get_current_task_btf()))
+		return count_compat(state, number, result, SECOND_ARGUMENT(regs), THIRD_ARGUMENT(regs));
+	if (number == CALL_NONE)
+		number = CALL_RT_SIGRETURN;
+	__u32 index = number, slot = state->slot;
+	if (index >= CALL_UNKNOWN)
+		index = CALL_UNKNOWN;
+	/* In the child, whose first return it is; the parent's is the one counted. */
+	if (result == 0 && (number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3))
+		return 0;
+	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+	if (count)
+		count->calls[index & (SYSCALL_NUMBERS - 1)] += 1;
+	if (result < 0)
+		return 0;
+	if (number == CALL_OPENAT)
+		look_at_open(state, result, THIRD_ARGUMENT(regs));
+	else if (number == CALL_OPEN)
+		look_at_open(state, result, SECOND_ARGUMENT(regs));
+	else if (number == CALL_OPENAT2 || number == CALL_CREAT)
+		look_at_open(state, result, FLAGS_OF_FILE);
+	return 0;
+}

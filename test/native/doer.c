@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Does single things on command, one line in, one line out, so that a test knows exactly what a container did.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int connection = -1, listener = -1, datagrams = -1;
+
+static int address_of(const char *ip, int port, struct sockaddr_storage *to) {
+	struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+	memset(to, 0, sizeof *to);
+	if (strchr(ip, ':')) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((unsigned short)port);
+		inet_pton(AF_INET6, ip, &v6->sin6_addr);
+		return sizeof *v6;
+	}
+	v4->sin_family = AF_INET;
+	v4->sin_port = htons((unsigned short)port);
+	inet_pton(AF_INET, ip, &v4->sin_addr);
+	return sizeof *v4;
+}
+
+// Waits a second at most, so that a dropped packet is an answer too.
+static int wait_for(int socket, short events) {
+	struct pollfd wait = {socket, events, 0};
+	return poll(&wait, 1, 1000) == 0 ? ETIMEDOUT : 0;
+}
+
+static int begin_connect(const char *ip, int port) {
+	struct sockaddr_storage to;
+	int size = address_of(ip, port, &to), error = 0;
+	socklen_t length = sizeof error;
+	connection = socket(to.ss_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (connect(connection, (struct sockaddr *)&to, (socklen_t)size) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	if (wait_for(connection, POLLOUT))
+		return ETIMEDOUT;
+	getsockopt(connection, SOL_SOCKET, SO_ERROR, &error, &length);
+	return error;
+}
+
+// Closes what failed, or a later repetition of its first packet would still connect.
+static int connect_to(const char *ip, int port) {
+	int error = begin_connect(ip, port);
+	if (error)
+		close(connection);
+	return error;
+}
+
+static int listen_on(const char *ip, int port) {
+	struct sockaddr_storage at;
+	int one = 1, size = address_of(ip, port, &at);
+	listener = socket(at.ss_family, SOCK_STREAM, 0);
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (bind(listener, (struct sockaddr *)&at, (socklen_t)size) || listen(listener, 16))
+		return errno;
+	return 0;
+}
+
+static int send_datagram(const char *ip, int port) {
+	struct sockaddr_storage to;
+	int size = address_of(ip, port, &to);
+	if (datagrams < 0)
+		datagrams = socket(to.ss_family, SOCK_DGRAM, 0);
+	return sendto(datagrams, "x", 1, 0, (struct sockaddr *)&to, (socklen_t)size) == 1 ? 0 : errno;
+}
+
+// One byte there and back within a second, over the last connection.
+static int echo(void) {
+	char byte = 'x';
+	if (send(connection, &byte, 1, MSG_NOSIGNAL) != 1)
+		return errno;
+	if (wait_for(connection, POLLIN))
+		return ETIMEDOUT;
+	return recv(connection, &byte, 1, 0) == 1 ? 0 : ECONNRESET;
+}
+
+// The other end of echo; waits somewhat longer than a second, so that a refused echo is over before it.
+static int reply(void) {
+	char byte;
+	if (wait_for(connection, POLLIN) && wait_for(connection, POLLIN))
+		return ETIMEDOUT;
+	return recv(connection, &byte, 1, 0) == 1 && send(connection, &byte, 1, MSG_NOSIGNAL) == 1 ? 0 : EIO;
+}
+
+static int run(const char *path) {
+	int status = 0;
+	pid_t child = fork();
+	if (child == 0) {
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	return status;
+}
+
+static int run_memory_file(const char *path) {
+	char buffer[65536];
+	int from = open(path, O_RDONLY), to = (int)syscall(SYS_memfd_create, "payload", 0), status = 0;
+	for (ssize_t n; (n = read(from, buffer, sizeof buffer)) > 0;)
+		if (write(to, buffer, (size_t)n) != n)
+			return -1;
+	pid_t child = fork();
+	if (child == 0) {
+		char *arguments[] = {"payload", NULL}, *environment[] = {NULL};
+		fexecve(to, arguments, environment);
+		_exit(127);
+	}
+	waitpid(child, &status, 0);
+	close(from);
+	close(to);
+	return status;
+}
+
+static int open_once(const char *path) {
+	int fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return errno;
+	close(fd);
+	return 0;
+}
+
+static void *ask_parent(void *count) {
+	for (long i = 0; i < (long)count; i++)
+		syscall(SYS_getppid);
+	return NULL;
+}
+
+// Two threads, each n calls.
+static int threads(long n) {
+	pthread_t one, other;
+	pthread_create(&one, NULL, ask_parent, (void *)n);
+	pthread_create(&other, NULL, ask_parent, (void *)n);
+	pthread_join(one, NULL);
+	pthread_join(other, NULL);
+	return 0;
+}
+
+int main(void) {
+	char line[4096], word[64], text[3900];
+	printf("ready %d\n", getpid());
+	fflush(stdout);
+	while (fgets(line, sizeof line, stdin)) {
+		long n = 0;
+		int result = 0;
+		text[0] = 0;
+		sscanf(line, "%63s %3899s %ld", word, text, &n);
+		if (!strcmp(word, "getppid"))
+			ask_parent((void *)atol(text));
+		else if (!strcmp(word, "threads"))
+			result = threads(atol(text));
+		else if (!strcmp(word, "open"))
+			result = open_once(text);
+		else if (!strcmp(word, "connect"))
+			result = connect_to(text, (int)n);
+		else if (!strcmp(word, "listen"))
+			result = listen_on(text, (int)n);
+		else if (!strcmp(word, "accept"))
+			result = (connection = accept(listener, NULL, NULL)) < 0 ? errno : 0;
+		else if (!strcmp(word, "reply"))
+			result = reply();
+		else if (!strcmp(word, "echo"))
+			result = echo();
+		else if (!strcmp(word, "hangup"))
+			result = close(connection);
+		else if (!strcmp(word, "udp"))
+			result = send_datagram(text, (int)n);
+		else if (!strcmp(word, "exec"))
+			result = run(text);
+		else if (!strcmp(word, "memory"))
+			result = run_memory_file(text);
+		else
+			result = -1;
+		printf("%d\n", result);
+		fflush(stdout);
+	}
+	return 0;
+}

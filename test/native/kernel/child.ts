@@ -1,0 +1,56 @@
+/** What tests do in a process or worker of its own: the first argument names it. */
+import { argv } from 'node:process';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { loadAddon, type Probe } from '../../../native/index.ts';
+
+const [task = '', pinFolder = '', ...rest]: string[] = isMainThread ? argv.slice(2) : workerData;
+
+function openProbe(cgroupRoot: string): Promise<Probe> {
+  const sizes = { urgentBytes: 1 << 20, bulkBytes: 1 << 16, bulkMs: 20, slots: 16, flows: 64, queueBatches: 16 };
+  const options = { pinFolder, cgroupRoot, selfPid: process.pid, watchedNames: [], ...sizes };
+  return loadAddon().openProbe(options, (batch) => parentPort?.postMessage(batch.length));
+}
+
+/** Contains a cgroup and is killed. */
+function contain(): void {
+  const [cgroupPath = '', cgroup = '', until = ''] = rest;
+  const containments = loadAddon().openContainments({ pinFolder, cgroupRoot: '' });
+  const flags = { networkDeny: true, killOnExec: true, cutProbes: false };
+  containments.contain({ cgroup: Number(cgroup), cgroupPath, ...flags, until: BigInt(until), order: 1n });
+  process.kill(process.pid, 'SIGKILL');
+}
+
+/** Says when the probe is open, and stays. */
+async function stay(): Promise<void> {
+  await openProbe(rest[0] ?? '');
+  parentPort?.postMessage('open');
+}
+
+async function exitWhileOpen(): Promise<void> {
+  await openProbe(rest[0] ?? '');
+  process.exit(7);
+}
+
+function exitWhileLoading(): void {
+  void openProbe(rest[0] ?? '');
+  setTimeout(() => process.exit(8), 20);
+}
+
+function loadInWorker(): void {
+  void openProbe(rest[0] ?? '');
+  parentPort?.postMessage('loading');
+}
+
+/** Twenty probes, one after the other, with garbage between them; nothing keeps the process at the end. */
+async function openAndClose(): Promise<void> {
+  for (let i = 0; i < 20; i++) {
+    const probe = await openProbe(rest[0] ?? '');
+    globalThis.gc?.();
+    const both = [probe.close(), probe.close()];
+    globalThis.gc?.();
+    await Promise.all(both);
+  }
+}
+
+const tasks = { contain, stay, exitWhileOpen, exitWhileLoading, loadInWorker, openAndClose };
+await tasks[task as keyof typeof tasks]();

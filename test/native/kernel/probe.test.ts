@@ -1,0 +1,208 @@
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  cleanUp,
+  constant,
+  containerName,
+  makeCgroup,
+  moveTo,
+  openTestProbe,
+  skipReason,
+  startDoer,
+  temporaryFolder,
+  until,
+} from '../kernel-fixtures.ts';
+
+const CALL = process.arch === 'arm64' ? { getppid: 173, exitGroup: 94 } : { getppid: 110, exitGroup: 231 };
+
+describe.skipIf(skipReason('probe') !== null)('probe', () => {
+  afterEach(cleanUp);
+
+  it('reports each of 23 programs executed in a container, with what it is', async () => {
+    const { of, counts } = await openTestProbe();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    await until(() => of('RECORD_EXEC', cgroup.id).length === 1); // the shell that enters executes the doer
+    for (let i = 0; i < 23; i++) expect(await doer.ask('exec /bin/true')).toBe(0);
+    await until(() => of('RECORD_EXEC', cgroup.id).length >= 24);
+    await sleep(100);
+    const execs = of('RECORD_EXEC', cgroup.id).slice(1);
+    expect(execs).toHaveLength(23);
+    for (const record of execs) {
+      expect(record.path()).toMatch(/\/bin\/true$/);
+      expect(record.text('args', 256)).toBe('/bin/true');
+      expect(record.text('parent_exe', 32)).toBe('doer');
+      expect(record.text('comm', 16)).toBe('doer');
+      expect(record.parentPid).toBe(doer.pid);
+      expect(record.field('flags')).toBe(0);
+      expect(record.slot).toBe(counts(cgroup.id).slot);
+    }
+    await until(() => of('RECORD_EXIT', cgroup.id).length >= 23);
+    const { forks, execs: counted, exits } = counts(cgroup.id);
+    expect({ forks, counted, exits }).toEqual({ forks: 23n, counted: 24n, exits: 23n });
+  });
+
+  it('counts every call of a container exactly, on several threads', async () => {
+    const { counts } = await openTestProbe();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    await doer.ask('getppid 100000');
+    expect(counts(cgroup.id).calls[CALL.getppid]).toBe(100_000n);
+    await doer.ask('threads 50000');
+    expect(counts(cgroup.id).calls[CALL.getppid]).toBe(200_000n);
+  });
+
+  it('counts a fork once and the exits that never return', async () => {
+    const { counts } = await openTestProbe();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const before = counts(cgroup.id).calls;
+    await doer.ask('exec /bin/true');
+    const after = counts(cgroup.id).calls;
+    const forks = process.arch === 'arm64' ? [220, 435] : [56, 57, 58, 435];
+    const added = (call: number) => (after[call] ?? 0n) - (before[call] ?? 0n);
+    expect(forks.map(added).reduce((sum, n) => sum + n)).toBe(1n);
+    expect(added(CALL.exitGroup)).toBe(1n);
+  });
+
+  it('reports a memory file as what it is', async () => {
+    const { of } = await openTestProbe();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    expect(await doer.ask('memory /bin/true')).toBe(0);
+    await until(() => of('RECORD_EXEC', cgroup.id).length === 2);
+    const record = of('RECORD_EXEC', cgroup.id)[1];
+    expect(record?.path()).toBe('/memfd:payload');
+    expect(record?.field('flags')).toBe(constant('EXEC_MEMFD'));
+  });
+
+  it('reports opens of watched names by their real path, and no others', async () => {
+    const { of } = await openTestProbe();
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, '.ssh'));
+    writeFileSync(join(folder, '.ssh', 'id_test'), '');
+    writeFileSync(join(folder, 'shadow2'), '');
+    symlinkSync('/etc/shadow', join(folder, 'harmless'));
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    for (const path of ['/etc/shadow', join(folder, 'harmless'), join(folder, '.ssh/id_test'), join(folder, 'shadow2')]) {
+      expect(await doer.ask(`open ${path}`)).toBe(0);
+    }
+    expect(await doer.ask('open /nowhere/shadow')).toBe(2);
+    await until(() => of('RECORD_OPEN', cgroup.id).length >= 3);
+    await sleep(100);
+    const opens = of('RECORD_OPEN', cgroup.id);
+    expect(opens.map((record) => record.path())).toEqual(['/etc/shadow', '/etc/shadow', join(folder, '.ssh/id_test')]);
+    expect(opens.map((record) => record.text('exe', 32))).toEqual(['doer', 'doer', 'doer']);
+  });
+
+  it('gives a slot as the cgroup is made, passes it on to nested ones, and gives it again once freed', async () => {
+    const { probe, of, counts } = await openTestProbe({ slots: 4 });
+    const name = containerName();
+    const first = makeCgroup(name);
+    await until(() => of('RECORD_CGROUP', first.id).length === 1);
+    const made = of('RECORD_CGROUP', first.id)[0];
+    expect(made?.field('event')).toBe(constant('CGROUP_MADE'));
+    expect(made?.text('path', 512)).toBe(`/${name}`);
+    const nested = makeCgroup('inner.service', first.path);
+    const doer = await startDoer(nested.path);
+    await doer.ask('getppid 1000');
+    expect(counts(first.id).calls[CALL.getppid]).toBe(1000n);
+    expect(of('RECORD_CGROUP', nested.id)).toEqual([]);
+    const slot = counts(first.id).slot;
+    await doer.end();
+    await nested.remove();
+    await first.remove();
+    await until(() => of('RECORD_CGROUP', first.id).length === 2);
+    expect(of('RECORD_CGROUP', first.id)[1]?.field('event')).toBe(constant('CGROUP_REMOVED'));
+    expect(counts(first.id).calls[CALL.getppid]).toBe(1000n);
+    probe.freeSlot(slot, first.id);
+    expect(() => probe.freeSlot(slot, first.id)).toThrow(/is not cgroup/);
+    const others = [makeCgroup(), makeCgroup()];
+    expect(others.map((other) => counts(other.id).slot).sort()).toEqual([2, 3]);
+    expect(counts(others[0]?.id ?? 0).calls[CALL.getppid]).toBe(0n);
+  });
+
+  it('finds the slot of a container that was there before the probe', async () => {
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const { counts, of } = await openTestProbe();
+    await doer.ask('getppid 1000');
+    expect(counts(cgroup.id).calls[CALL.getppid]).toBe(1000n);
+    await until(() => of('RECORD_CGROUP', cgroup.id).length === 1);
+    expect(of('RECORD_CGROUP', cgroup.id)[0]?.field('path_bytes')).toBe(0);
+  });
+
+  it('counts a moved process in the container that it moved to', async () => {
+    const { counts } = await openTestProbe();
+    const [from, to] = [makeCgroup(), makeCgroup()];
+    const doer = await startDoer(from.path);
+    await doer.ask('getppid 1000');
+    moveTo(to, doer.pid);
+    await doer.ask('getppid 500');
+    expect(counts(from.id).calls[CALL.getppid]).toBe(1000n);
+    expect(counts(to.id).calls[CALL.getppid]).toBe(500n);
+  });
+
+  it('takes a service as a container, and a monitor as none', async () => {
+    const { probe, counts } = await openTestProbe();
+    const service = makeCgroup('picket-test.service');
+    const monitor = makeCgroup(`crio-conmon-${'0123456789abcdef'.repeat(4)}.scope`);
+    const plain = makeCgroup('picket-test.slice');
+    expect(counts(service.id).slot).toBeGreaterThan(1);
+    const known = probe.readCounts().map((slot) => slot.cgroup);
+    expect(known).not.toContain(monitor.id);
+    expect(known).not.toContain(plain.id);
+  });
+
+  it('leaves its own process out', async () => {
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const { probe, of } = await openTestProbe({ selfPid: doer.pid });
+    await doer.ask('threads 1000');
+    await doer.ask('open /etc/shadow');
+    await sleep(100);
+    const counted = probe.readCounts().find((slot) => slot.cgroup === cgroup.id);
+    expect(counted?.calls[CALL.getppid] ?? 0n).toBe(0n);
+    expect(of('RECORD_OPEN', cgroup.id)).toEqual([]);
+  });
+
+  it('counts containers that found no slot', async () => {
+    const { probe, counts } = await openTestProbe({ slots: 3 });
+    const first = makeCgroup();
+    const second = makeCgroup();
+    expect(counts(first.id).slot).toBe(2);
+    expect(probe.readCounts().map((slot) => slot.cgroup)).not.toContain(second.id);
+    const lost = constant('LOSS_NO_SLOT');
+    expect(probe.counters().lost[lost]).toBe(1n);
+    expect(probe.readCounts().find((slot) => slot.slot === 0)?.lost[lost]).toBe(1n);
+  });
+
+  it('counts records for which the ring had no room, by container', async () => {
+    const { probe, counts } = await openTestProbe({ urgentBytes: 4096 });
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    for (let i = 0; i < 50; i++) await Promise.all([doer.ask('open /etc/shadow'), doer.ask('open /etc/shadow')]);
+    const lost = constant('LOSS_URGENT_FULL');
+    const { records } = probe.counters();
+    // Whatever the reader was quick enough for, none is missing from both.
+    expect(probe.counters().lost[lost]).toBeGreaterThanOrEqual(counts(cgroup.id).lost[lost] ?? 0n);
+    expect(records + (probe.counters().lost[lost] ?? 0n)).toBeGreaterThanOrEqual(100n);
+  });
+
+  it('counts records for which the queue to JavaScript had no room', async () => {
+    const { probe, records } = await openTestProbe({ queueBatches: 1 });
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const asked = Array.from({ length: 2000 }, () => doer.ask('open /etc/shadow'));
+    const end = Date.now() + 700;
+    while (Date.now() < end); // JavaScript is busy, the kernel and the draining thread are not
+    await Promise.all(asked);
+    await sleep(100);
+    const { queueFull, records: delivered } = probe.counters();
+    expect(queueFull).toBeGreaterThan(0n);
+    expect(delivered).toBe(BigInt(records.length));
+  });
+});

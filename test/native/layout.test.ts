@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { LAYOUT } from '../../agent/events/layout.ts';
+import { loadAddon } from '../../native/index.ts';
+
+function addonLayout(): Record<string, number> | string {
+  try {
+    return loadAddon().layout();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const layout = addonLayout();
+if (typeof layout === 'string') console.log(`skipped: layout: ${layout}`);
+
+describe.skipIf(typeof layout === 'string')('layout', () => {
+  const real = layout as Record<string, number>;
+
+  it('is what the decoder of the agent believes', () => {
+    const believed = Object.entries(LAYOUT);
+    expect(believed.length).toBeGreaterThan(20);
+    expect(Object.fromEntries(believed.map(([name]) => [name, real[name]]))).toEqual(LAYOUT);
+  });
+
+  it('has the sizes that a record had when its version was given', () => {
+    const sizes = Object.fromEntries(Object.entries(real).filter(([name]) => name.startsWith('sizeof ')));
+    expect({ version: real['PICKET_RECORDS_VERSION'], contain: real['PICKET_CONTAIN_LAYOUT'], ...sizes }).toEqual({
+      version: 1,
+      contain: 1,
+      'sizeof record_header': 64,
+      'sizeof exec_record': 656,
+      'sizeof exit_record': 72,
+      'sizeof open_record': 368,
+      'sizeof flow_key': 24,
+      'sizeof flow_record': 120,
+      'sizeof flow_entry': 72,
+      'sizeof cgroup_record': 584,
+      'sizeof denied_record': 88,
+      'sizeof containment': 56,
+    });
+  });
+});

@@ -1,11 +1,21 @@
 /** The prom-client registry and our naming: `picket_<process>_<noun>_<unit>`, counters end in `_total`. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import CounterClass from 'prom-client/lib/counter.js';
+import GaugeClass from 'prom-client/lib/gauge.js';
+import HistogramClass from 'prom-client/lib/histogram.js';
+import RegistryClass from 'prom-client/lib/registry.js';
 
 export type { Counter, Gauge, Histogram, Registry };
 
 export interface Metrics {
   readonly registry: Registry;
-  counter<L extends string>(name: string, sentence: string, labels?: readonly L[]): Counter<L>;
+  /** `collect` is called at each scrape; it may reset and count anew what others count. */
+  counter<L extends string>(
+    name: string,
+    sentence: string,
+    labels?: readonly L[],
+    collect?: (counter: Counter<L>) => void,
+  ): Counter<L>;
   /** `collect` is called at each scrape, to set the value then. */
   gauge<L extends string>(
     name: string,
@@ -23,20 +33,22 @@ export interface Metrics {
 
 /** Metrics of one process; label sets must be bounded by the caller. */
 export function createMetrics(process: 'agent' | 'central'): Metrics {
-  const registry = new Registry();
+  const registry = new RegistryClass();
   const full = (name: string): string => `picket_${process}_${name}`;
   return {
     registry,
-    counter(name, sentence, labels = []) {
-      return new Counter({
+    counter(name, sentence, labels = [], collect) {
+      const counter: Counter<(typeof labels)[number]> = new CounterClass({
         name: full(name),
         help: sentence,
         labelNames: [...labels],
         registers: [registry],
+        ...(collect ? { collect: () => collect(counter) } : {}),
       });
+      return counter;
     },
     gauge(name, sentence, labels = [], collect) {
-      const gauge: Gauge<(typeof labels)[number]> = new Gauge({
+      const gauge: Gauge<(typeof labels)[number]> = new GaugeClass({
         name: full(name),
         help: sentence,
         labelNames: [...labels],
@@ -46,7 +58,7 @@ export function createMetrics(process: 'agent' | 'central'): Metrics {
       return gauge;
     },
     histogram(name, sentence, buckets, labels = []) {
-      return new Histogram({
+      return new HistogramClass({
         name: full(name),
         help: sentence,
         buckets: [...buckets],

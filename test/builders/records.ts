@@ -1,0 +1,175 @@
+/** Makers of kernel records as bytes, by the offsets of the layout. */
+import { LAYOUT } from '../../agent/events/layout.ts';
+
+export interface HeaderFields {
+  slot?: number;
+  cpu?: number;
+  time?: bigint;
+  cgroup?: number;
+  start?: bigint;
+  parentStart?: bigint;
+  pid?: number;
+  tid?: number;
+  uid?: number;
+  parentPid?: number;
+}
+
+export const SECOND = 1_000_000_000n;
+
+function record(kind: number, size: number, fields: HeaderFields): Buffer {
+  const bytes = Buffer.alloc(size);
+  bytes.writeUInt32LE(kind, LAYOUT['record_header.kind']);
+  bytes.writeUInt32LE(size, LAYOUT['record_header.size']);
+  bytes.writeUInt32LE(fields.slot ?? 2, LAYOUT['record_header.slot']);
+  bytes.writeUInt32LE(fields.cpu ?? 0, LAYOUT['record_header.cpu']);
+  bytes.writeBigUInt64LE(fields.time ?? 1000n * SECOND, LAYOUT['record_header.time']);
+  bytes.writeBigUInt64LE(BigInt(fields.cgroup ?? 500), LAYOUT['record_header.cgroup']);
+  bytes.writeBigUInt64LE(fields.start ?? 100n * SECOND, LAYOUT['record_header.start']);
+  bytes.writeBigUInt64LE(fields.parentStart ?? 50n * SECOND, LAYOUT['record_header.parent_start']);
+  bytes.writeUInt32LE(fields.pid ?? 100, LAYOUT['record_header.pid']);
+  bytes.writeUInt32LE(fields.tid ?? fields.pid ?? 100, LAYOUT['record_header.tid']);
+  bytes.writeUInt32LE(fields.uid ?? 0, LAYOUT['record_header.uid']);
+  bytes.writeUInt32LE(fields.parentPid ?? 50, LAYOUT['record_header.parent_pid']);
+  return bytes;
+}
+
+/** `/etc/shadow` → `shadow\0etc\0`. */
+function leafFirst(path: string): Buffer {
+  const names = path
+    .split('/')
+    .filter((name) => name !== '')
+    .toReversed();
+  return Buffer.from(names.map((name) => `${name}\0`).join(''));
+}
+
+function address(bytes: Buffer, at: number, peer: string): number {
+  if (!peer.includes(':')) {
+    for (const [index, part] of peer.split('.').entries()) bytes.writeUInt8(Number(part), at + index);
+    return 4;
+  }
+  const [head = '', tail = ''] = peer.split('::');
+  const groups = (text: string): string[] => text.split(':').filter((group) => group !== '');
+  const zeros = 8 - groups(head).length - groups(tail).length;
+  const all = [
+    ...groups(head),
+    ...Array.from({ length: peer.includes('::') ? zeros : 0 }, () => '0'),
+    ...groups(tail),
+  ];
+  for (const [index, group] of all.entries()) bytes.writeUInt16BE(Number.parseInt(group, 16), at + 2 * index);
+  return 6;
+}
+
+export interface ExecFields extends HeaderFields {
+  path: string;
+  args?: readonly string[];
+  parentExe?: string;
+  comm?: string;
+  flags?: number;
+}
+
+export function execRecord(fields: ExecFields): Buffer {
+  const bytes = record(LAYOUT.RECORD_EXEC, LAYOUT['sizeof exec_record'], fields);
+  const path = leafFirst(fields.path);
+  const args = Buffer.from((fields.args ?? [fields.path]).map((arg) => `${arg}\0`).join(''));
+  bytes.writeUInt32LE(fields.flags ?? 0, LAYOUT['exec_record.flags']);
+  bytes.writeUInt32LE(path.length, LAYOUT['exec_record.path_bytes']);
+  bytes.writeUInt32LE(Math.min(args.length, LAYOUT.ARGS_BYTES), LAYOUT['exec_record.args_bytes']);
+  bytes.writeUInt32LE(args.length, LAYOUT['exec_record.args_total']);
+  bytes.writeBigUInt64LE(77n, LAYOUT['exec_record.inode']);
+  bytes.writeBigUInt64LE(8n, LAYOUT['exec_record.device']);
+  bytes.write(fields.parentExe ?? '', LAYOUT['exec_record.parent_exe']);
+  bytes.write(fields.comm ?? '', LAYOUT['exec_record.comm']);
+  path.copy(bytes, LAYOUT['exec_record.path']);
+  args.copy(bytes, LAYOUT['exec_record.args'], 0, LAYOUT.ARGS_BYTES);
+  return bytes;
+}
+
+export function exitRecord(fields: HeaderFields & { status?: number }): Buffer {
+  const bytes = record(LAYOUT.RECORD_EXIT, LAYOUT['sizeof exit_record'], fields);
+  bytes.writeUInt32LE(fields.status ?? 0, LAYOUT['exit_record.status']);
+  return bytes;
+}
+
+export function openRecord(fields: HeaderFields & { path: string; exe: string; openFlags?: number }): Buffer {
+  const bytes = record(LAYOUT.RECORD_OPEN, LAYOUT['sizeof open_record'], fields);
+  const path = leafFirst(fields.path);
+  bytes.writeUInt32LE(fields.openFlags ?? 0, LAYOUT['open_record.open_flags']);
+  bytes.writeUInt32LE(path.length, LAYOUT['open_record.path_bytes']);
+  bytes.write(fields.exe, LAYOUT['open_record.exe']);
+  path.copy(bytes, LAYOUT['open_record.path']);
+  return bytes;
+}
+
+export interface FlowFields extends HeaderFields {
+  direction: 'connect' | 'accept';
+  peer: string;
+  port: number;
+  exe?: string;
+}
+
+function flowKey(bytes: Buffer, at: number, fields: FlowFields): void {
+  bytes.writeUInt32LE(fields.slot ?? 2, at + LAYOUT['flow_key.slot']);
+  bytes.writeUInt16LE(fields.port, at + LAYOUT['flow_key.port']);
+  const direction = fields.direction === 'connect' ? LAYOUT.FLOW_CONNECT : LAYOUT.FLOW_ACCEPT;
+  bytes.writeUInt8(direction, at + LAYOUT['flow_key.direction']);
+  bytes.writeUInt8(address(bytes, at + LAYOUT['flow_key.peer'], fields.peer), at + LAYOUT['flow_key.family']);
+}
+
+export function flowRecord(fields: FlowFields): Buffer {
+  const bytes = record(LAYOUT.RECORD_FLOW, LAYOUT['sizeof flow_record'], {
+    ...fields,
+    ...(fields.direction === 'accept' ? { pid: 0, start: 0n, parentPid: 0, parentStart: 0n } : {}),
+  });
+  flowKey(bytes, LAYOUT['flow_record.flow'], fields);
+  bytes.write(fields.exe ?? '', LAYOUT['flow_record.exe']);
+  return bytes;
+}
+
+export function flowEntry(
+  fields: FlowFields & {
+    opened?: number;
+    attempts?: number;
+    failures?: number;
+    first?: bigint;
+    last?: bigint;
+  },
+): Buffer {
+  const bytes = Buffer.alloc(LAYOUT['sizeof flow_entry']);
+  flowKey(bytes, LAYOUT['flow_entry.flow'], fields);
+  bytes.writeBigUInt64LE(BigInt(fields.cgroup ?? 500), LAYOUT['flow_entry.cgroup']);
+  bytes.writeBigUInt64LE(BigInt(fields.opened ?? 1), LAYOUT['flow_entry.opened']);
+  bytes.writeBigUInt64LE(BigInt(fields.attempts ?? 1), LAYOUT['flow_entry.attempts']);
+  bytes.writeBigUInt64LE(BigInt(fields.failures ?? 0), LAYOUT['flow_entry.failures']);
+  bytes.writeBigUInt64LE(fields.first ?? 1000n * SECOND, LAYOUT['flow_entry.first']);
+  bytes.writeBigUInt64LE(fields.last ?? 1000n * SECOND, LAYOUT['flow_entry.last']);
+  return bytes;
+}
+
+export function cgroupRecord(fields: HeaderFields & { made: boolean; path: string | null }): Buffer {
+  const bytes = record(LAYOUT.RECORD_CGROUP, LAYOUT['sizeof cgroup_record'], fields);
+  bytes.writeUInt32LE(
+    fields.made ? LAYOUT.CGROUP_MADE : LAYOUT.CGROUP_REMOVED,
+    LAYOUT['cgroup_record.event'],
+  );
+  if (fields.path === null) return bytes;
+  const path = Buffer.from(`${fields.path}\0`);
+  bytes.writeUInt32LE(path.length, LAYOUT['cgroup_record.path_bytes']);
+  path.copy(bytes, LAYOUT['cgroup_record.path']);
+  return bytes;
+}
+
+const DENIED = { connect: LAYOUT.DENIED_CONNECT, send: LAYOUT.DENIED_SEND, exec: LAYOUT.DENIED_EXEC };
+
+export function deniedRecord(
+  fields: HeaderFields & { what: keyof typeof DENIED; peer?: string; port?: number },
+): Buffer {
+  const bytes = record(LAYOUT.RECORD_DENIED, LAYOUT['sizeof denied_record'], fields);
+  bytes.writeUInt32LE(DENIED[fields.what], LAYOUT['denied_record.what']);
+  bytes.writeUInt16LE(fields.port ?? 0, LAYOUT['denied_record.port']);
+  if (fields.peer !== undefined)
+    bytes.writeUInt8(
+      address(bytes, LAYOUT['denied_record.peer'], fields.peer),
+      LAYOUT['denied_record.family'],
+    );
+  return bytes;
+}

@@ -1,0 +1,179 @@
+/** A small node on paper: containers that act, a clock, the pipeline, and everything it told. */
+import type { Alert } from '../../agent/alerts/alert.ts';
+import type { Detection } from '../../agent/alerts/detection.ts';
+import type { Frame, SlotTick } from '../../agent/events/frame.ts';
+import type { Container } from '../../agent/identity/container.ts';
+import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
+import { type ExecFields, execRecord, type FlowFields, flowRecord, openRecord, SECOND } from './records.ts';
+
+export const ID = (digit: string): string => digit.repeat(64);
+export const UID = (digit: string): string =>
+  [8, 4, 4, 4, 12].map((length) => digit.repeat(length)).join('-');
+
+export interface Told {
+  readonly detections: Detection[];
+  readonly alerts: Alert[];
+  readonly windows: ContainerWindow[];
+  readonly fresh: Container[];
+  readonly gone: Container[];
+  readonly lookups: number[];
+}
+
+export const START = { bootNs: 1000n * SECOND, wallMs: 1_700_000_000_000 };
+
+/** A pipeline whose sink keeps everything. */
+export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline: Pipeline; told: Told } {
+  const told: Told = { detections: [], alerts: [], windows: [], fresh: [], gone: [], lookups: [] };
+  const pipeline = new Pipeline({
+    cluster: 'c1',
+    node: 'n1',
+    boot: 'b1',
+    ...START,
+    settings: { learnWindows: 6, matureWindows: 20, minScore: 0.5, groupForMs: 300_000 },
+    architecture: 'x64',
+    podsExpected: true,
+    ...options,
+    sink: {
+      detection: (d) => told.detections.push(d),
+      alert: (a) => told.alerts.push(a),
+      window: (w) => told.windows.push(w),
+      newContainer: (c) => told.fresh.push(c),
+      goneContainer: (c) => told.gone.push(c),
+      lookupCgroup: (id) => told.lookups.push(id),
+      ...options.sink,
+    },
+  });
+  return { pipeline, told };
+}
+
+export interface PodOptions {
+  name: string;
+  namespace?: string;
+  uid: string;
+  owner?: { kind: string; name: string };
+  hash?: string;
+  ip?: string;
+  containers: readonly { name: string; id: string }[];
+}
+
+/** A PodList with the fields that identity reads. */
+export function podList(pods: readonly PodOptions[]): string {
+  return JSON.stringify({
+    kind: 'PodList',
+    items: pods.map((pod) => ({
+      metadata: {
+        name: pod.name,
+        namespace: pod.namespace ?? 'shop',
+        uid: pod.uid,
+        labels: pod.hash === undefined ? {} : { 'pod-template-hash': pod.hash },
+        ownerReferences: pod.owner === undefined ? [] : [{ ...pod.owner, controller: true }],
+      },
+      spec: { nodeName: 'n1' },
+      status: {
+        podIPs: pod.ip === undefined ? [] : [{ ip: pod.ip }],
+        containerStatuses: pod.containers.map(({ name, id }) => ({
+          name,
+          image: `registry.example/${name}:1`,
+          imageID: `registry.example/${name}@sha256:${'d'.repeat(64)}`,
+          containerID: `containerd://${id}`,
+        })),
+      },
+    })),
+  });
+}
+
+/** The cgroup path that containerd's CRI plugin gives a container, systemd driver. */
+export const cgroupPath = (uid: string, id: string): string =>
+  `/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod${uid.replaceAll('-', '_')}.slice/cri-containerd-${id}.scope`;
+
+/** Frames in the order of a recording, with a clock that moves by itself between two of them. */
+export class World {
+  readonly frames: Frame[] = [];
+  /** CLOCK_BOOTTIME, ns. */
+  now = START.bootNs;
+  readonly #slots = new Map<number, number>();
+
+  /** Cgroups that were there before, with their slots. */
+  found(containers: readonly { cgroup: number; slot: number; path: string }[]): void {
+    for (const { cgroup, slot } of containers) this.#slots.set(slot, cgroup);
+    this.frames.push({
+      kind: 'cgroups',
+      found: containers.map(({ cgroup, path }) => ({ id: cgroup, path })),
+    });
+  }
+
+  /** A slot that a record already gave. */
+  slot(slot: number, cgroup: number): void {
+    this.#slots.set(slot, cgroup);
+  }
+
+  pods(pods: readonly PodOptions[]): void {
+    this.frames.push({ kind: 'pods', list: podList(pods) });
+  }
+
+  records(...records: Buffer[]): void {
+    this.frames.push({ kind: 'records', bytes: Buffer.concat(records) });
+  }
+
+  /** A little later. */
+  later(ms = 10): bigint {
+    this.now += BigInt(ms) * 1_000_000n;
+    return this.now;
+  }
+
+  exec(fields: ExecFields): void {
+    this.records(
+      execRecord({ time: this.later(), cgroup: this.#slots.get(fields.slot ?? 2) ?? 0, ...fields }),
+    );
+  }
+
+  open(fields: Parameters<typeof openRecord>[0]): void {
+    this.records(
+      openRecord({ time: this.later(), cgroup: this.#slots.get(fields.slot ?? 2) ?? 0, ...fields }),
+    );
+  }
+
+  flow(fields: FlowFields): void {
+    this.records(
+      flowRecord({ time: this.later(), cgroup: this.#slots.get(fields.slot ?? 2) ?? 0, ...fields }),
+    );
+  }
+
+  /** Ends the window five seconds after it began. Every slot is in it, with the calls given for it. */
+  tick(
+    options: {
+      calls?: Readonly<Record<number, readonly number[]>>;
+      lost?: Readonly<Record<number, number>>;
+      queueFull?: number;
+      flows?: Buffer;
+    } = {},
+  ): void {
+    const windows = (this.now - START.bootNs) / (5n * SECOND) + 1n;
+    this.now = START.bootNs + windows * 5n * SECOND;
+    const slots: SlotTick[] = [[1, 1] as const, ...this.#slots].map(([slot, cgroup]) => {
+      const numbers = options.calls?.[slot] ?? [0, 1];
+      const lost = options.lost?.[slot] ?? 0;
+      return { slot, cgroup, numbers, counts: numbers.map(() => 10), forks: 0, execs: 0, exits: 0, lost };
+    });
+    const lost = { 'queue-full': options.queueFull ?? 0, 'urgent-full': this.#lost(slots) };
+    const wallMs = START.wallMs + Number((this.now - START.bootNs) / 1_000_000n);
+    const flows = options.flows ?? Buffer.alloc(0);
+    this.frames.push({ kind: 'tick', tick: { bootNs: this.now, wallMs, slots, flows, lost } });
+  }
+
+  #total = 0;
+  #lost(slots: readonly SlotTick[]): number {
+    this.#total += slots.reduce((sum, slot) => sum + slot.lost, 0);
+    return this.#total;
+  }
+}
+
+/** Runs all frames through a new pipeline. */
+export function run(
+  world: World,
+  options: Partial<PipelineOptions> = {},
+): { pipeline: Pipeline; told: Told } {
+  const made = makePipeline(options);
+  for (const frame of world.frames) made.pipeline.frame(frame);
+  return made;
+}

@@ -1,0 +1,43 @@
+/** The pinned containment of the kernel as a map, with the same face and rules. */
+import type { Containment, ContainmentRequest, Containments } from '../../native/index.ts';
+
+export interface FakeContainments extends Containments {
+  readonly entries: Map<number, ContainmentRequest>;
+  /** Every call, in order: `contain 42`, `release 42`. */
+  readonly calls: string[];
+  /** The next contain() fails with this message. */
+  failure: string | null;
+  addresses: readonly string[];
+}
+
+export function fakeContainments(): FakeContainments {
+  const entries = new Map<number, ContainmentRequest>();
+  const calls: string[] = [];
+  const asListed = (request: ContainmentRequest): Containment => {
+    const { cgroupPath: _, ...rest } = request;
+    return { ...rest, packets: 0n, connects: 0n, sends: 0n, execs: 0n };
+  };
+  return {
+    hooks: [],
+    adopted: false,
+    entries,
+    calls,
+    failure: null,
+    addresses: [],
+    contain(request) {
+      if (this.failure !== null) throw Object.assign(new Error(this.failure), { code: 'PICKET_CGROUP' });
+      calls.push(`contain ${request.cgroup}`);
+      entries.set(request.cgroup, request);
+    },
+    release(cgroup) {
+      calls.push(`release ${cgroup}`);
+      return entries.delete(cgroup);
+    },
+    list: () => [...entries.values()].map(asListed),
+    setNodeAddresses(addresses) {
+      this.addresses = addresses;
+    },
+    close: () => undefined,
+    remove: () => entries.clear(),
+  };
+}

@@ -1,0 +1,53 @@
+/** Why, in words. Each sentence stands for itself and names numbers. */
+import type { Scored } from '../models/model.ts';
+import type { Quality } from './detection.ts';
+
+const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+
+const KIND_WORDS: Readonly<Record<string, string>> = {
+  exec: 'start of a program',
+  file: 'opening of a file',
+  connect: 'connection out',
+  accept: 'accepted connection',
+  syscall: 'system call',
+};
+
+/** What is new and how rare anything new is here. */
+export function explainRarity(
+  fact: { readonly kind: string; readonly value: string },
+  scored: Scored,
+  options: { workload: string; suspected: number; start: boolean },
+): string {
+  const word = KIND_WORDS[fact.kind] ?? fact.kind;
+  const where = options.start ? 'starts' : 'periods';
+  const before =
+    options.suspected > 0
+      ? ` It was seen in ${options.suspected} earlier period(s), called strange there too and not learnt.`
+      : '';
+  return (
+    `New for ${options.workload}: ${word} "${fact.value}", not seen in ${scored.periods} ${where}; ` +
+    `at most ${percent(scored.newness)} of its ${where} bring any new ${word} (upper bound).${before}`
+  );
+}
+
+/** A rule matched what this workload is known to do. */
+export function explainKnown(workload: string, seen: number): string {
+  return `Lowered: ${workload} has done exactly this in ${seen} learnt periods; make an exception for it if it is meant to be.`;
+}
+
+/** A rule matched what this workload was never seen doing. */
+export function explainRule(rule: { name: string; sentence: string }, summary: string): string {
+  return `${rule.name}: ${summary}. ${rule.sentence}`;
+}
+
+/** One sentence on how well the workload was seen. */
+export function explainQuality(quality: Quality): string {
+  const seen = quality.complete
+    ? 'Nothing was lost in this window and the one before'
+    : `Observation was incomplete: at least ${quality.lost} record(s) of this container lost`;
+  return `${seen}; the baseline is ${quality.baseline} after ${quality.periods} periods.`;
+}
+
+export function explainAgreement(detectors: readonly string[]): string {
+  return `${detectors.length} detectors agree: ${detectors.join(', ')}.`;
+}

@@ -1,0 +1,128 @@
+/** Verdicts on one event or fact: what the rules and the rarity model say, before anything is grouped or told. */
+import type { Event } from '../events/event.ts';
+import type { Fact } from '../features/fact.ts';
+import type { Container } from '../identity/container.ts';
+import type { KnownProcess } from '../identity/processes.ts';
+import type { Score } from '../models/model.ts';
+import { explainKnown, explainRarity, explainRule } from './explain.ts';
+import { RULES } from './rules/index.ts';
+import type { Rule, RuleHit } from './rules/rule.ts';
+import { type Severity, shift } from './severity.ts';
+
+/** What judging needs of a baseline. */
+export interface BaselineView {
+  readonly workload: string;
+  readonly state: 'learning' | 'young' | 'mature';
+  score(fact: Fact, phase: 'start' | 'steady'): Score;
+  seen(fact: Fact): number;
+  suspected(fact: Fact): number;
+}
+
+export interface Situation {
+  readonly container: Container;
+  readonly baseline: BaselineView;
+  readonly phase: 'start' | 'steady';
+  readonly lineage: readonly KnownProcess[];
+}
+
+export interface Verdict {
+  readonly detector: string;
+  readonly severity: Severity;
+  readonly score: number;
+  readonly summary: string;
+  readonly subject: string;
+  readonly techniques: readonly string[];
+  readonly facts: Readonly<Record<string, string>>;
+  readonly explanation: string;
+  readonly next: string;
+  /** The fact is not to be learnt. */
+  readonly flags: boolean;
+  /** Nothing of this window is to be learnt. */
+  readonly withholds: boolean;
+}
+
+/** Name of the detector that is no rule. */
+export const RARITY = 'rarity';
+/** Periods in which a mature baseline must have seen a fact for a rule to be lowered. */
+export const KNOWN_WELL = 5;
+
+// Calls that change what a process is, sees or may do; being new they weigh more than an ordinary call.
+const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
+  (
+    'ptrace process_vm_readv process_vm_writev mount umount2 move_mount fsmount open_tree pivot_root chroot setns unshare bpf perf_event_open ' +
+    'init_module finit_module delete_module kexec_load kexec_file_load memfd_create userfaultfd io_uring_setup keyctl add_key request_key ' +
+    'setuid setgid setresuid setresgid setreuid setregid capset iopl ioperm acct swapon swapoff reboot settimeofday clock_settime sethostname ' +
+    'open_by_handle_at quotactl personality mknod mknodat pidfd_getfd'
+  ).split(' '),
+);
+
+const round = (score: number): number => Math.round(score * 10_000) / 10_000;
+
+function ruleVerdict(rule: Rule, hit: RuleHit, fact: Fact | null, baseline: BaselineView): Verdict {
+  const seen = fact === null ? 0 : baseline.seen(fact);
+  const lowered = baseline.state === 'mature' && seen >= KNOWN_WELL;
+  const why = explainRule(rule, hit.summary);
+  return {
+    detector: rule.name,
+    severity: lowered ? 'info' : hit.severity,
+    score: lowered ? 0.1 : hit.score,
+    summary: hit.summary,
+    subject: hit.subject,
+    techniques: hit.techniques,
+    facts: fact === null ? hit.facts : { ...hit.facts, fact: `${fact.kind} ${fact.value}` },
+    explanation: lowered ? `${why} ${explainKnown(baseline.workload, seen)}` : why,
+    next: lowered ? '' : rule.next,
+    flags: seen === 0,
+    withholds: seen === 0,
+  };
+}
+
+/** What the rules say of an event; `fact` is the event's fact where it has one. */
+export function judgeByRules(event: Event, fact: Fact | null, situation: Situation): Verdict[] {
+  const verdicts: Verdict[] = [];
+  for (const rule of RULES) {
+    if (!rule.on.includes(event.kind)) continue;
+    const hit = rule.match(event, situation);
+    if (hit !== null) verdicts.push(ruleVerdict(rule, hit, fact, situation.baseline));
+  }
+  return verdicts;
+}
+
+const TITLES: Readonly<Record<Fact['kind'], string>> = {
+  exec: 'a program never started here before',
+  file: 'a watched file never opened here before',
+  connect: 'a peer never connected to before',
+  accept: 'a port never accepted on before',
+  syscall: 'a system call never made here before',
+};
+
+function raritySeverity(fact: Fact, { container, baseline }: Situation): Severity {
+  const ordinary = fact.kind === 'syscall' && !SENSITIVE_CALLS.has(fact.value);
+  const steps = (baseline.state === 'mature' ? 0 : -1) + (container.kind === 'host' ? -1 : 0);
+  return shift(ordinary ? 'low' : 'medium', steps);
+}
+
+/** What the rarity model says of a fact: a verdict when it is new here and new things are rare enough. */
+export function judgeByRarity(fact: Fact, situation: Situation, minScore: number): Verdict | null {
+  const { baseline, phase } = situation;
+  const scored = baseline.score(fact, phase);
+  if (scored.state === 'unknown' || scored.seen > 0 || scored.score < minScore) return null;
+  const explanation = explainRarity(fact, scored, {
+    workload: baseline.workload,
+    suspected: baseline.suspected(fact),
+    start: phase === 'start',
+  });
+  return {
+    detector: RARITY,
+    severity: raritySeverity(fact, situation),
+    score: round(scored.score),
+    summary: `${TITLES[fact.kind]}: ${fact.value}`,
+    subject: `${fact.kind} ${fact.value}`,
+    techniques: [],
+    facts: { fact: `${fact.kind} ${fact.value}`, periods: String(scored.periods) },
+    explanation,
+    next: '',
+    flags: true,
+    withholds: false,
+  };
+}

@@ -1,0 +1,83 @@
+/** The shape of a lease and its file. A lease is one containment order that was taken, until it ends. */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** `seen`: not a lease any more, or never one; kept until the order can no longer be sent again. */
+export type LeaseState = 'active' | 'released' | 'expired' | 'refused' | 'failed';
+
+export interface Lease {
+  readonly order: string;
+  readonly podUid: string;
+  readonly containerName: string;
+  readonly containerId: string;
+  readonly workload: string;
+  readonly networkDeny: boolean;
+  readonly killOnExec: boolean;
+  readonly cutProbes: boolean;
+  readonly reason: string;
+  readonly actor: string;
+  readonly incident: string;
+  readonly receivedMs: number;
+  /** Unix time at which it ends; the earlier of receipt + duration and not-after. */
+  readonly untilMs: number;
+  /** Until then the order is remembered, so that it is not taken twice. */
+  readonly notAfterMs: number;
+  /** Boot in which `untilNs` counts. */
+  readonly boot: string;
+  /** CLOCK_BOOTTIME ns as text: JSON has no such numbers. */
+  readonly untilNs: string;
+  readonly state: LeaseState;
+  /** Why, when it was refused or failed. */
+  readonly detail: string;
+}
+
+const FILE_VERSION = 1;
+
+/** What the kernel keeps of an order's id. */
+export function orderMark(id: string): bigint {
+  return createHash('sha256').update(id).digest().readBigUInt64BE(0);
+}
+
+function isLease(value: unknown): value is Lease {
+  const lease = value as Lease;
+  return (
+    typeof lease === 'object' &&
+    lease !== null &&
+    typeof lease.order === 'string' &&
+    typeof lease.untilMs === 'number' &&
+    typeof lease.notAfterMs === 'number' &&
+    typeof lease.boot === 'string' &&
+    /^\d{1,20}$/.test(lease.untilNs) &&
+    typeof lease.state === 'string'
+  );
+}
+
+/** The leases kept in a file; none when there is no file. @throws when it is there and is not what we wrote. */
+export async function readLeases(path: string): Promise<Lease[]> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const value = JSON.parse(text) as { version?: unknown; leases?: unknown };
+  if (value.version !== FILE_VERSION || !Array.isArray(value.leases) || !value.leases.every(isLease))
+    throw new Error(`${path}: not a lease file of version ${FILE_VERSION}`);
+  return value.leases;
+}
+
+/** Replaces the file in one step and waits until it is on the disk. */
+export async function writeLeases(path: string, leases: readonly Lease[]): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const aside = `${path}.${randomBytes(4).toString('hex')}`;
+  const file = await open(aside, 'wx', 0o600);
+  try {
+    await file.writeFile(`${JSON.stringify({ version: FILE_VERSION, leases }, null, 1)}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(aside, path);
+}

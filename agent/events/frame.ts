@@ -1,0 +1,59 @@
+/** What enters the pipeline, in order: live from the probes, or again from a recording. */
+
+/** A cgroup folder found by looking through the cgroup file system. */
+export interface CgroupFound {
+  readonly id: number;
+  /** Below the cgroup2 mount point, such as /system.slice/ssh.service. */
+  readonly path: string;
+}
+
+/** What one slot did within the window that ends. */
+export interface SlotTick {
+  readonly slot: number;
+  readonly cgroup: number;
+  /** System-call numbers that were called, and how often each, in the same order. */
+  readonly numbers: readonly number[];
+  readonly counts: readonly number[];
+  readonly forks: number;
+  readonly execs: number;
+  readonly exits: number;
+  /** Records of this slot not delivered within the window. */
+  readonly lost: number;
+}
+
+/** The end of a window. */
+export interface Tick {
+  /** CLOCK_BOOTTIME, ns. */
+  readonly bootNs: bigint;
+  /** Unix time at the same instant, ms. */
+  readonly wallMs: number;
+  /** Slots that did nothing may be left out. */
+  readonly slots: readonly SlotTick[];
+  /** struct flow_entry back to back. */
+  readonly flows: Uint8Array;
+  /** Reason → records lost since the probes were loaded. */
+  readonly lost: Readonly<Record<string, number>>;
+}
+
+/** First frame of a recording: where, when and under which settings it was made. */
+export interface Start {
+  /** PICKET_RECORDS_VERSION of the records in it. */
+  readonly recordsVersion: number;
+  readonly cluster: string;
+  readonly node: string;
+  /** The kernel's boot id. */
+  readonly boot: string;
+  readonly bootNs: bigint;
+  readonly wallMs: number;
+  /** Arguments were replaced by a hash. */
+  readonly redacted: boolean;
+  /** Those that change verdicts, by row name. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+export type Frame =
+  | { readonly kind: 'start'; readonly start: Start }
+  | { readonly kind: 'records'; readonly bytes: Uint8Array }
+  | { readonly kind: 'cgroups'; readonly found: readonly CgroupFound[] }
+  | { readonly kind: 'pods'; readonly list: string }
+  | { readonly kind: 'tick'; readonly tick: Tick };

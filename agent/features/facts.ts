@@ -1,0 +1,40 @@
+/** From an event or a flow to its fact. */
+import type { Event, Flow } from '../events/event.ts';
+import { commandShape } from './command.ts';
+import type { Fact } from './fact.ts';
+import { bounded, generalisePath } from './generalise.ts';
+
+// Ports from which Linux picks for connections out (ip_local_port_range); a peer's port above it says nothing.
+const EPHEMERAL = 32_768;
+
+/** Names a peer that is a workload here: `namespace/Kind/name`, or null. */
+export type NameOfAddress = (address: string) => string | null;
+
+function flowFact(flow: Pick<Flow, 'direction' | 'peer' | 'port'>, nameOf: NameOfAddress): Fact {
+  if (flow.direction === 'accept') return { kind: 'accept', value: String(flow.port) };
+  const port = flow.port >= EPHEMERAL ? '*' : String(flow.port);
+  return { kind: 'connect', value: `${nameOf(flow.peer) ?? flow.peer}:${port}` };
+}
+
+/** The fact of an event; null for events that say nothing about behaviour (exits, cgroups, denials). */
+export function factOf(event: Event, nameOf: NameOfAddress): Fact | null {
+  switch (event.kind) {
+    case 'exec': {
+      const shape = commandShape(event.exe, event.args);
+      const path = generalisePath(event.path);
+      const value = `${event.parentExe} > ${path}${shape === '' ? '' : ` ${shape}`}`;
+      return { kind: 'exec', value: bounded(value) };
+    }
+    case 'open': {
+      const mode = event.write ? 'w' : 'r';
+      return { kind: 'file', value: bounded(`${event.exe} ${mode} ${generalisePath(event.path)}`) };
+    }
+    case 'flow':
+      return flowFact(event, nameOf);
+    default:
+      return null;
+  }
+}
+
+/** The fact of an entry of the flow map. */
+export const factOfFlow = (flow: Flow, nameOf: NameOfAddress): Fact => flowFact(flow, nameOf);

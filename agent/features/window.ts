@@ -1,0 +1,104 @@
+/** What one container did between two ticks. */
+import type { Flow } from '../events/event.ts';
+import type { SlotTick } from '../events/frame.ts';
+import { type Fact, factKey } from './fact.ts';
+
+/** Facts of one window; a hostile workload makes no more than this cost. */
+const MAX_FACTS = 1024;
+
+export interface WindowCounts {
+  readonly syscalls: number;
+  readonly distinctSyscalls: number;
+  readonly execs: number;
+  readonly forks: number;
+  readonly exits: number;
+  readonly connects: number;
+  readonly accepts: number;
+  readonly failures: number;
+}
+
+export interface Window {
+  /** CLOCK_BOOTTIME, ns. */
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+  readonly counts: WindowCounts;
+  readonly facts: readonly Fact[];
+  /** Records of the container not delivered, for any reason. */
+  readonly lost: number;
+  /** Everything that was to be seen was seen. */
+  readonly complete: boolean;
+}
+
+export class WindowBuilder {
+  readonly startNs: bigint;
+  readonly #facts = new Map<string, Fact>();
+  readonly #counts = {
+    syscalls: 0,
+    distinctSyscalls: 0,
+    execs: 0,
+    forks: 0,
+    exits: 0,
+    connects: 0,
+    accepts: 0,
+    failures: 0,
+  };
+  #lost = 0;
+  #complete = true;
+
+  constructor(startNs: bigint) {
+    this.startNs = startNs;
+  }
+
+  get lost(): number {
+    return this.#lost;
+  }
+
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  has(fact: Fact): boolean {
+    return this.#facts.has(factKey(fact));
+  }
+
+  fact(fact: Fact): void {
+    if (this.#facts.size < MAX_FACTS) this.#facts.set(factKey(fact), fact);
+    else this.#complete = this.#complete && this.#facts.has(factKey(fact));
+  }
+
+  slot(tick: SlotTick): void {
+    const counts = this.#counts;
+    counts.syscalls += tick.counts.reduce((sum, count) => sum + count, 0);
+    counts.distinctSyscalls = Math.max(counts.distinctSyscalls, tick.numbers.length);
+    counts.execs += tick.execs;
+    counts.forks += tick.forks;
+    counts.exits += tick.exits;
+    if (tick.lost > 0) this.incomplete(tick.lost);
+  }
+
+  flow(flow: Flow): void {
+    if (flow.direction === 'connect') {
+      this.#counts.connects += flow.attempts;
+      this.#counts.failures += flow.failures;
+    } else {
+      this.#counts.accepts += flow.opened;
+    }
+  }
+
+  /** Something was not seen: `lost` records of this container, or an unknown number (0). */
+  incomplete(lost: number): void {
+    this.#lost += lost;
+    this.#complete = false;
+  }
+
+  close(endNs: bigint): Window {
+    return {
+      startNs: this.startNs,
+      endNs,
+      counts: { ...this.#counts },
+      facts: [...this.#facts.values()],
+      lost: this.#lost,
+      complete: this.#complete,
+    };
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * From a cgroup path to whom it belongs: a container by its runtime's id, or a systemd service. Nested cgroups
+ * belong to the top-most owner above them; the kernel side gives slots by the same rule.
+ */
+
+export type Runtime = 'containerd' | 'crio' | 'docker' | 'podman' | 'systemd' | 'unknown';
+
+export interface Owner {
+  readonly kind: 'container' | 'service';
+  /** 64 hex digits, or the unit's name. */
+  readonly id: string;
+  readonly runtime: Runtime;
+  /** UID of the pod the path names, or null. */
+  readonly podUid: string | null;
+  /** The owner's own cgroup, which may be above the one asked for. */
+  readonly path: string;
+}
+
+const ID = /[0-9a-f]{64}/;
+// systemd writes pod UIDs with _ for - (both are separators in slice names); cgroupfs keeps them as they are.
+// Static pods have the 32 hex digits of a hash instead.
+const POD =
+  /pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?:\.slice)?$/;
+
+// Prefixes the runtimes put before the id: containerd's CRI plugin, CRI-O, Docker with the systemd driver, Podman.
+const PREFIXES: readonly (readonly [string, Runtime])[] = [
+  ['cri-containerd-', 'containerd'],
+  ['nerdctl-', 'containerd'],
+  ['crio-', 'crio'],
+  ['docker-', 'docker'],
+  ['libpod-', 'podman'],
+];
+
+function runtimeOf(name: string, above: readonly string[]): Runtime {
+  const prefix = PREFIXES.find(([text]) => name.startsWith(text));
+  if (prefix !== undefined) return prefix[1];
+  if (above.includes('docker')) return 'docker';
+  if (above.some((folder) => folder.startsWith('libpod_parent') || folder === 'machine.slice'))
+    return 'podman';
+  return 'unknown';
+}
+
+function podUidOf(above: readonly string[]): string | null {
+  for (const folder of above.toReversed()) {
+    const uid = POD.exec(folder)?.[1];
+    if (uid !== undefined) return uid.replaceAll('_', '-');
+  }
+  return null;
+}
+
+/** The owner of a cgroup path below the cgroup2 mount point, or null when it is the host's own. */
+export function ownerOf(path: string): Owner | null {
+  const names = path.split('/').filter((name) => name !== '');
+  for (const [index, name] of names.entries()) {
+    const ownerPath = `/${names.slice(0, index + 1).join('/')}`;
+    const id = ID.exec(name)?.[0];
+    if (id === undefined && !name.endsWith('.service')) continue;
+    const above = names.slice(0, index);
+    // conmon, which holds a container's terminal, has a cgroup of its own named after the container it serves.
+    const helper = /^(.*conmon)-/.exec(name)?.[1];
+    if (id === undefined || helper !== undefined) {
+      return { kind: 'service', id: helper ?? name, runtime: 'systemd', podUid: null, path: ownerPath };
+    }
+    return {
+      kind: 'container',
+      id,
+      runtime: runtimeOf(name, above),
+      podUid: podUidOf(above),
+      path: ownerPath,
+    };
+  }
+  return null;
+}

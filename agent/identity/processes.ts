@@ -1,0 +1,95 @@
+/** The processes that were seen doing something, with what started them. Bounded; the longest unused leave first. */
+import type { Event } from '../events/event.ts';
+
+export interface KnownProcess {
+  readonly pid: number;
+  /** CLOCK_BOOTTIME, ns. */
+  readonly start: bigint;
+  readonly parentPid: number;
+  readonly parentStart: bigint;
+  readonly uid: number;
+  /** File name of the executable it runs now; empty when not known. */
+  readonly exe: string;
+  /** Executables it ran before, oldest first, at most four. */
+  readonly before: readonly string[];
+  /** When it last executed something, CLOCK_BOOTTIME ns; null: before picket looked. */
+  readonly execAt: bigint | null;
+}
+
+const MAX_PROCESSES = 16_384;
+const MAX_BEFORE = 4;
+const MAX_LINEAGE = 16;
+
+/** Text form of (pid, start). */
+export const processKey = (pid: number, start: bigint): string => `${pid}:${start}`;
+
+export class Processes {
+  readonly #processes = new Map<string, KnownProcess>();
+
+  get size(): number {
+    return this.#processes.size;
+  }
+
+  note(event: Event): void {
+    const { pid, start } = event.process;
+    if (pid === 0 || event.kind === 'exit' || event.kind === 'cgroup' || event.kind === 'denied') return;
+    const known = this.#processes.get(processKey(pid, start));
+    const exe = event.kind === 'exec' || known === undefined || known.exe === '' ? event.exe : known.exe;
+    if (event.kind === 'exec') this.#noteParent(event.process, event.parentExe);
+    const before =
+      event.kind === 'exec' && known !== undefined && known.exe !== ''
+        ? [...known.before, known.exe].slice(-MAX_BEFORE)
+        : (known?.before ?? []);
+    this.#put({
+      pid,
+      start,
+      parentPid: event.process.parentPid,
+      parentStart: event.process.parentStart,
+      uid: event.process.uid,
+      exe,
+      before,
+      execAt: event.kind === 'exec' ? event.time : (known?.execAt ?? null),
+    });
+  }
+
+  /** The process and what started it, itself first; ends where nothing is known. */
+  lineage(pid: number, start: bigint): KnownProcess[] {
+    const found: KnownProcess[] = [];
+    let next = this.#processes.get(processKey(pid, start));
+    while (next !== undefined && found.length < MAX_LINEAGE && !found.includes(next)) {
+      found.push(next);
+      next = this.#processes.get(processKey(next.parentPid, next.parentStart));
+    }
+    return found;
+  }
+
+  /** A parent that was never seen itself is known at least by the name its child's record carries. */
+  #noteParent(child: { parentPid: number; parentStart: bigint }, exe: string): void {
+    const key = processKey(child.parentPid, child.parentStart);
+    const known = this.#processes.get(key);
+    if (child.parentPid === 0 || exe === '') return;
+    if (known !== undefined) {
+      this.#put(known);
+      return;
+    }
+    this.#put({
+      pid: child.parentPid,
+      start: child.parentStart,
+      parentPid: 0,
+      parentStart: 0n,
+      uid: 0,
+      exe,
+      before: [],
+      execAt: null,
+    });
+  }
+
+  #put(process: KnownProcess): void {
+    const key = processKey(process.pid, process.start);
+    this.#processes.delete(key);
+    this.#processes.set(key, process);
+    if (this.#processes.size <= MAX_PROCESSES) return;
+    const [oldest] = this.#processes.keys();
+    if (oldest !== undefined) this.#processes.delete(oldest);
+  }
+}

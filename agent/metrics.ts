@@ -1,0 +1,134 @@
+/** The agent's metrics: read from its parts at each scrape, so that nothing is counted twice. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Counter, Gauge, Metrics } from '../kit/metrics.ts';
+import { createMetrics } from '../kit/metrics.ts';
+
+/** Everything that is told as a number; names become labels or parts of names. */
+export interface Numbers {
+  readonly ready: boolean;
+  readonly records: number;
+  readonly events: number;
+  readonly containers: number;
+  readonly workloads: number;
+  readonly detections: ReadonlyMap<string, number>;
+  readonly alerts: ReadonlyMap<string, number>;
+  readonly alertLog: { readonly written: number; readonly dropped: number; readonly errors: number };
+  /** Reason → records, entries or lines lost since the agent started. */
+  readonly lost: Readonly<Record<string, number>>;
+  readonly frameErrors: number;
+  readonly queuedFrames: number;
+  readonly spool: { readonly bytes: number; readonly waiting: number; readonly dropped: number };
+  readonly uplink: {
+    readonly sent: number;
+    readonly duplicates: number;
+    readonly streamsOpened: number;
+    readonly refused: ReadonlyMap<string, number>;
+    readonly failures: ReadonlyMap<string, number>;
+  };
+  readonly enrolmentFailures: ReadonlyMap<string, number>;
+  readonly orders: ReadonlyMap<string, number>;
+  readonly leases: number;
+  readonly pods: { readonly reads: number; readonly errors: number };
+  readonly mapBytes: number;
+  readonly hooksAttached: number;
+  readonly hooks: number;
+}
+
+type Pairs = Iterable<readonly [string, number]>;
+
+const one =
+  (read: (numbers: Numbers) => number) =>
+  (numbers: Numbers): Pairs => [['', read(numbers)]];
+
+/** Name, sentence, label or '', values. Those that end in `_total` are counters. */
+const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pairs])[] = [
+  ['ready', '1 once the agent counts.', '', one(({ ready }) => Number(ready))],
+  ['records_total', 'Records that came from the kernel.', '', one(({ records }) => records)],
+  ['events_total', 'Records that were decoded and judged.', '', one(({ events }) => events)],
+  ['containers', 'Containers and services that are watched.', '', one(({ containers }) => containers)],
+  ['workloads', 'Workloads with a baseline.', '', one(({ workloads }) => workloads)],
+  ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
+  ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],
+  ['alert_log_lines_total', 'Lines written to the alert log.', '', one(({ alertLog }) => alertLog.written)],
+  ['alert_log_errors_total', 'Failed writes of the alert log.', '', one(({ alertLog }) => alertLog.errors)],
+  ['lost_total', 'What was not delivered, by reason.', 'reason', ({ lost }) => Object.entries(lost)],
+  ['frame_errors_total', 'Frames that the pipeline failed on.', '', one(({ frameErrors }) => frameErrors)],
+  ['queued_frames', 'Frames that wait for the pipeline.', '', one(({ queuedFrames }) => queuedFrames)],
+  ['spool_bytes', 'Size of the spool on disk.', '', one(({ spool }) => spool.bytes)],
+  ['spool_waiting', 'Summaries that central has not accepted.', '', one(({ spool }) => spool.waiting)],
+  [
+    'spool_dropped_total',
+    'Summaries given up for room since the spool was made.',
+    '',
+    one(({ spool }) => spool.dropped),
+  ],
+  ['summaries_sent_total', 'Summaries that central accepted.', '', one(({ uplink }) => uplink.sent)],
+  [
+    'summaries_duplicate_total',
+    'Summaries that central had accepted before.',
+    '',
+    one(({ uplink }) => uplink.duplicates),
+  ],
+  [
+    'summaries_refused_total',
+    'Entries in summaries that central refused for good.',
+    'code',
+    ({ uplink }) => uplink.refused,
+  ],
+  ['uplink_failures_total', 'Failed requests to central, by code.', 'code', ({ uplink }) => uplink.failures],
+  [
+    'order_streams_total',
+    'Times the order stream was opened.',
+    '',
+    one(({ uplink }) => uplink.streamsOpened),
+  ],
+  [
+    'enrolment_failures_total',
+    'Failed enrolments and renewals, by code.',
+    'code',
+    (numbers) => numbers.enrolmentFailures,
+  ],
+  ['orders_total', 'Containment orders by what came of them.', 'outcome', ({ orders }) => orders],
+  ['leases', 'Containment leases that hold now.', '', one(({ leases }) => leases)],
+  ['pod_list_reads_total', 'Readings of the pod list.', '', one(({ pods }) => pods.reads)],
+  ['pod_list_errors_total', 'Failed readings of the pod list.', '', one(({ pods }) => pods.errors)],
+  ['map_bytes', 'Kernel memory of all eBPF maps.', '', one(({ mapBytes }) => mapBytes)],
+  ['hooks', 'Kernel hooks that the agent knows.', '', one(({ hooks }) => hooks)],
+  ['hooks_attached', 'Kernel hooks that are attached.', '', one(({ hooksAttached }) => hooksAttached)],
+  ['resident_bytes', 'Resident memory of the agent.', '', () => [['', process.memoryUsage.rss()]]],
+  ['cpu_seconds_total', 'CPU time of the agent, all threads.', '', () => [['', cpuSeconds()]]],
+];
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+function fill(metric: Counter<string> | Gauge<string>, label: string, pairs: Pairs): void {
+  metric.reset();
+  for (const [name, value] of pairs) metric.inc(label === '' ? {} : { [label]: name }, value);
+}
+
+/** Registers every metric; `numbers` is asked at each scrape. Returns the registry and how to stop. */
+export function agentMetrics(numbers: () => Numbers): { metrics: Metrics; stop: () => void } {
+  const metrics = createMetrics('agent');
+  for (const [name, sentence, label, read] of ROWS) {
+    const labels = label === '' ? [] : [label];
+    if (name.endsWith('_total'))
+      metrics.counter(name, sentence, labels, (found) => fill(found, label, read(numbers())));
+    else metrics.gauge(name, sentence, labels, (found) => fill(found, label, read(numbers())));
+  }
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  metrics.gauge(
+    'loop_delay_seconds',
+    'How late the event loop ran since the last scrape, quantiles.',
+    ['quantile'],
+    (gauge) => {
+      for (const quantile of [50, 99, 99.9, 100])
+        gauge.set({ quantile: String(quantile / 100) }, Math.max(0, delay.percentile(quantile) / 1e9 - 0.01));
+      delay.reset();
+    },
+  );
+  return { metrics, stop: () => delay.disable() };
+}

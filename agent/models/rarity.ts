@@ -1,0 +1,181 @@
+/**
+ * How surprising is it that something was never seen before? The estimate of "anything new at all" is Good's
+ * (I. J. Good, "The population frequencies of species and the estimation of population parameters", Biometrika 1953),
+ * taken over periods instead of single observations, because facts within a period come together (incidence data;
+ * A. Chao, R. K. Colwell, "Thirty years of progeny from Chao's inequality", SORT 2017):
+ *
+ *   of T periods, N1 brought a fact that no other period has; leaving each period out in turn, N1/T is how often it
+ *   would have been the one with something new.
+ *
+ * That this lies close to the true missing mass with high probability is the result of D. McAllester and R. Schapire
+ * ("On the convergence rate of Good-Turing estimators", COLT 2000). Their own bound says nothing below some hundred
+ * periods, so we take the upper end of the Wilson interval of N1 in T (one-sided 95 %; E. B. Wilson, JASA 1927), as if
+ * the periods were independent; a workload with bursts of novelty makes it optimistic. The score of an unseen
+ * fact is 1 minus that bound: near 1 for a quiet server, near 0 for a job that does something new each time.
+ */
+import type { Model, Score } from './model.ts';
+
+interface Seen {
+  count: number;
+  first: number;
+  last: number;
+}
+
+/** Plain JSON; facts as [value, count, first period, last period]. */
+export interface SavedRarity {
+  readonly periods: number;
+  readonly sealed: number;
+  readonly evicted: number;
+  readonly facts: readonly (readonly [string, number, number, number])[];
+}
+
+export interface RarityOptions {
+  /** Facts kept at most. */
+  readonly limit: number;
+  /** Periods before it says anything. */
+  readonly learnPeriods: number;
+}
+
+// Normal quantile of one-sided 95 %.
+const Z = 1.645;
+
+/** Upper end of the Wilson interval of `hits` in `trials`; 1 when there were no trials. */
+export function wilsonUpper(hits: number, trials: number): number {
+  if (trials === 0) return 1;
+  const p = hits / trials;
+  const z2 = Z * Z;
+  const centre = p + z2 / (2 * trials);
+  const spread = Z * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));
+  return Math.min(1, (centre + spread) / (1 + z2 / trials));
+}
+
+export class Rarity implements Model<readonly string[], string, SavedRarity> {
+  readonly #options: RarityOptions;
+  readonly #facts = new Map<string, Seen>();
+  /** Period → facts seen in it and in no other. Its size is N1, but for the sealed. */
+  readonly #singles = new Map<number, number>();
+  #periods = 0;
+  /** Periods that brought something new which was evicted since: they still count as such. */
+  #sealed = 0;
+  #evicted = 0;
+
+  constructor(options: RarityOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#facts.size;
+  }
+
+  get periods(): number {
+    return this.#periods;
+  }
+
+  /** Facts forgotten because the limit was reached. */
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  /** Upper bound of the probability that the next period brings a fact never seen. */
+  newness(): number {
+    return wilsonUpper(this.#singles.size + this.#sealed, this.#periods);
+  }
+
+  /** Periods in which the fact was seen. */
+  seen(fact: string): number {
+    return this.#facts.get(fact)?.count ?? 0;
+  }
+
+  learn(period: readonly string[]): void {
+    const now = this.#periods;
+    this.#periods += 1;
+    for (const fact of new Set(period)) this.#see(fact, now);
+    if (this.#facts.size > this.#options.limit) this.#evict();
+  }
+
+  score(fact: string): Score {
+    const { learnPeriods } = this.#options;
+    if (this.#periods < learnPeriods)
+      return { state: 'unknown', reason: `${this.#periods} of ${learnPeriods} periods learnt` };
+    const newness = this.newness();
+    const seen = this.seen(fact);
+    return { state: 'scored', score: seen > 0 ? 0 : 1 - newness, seen, periods: this.#periods, newness };
+  }
+
+  save(): SavedRarity {
+    const facts = [...this.#facts].map(([value, s]) => [value, s.count, s.first, s.last] as const);
+    facts.sort((a, b) => (a[0] < b[0] ? -1 : 1));
+    return { periods: this.#periods, sealed: this.#sealed, evicted: this.#evicted, facts };
+  }
+
+  /** Takes over what was saved. @throws TypeError when it is not what `save` gave. */
+  load(saved: unknown): void {
+    const { periods, sealed, evicted, facts } = checked(saved);
+    this.#facts.clear();
+    this.#singles.clear();
+    this.#periods = periods;
+    this.#sealed = sealed;
+    this.#evicted = evicted;
+    for (const [value, count, first, last] of facts) {
+      this.#facts.set(value, { count, first, last });
+      if (count === 1) this.#single(first, 1);
+    }
+    if (this.#facts.size > this.#options.limit) this.#evict();
+  }
+
+  #see(fact: string, now: number): void {
+    const seen = this.#facts.get(fact);
+    if (seen === undefined) {
+      this.#facts.set(fact, { count: 1, first: now, last: now });
+      this.#single(now, 1);
+      return;
+    }
+    if (seen.count === 1) this.#single(seen.first, -1);
+    seen.count += 1;
+    seen.last = now;
+  }
+
+  #single(period: number, change: 1 | -1): void {
+    const count = (this.#singles.get(period) ?? 0) + change;
+    if (count > 0) this.#singles.set(period, count);
+    else this.#singles.delete(period);
+  }
+
+  /**
+   * Makes room down to 7/8 of the limit: first what was seen once, a whole period at a time and the oldest first, so
+   * that N1 stays what it was; then what was not seen for longest.
+   */
+  #evict(): void {
+    const target = Math.floor((this.#options.limit * 7) / 8);
+    const before = this.#facts.size;
+    const once = [...this.#facts].filter(([, s]) => s.count === 1).sort((a, b) => a[1].first - b[1].first);
+    let sealing = -1;
+    for (const [fact, { first }] of once) {
+      if (this.#facts.size <= target && first !== sealing) break;
+      if (first !== sealing) {
+        sealing = first;
+        this.#sealed += 1;
+        this.#singles.delete(first);
+      }
+      this.#facts.delete(fact);
+    }
+    const rest = [...this.#facts].sort((a, b) => a[1].last - b[1].last);
+    for (const [fact] of rest.slice(0, Math.max(0, this.#facts.size - target))) this.#facts.delete(fact);
+    this.#evicted += before - this.#facts.size;
+  }
+}
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+function isSavedFact(value: unknown): value is [string, number, number, number] {
+  if (!Array.isArray(value) || value.length !== 4 || typeof value[0] !== 'string') return false;
+  return value.slice(1).every(isCount) && value[1] > 0;
+}
+
+function checked(saved: unknown): SavedRarity {
+  const { periods, sealed, evicted, facts } = (saved ?? {}) as Record<string, unknown>;
+  if (!isCount(periods) || !isCount(sealed) || !isCount(evicted) || !Array.isArray(facts))
+    throw new TypeError('not a saved rarity model');
+  if (!facts.every(isSavedFact)) throw new TypeError('a saved rarity model with a broken fact');
+  return { periods, sealed, evicted, facts };
+}

@@ -1,0 +1,498 @@
+/**
+ * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
+ * no file and no network and uses no randomness, so that live run, replay and tests are the same.
+ */
+import { createHash } from 'node:crypto';
+import type { Alert } from './alerts/alert.ts';
+import { type Actor, type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { type Finding, Groups } from './alerts/group.ts';
+import { judgeByRarity, judgeByRules, RARITY, type Situation, type Verdict } from './alerts/judge.ts';
+import { decodeFlows, decodeRecords } from './events/decode.ts';
+import type { Event, ExecEvent, Flow } from './events/event.ts';
+import type { CgroupFound, Frame, SlotTick, Tick } from './events/frame.ts';
+import { LAYOUT } from './events/layout.ts';
+import type { Fact, FactKind } from './features/fact.ts';
+import { factOf, factOfFlow } from './features/facts.ts';
+import { type Architecture, syscallName } from './features/syscalls.ts';
+import type { Window } from './features/window.ts';
+import { Attribution, HOLD_NS } from './identity/attribute.ts';
+import type { Container } from './identity/container.ts';
+import { Containers } from './identity/containers.ts';
+import { readPodList } from './identity/pods.ts';
+import { type KnownProcess, Processes, processKey } from './identity/processes.ts';
+import type { Baseline, BaselineState } from './models/baseline.ts';
+import { Registry } from './models/registry.ts';
+import { MAX_TOLD, Watched } from './watched.ts';
+
+/** A window with whose it is. */
+export interface ContainerWindow extends Window {
+  readonly container: Container;
+  /** Facts that the baseline did not know. */
+  readonly newFacts: number;
+  readonly state: BaselineState;
+}
+
+/** What comes out. The calls are made while the input is being handled; they must not throw. */
+export interface Sink {
+  detection(detection: Detection): void;
+  /** A new alert, or a later revision of one. */
+  alert(alert: Alert): void;
+  window(window: ContainerWindow): void;
+  newContainer(container: Container): void;
+  goneContainer(container: Container): void;
+  /** A cgroup whose path is wanted: find it and give it to `cgroups`. */
+  lookupCgroup(cgroup: number): void;
+}
+
+export interface PipelineSettings {
+  /** Periods before a baseline judges, and before it counts as mature. */
+  readonly learnWindows: number;
+  readonly matureWindows: number;
+  /** Rarity from which a detection is made, 0 to 1. */
+  readonly minScore: number;
+  /** An alert stays open for this long after its last detection, ms. */
+  readonly groupForMs: number;
+}
+
+export interface PipelineOptions {
+  readonly cluster: string;
+  readonly node: string;
+  /** The kernel's boot id. */
+  readonly boot: string;
+  /** One instant on both clocks; ticks bring later ones. */
+  readonly bootNs: bigint;
+  readonly wallMs: number;
+  readonly settings: PipelineSettings;
+  readonly architecture: Architecture;
+  /** Lists of pods will come: events of a pod's container wait for its name, at most 2 s. */
+  readonly podsExpected: boolean;
+  readonly sink: Sink;
+}
+
+/** Totals since the pipeline was made. */
+export interface PipelineCounts {
+  readonly events: number;
+  readonly detections: number;
+  /** Detections not told, because a container had too many in one window. */
+  readonly suppressed: number;
+  readonly alerts: number;
+  /** Records and flow entries that could not be decoded, by reason. */
+  readonly malformed: Readonly<Record<string, number>>;
+  readonly held: number;
+  /** Events that went on without their pod's name. */
+  readonly expired: number;
+  readonly podsRefused: number;
+  /** Why the last list of pods could not be read, or null. */
+  readonly podsProblem: string | null;
+  readonly processes: number;
+  readonly openAlerts: number;
+  readonly baselines: number;
+}
+
+export interface WorkloadStatus {
+  readonly workload: string;
+  readonly state: BaselineState;
+  /** Steady periods learnt, and starts of containers learnt. */
+  readonly periods: number;
+  readonly starts: number;
+  /** Periods not learnt: something was lost; a rule matched. */
+  readonly incomplete: number;
+  readonly withheld: number;
+  readonly containers: number;
+  readonly facts: Readonly<Record<FactKind, number>>;
+  /** Upper bound of the probability that a period brings something new, by kind. */
+  readonly newness: Readonly<Record<FactKind, number>>;
+  readonly evicted: number;
+}
+
+/** Reason under which the agent counts LOSS_NO_SLOT. */
+const NO_SLOT = 'no-slot';
+
+type When = { readonly timeNs: bigint; readonly cpu: number };
+
+export class Pipeline {
+  /** Baselines, for checkpoints. */
+  readonly registry: Registry;
+  readonly #options: PipelineOptions;
+  readonly #sink: Sink;
+  readonly #containers: Containers;
+  readonly #attribution: Attribution;
+  readonly #processes = new Processes();
+  readonly #groups: Groups;
+  readonly #watched = new Map<string, Watched>();
+  #anchor: { bootNs: bigint; wallMs: number };
+  #lost: Readonly<Record<string, number>> = {};
+  #events = 0;
+  #detections = 0;
+  #suppressed = 0;
+  #alerts = 0;
+  #podsRefused = 0;
+  #podsProblem: string | null = null;
+  readonly #malformed: Record<string, number> = {};
+  readonly #nameOf = (address: string): string | null => this.#containers.nameOfAddress(address);
+
+  constructor(options: PipelineOptions) {
+    const { sink, settings } = options;
+    this.#options = options;
+    this.#sink = sink;
+    this.#anchor = { bootNs: options.bootNs, wallMs: options.wallMs };
+    this.registry = new Registry(settings);
+    this.#containers = new Containers({
+      cluster: options.cluster,
+      node: options.node,
+      podsExpected: options.podsExpected,
+      onNew: (container) => sink.newContainer(container),
+      onGone: (container) => sink.goneContainer(container),
+    });
+    this.#attribution = new Attribution({
+      lookup: this.#containers,
+      hostSlot: LAYOUT.SLOT_HOST,
+      emit: (event, container) => this.#judge(event, container),
+    });
+    this.#groups = new Groups({
+      groupForNs: BigInt(Math.round(settings.groupForMs)) * 1_000_000n,
+      emit: (alert) => {
+        this.#alerts += 1;
+        sink.alert(alert);
+      },
+    });
+  }
+
+  /** One frame of a recording; a Start changes nothing here, it is what the options were made from. */
+  frame(frame: Frame): void {
+    if (frame.kind === 'records') this.records(frame.bytes);
+    else if (frame.kind === 'cgroups') this.cgroups(frame.found);
+    else if (frame.kind === 'pods') this.pods(frame.list);
+    else if (frame.kind === 'tick') this.tick(frame.tick);
+  }
+
+  /** A batch of whole records of native/records.h. */
+  records(bytes: Uint8Array): void {
+    const { events, problems } = decodeRecords(bytes);
+    for (const [problem, count] of Object.entries(problems)) this.#count(problem, count);
+    for (const event of events) {
+      this.#events += 1;
+      this.#attribution.advance(event.time);
+      if (event.kind === 'cgroup') this.#cgroup(event);
+      else {
+        this.#attribution.event(event);
+        this.#askFor(event.cgroup, event.slot);
+      }
+    }
+  }
+
+  /** Cgroups found in the cgroup file system, at start or because they were asked for. */
+  cgroups(found: readonly CgroupFound[]): void {
+    // Owners before what is nested in them.
+    for (const { id, path } of found.toSorted((a, b) => a.path.length - b.path.length))
+      this.#containers.found(id, path);
+    this.#attribution.advance(0n);
+  }
+
+  /** A PodList as JSON. */
+  pods(list: string): void {
+    const { pods, refused, problem } = readPodList(list);
+    this.#podsRefused += refused;
+    this.#podsProblem = problem;
+    if (problem !== null) return;
+    this.#containers.pods(pods, this.#anchor.bootNs);
+    this.#attribution.advance(0n);
+  }
+
+  /** The end of a window. */
+  tick(tick: Tick): void {
+    this.#anchor = { bootNs: tick.bootNs, wallMs: tick.wallMs };
+    this.#attribution.advance(tick.bootNs);
+    for (const container of [this.#containers.host, ...this.#containers.live()]) this.#watch(container);
+    const unattributed = this.#unattributedLoss(tick);
+    for (const slot of tick.slots) this.#slot(slot, tick);
+    const { flows, malformed } = decodeFlows(tick.flows);
+    if (malformed > 0) this.#count('flow', malformed);
+    for (const flow of flows) this.#flow(flow);
+    for (const [key, watched] of this.#watched) this.#close(key, watched, tick, unattributed);
+    this.#groups.tick(tick.bootNs);
+    this.#containers.forget(tick.bootNs);
+  }
+
+  /** Cgroups that events wait for now: a list of pods, or a look at the cgroup file system, would help. */
+  waiting(): number[] {
+    return this.#attribution.waiting();
+  }
+
+  containers(): Container[] {
+    return [this.#containers.host, ...this.#containers.live()];
+  }
+
+  counts(): PipelineCounts {
+    const { held, expired, overflow } = this.#attribution.counts;
+    return {
+      events: this.#events,
+      detections: this.#detections,
+      suppressed: this.#suppressed,
+      alerts: this.#alerts,
+      malformed: { ...this.#malformed },
+      held,
+      expired: expired + overflow,
+      podsRefused: this.#podsRefused,
+      podsProblem: this.#podsProblem,
+      processes: this.#processes.size,
+      openAlerts: this.#groups.open,
+      baselines: this.registry.size,
+    };
+  }
+
+  workloads(): WorkloadStatus[] {
+    const running = new Map<string, number>();
+    for (const { identity } of this.containers())
+      running.set(identity.workload, (running.get(identity.workload) ?? 0) + 1);
+    return this.registry
+      .all()
+      .map((baseline) => statusOf(baseline, running.get(baseline.workload) ?? 0))
+      .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
+  }
+
+  #count(problem: string, count: number): void {
+    this.#malformed[problem] = (this.#malformed[problem] ?? 0) + count;
+  }
+
+  #cgroup(event: Extract<Event, { kind: 'cgroup' }>): void {
+    if (event.change === 'removed') {
+      this.#containers.removed(event.cgroup, event.time);
+      return;
+    }
+    this.#containers.made(event.cgroup, event.path, event.slot, event.time);
+    if (event.path === null) this.#sink.lookupCgroup(event.cgroup);
+  }
+
+  /** Once per cgroup while events wait for it and nothing is known of it. */
+  #askFor(cgroup: number, slot: number): void {
+    if (this.#attribution.waitingFor(cgroup) !== 1) return;
+    if (this.#containers.find(cgroup, slot, LAYOUT.SLOT_HOST) === null) this.#sink.lookupCgroup(cgroup);
+  }
+
+  #watch(container: Container): Watched {
+    const key = `${container.id} ${container.cgroup}`;
+    const known = this.#watched.get(key);
+    if (known !== undefined) {
+      known.container = container;
+      return known;
+    }
+    const gone = container.kind !== 'host' && !this.#containers.isLive(container);
+    const made = new Watched(container, container.madeAt ?? this.#anchor.bootNs, gone);
+    this.#watched.set(key, made);
+    return made;
+  }
+
+  #situation(watched: Watched, lineage: readonly KnownProcess[]): Situation {
+    const { container, phase } = watched;
+    return { container, baseline: this.registry.baseline(container.identity.workload), phase, lineage };
+  }
+
+  #judge(event: Event, container: Container): void {
+    if (event.kind === 'exit') return;
+    this.#processes.note(event);
+    const watched = this.#watch(container);
+    watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
+    const lineage = this.#processes.lineage(event.process.pid, event.process.start);
+    const situation = this.#situation(watched, lineage);
+    const fact = factOf(event, this.#nameOf);
+    const when = { timeNs: event.time, cpu: event.cpu };
+    const actor = actorOf(event, lineage);
+    const extra = event.kind === 'exec' ? evidenceOf(event) : {};
+    for (const verdict of judgeByRules(event, fact, situation))
+      this.#found(watched, situation, { verdict, fact, when, actor, extra });
+    if (fact !== null) this.#fact(watched, situation, { fact, when, actor, extra });
+  }
+
+  /** A fact that was not yet seen in this window is judged by its rarity. */
+  #fact(
+    watched: Watched,
+    situation: Situation,
+    what: { fact: Fact; when: When; actor: Actor | null; extra: Record<string, string> },
+  ): void {
+    const { fact } = what;
+    if (watched.window.has(fact)) return;
+    watched.window.fact(fact);
+    if (watched.ongoing(fact)) return;
+    const verdict = judgeByRarity(fact, situation, this.#options.settings.minScore);
+    if (verdict === null) return;
+    this.#found(watched, situation, { verdict, ...what });
+  }
+
+  #found(
+    watched: Watched,
+    situation: Situation,
+    found: {
+      verdict: Verdict;
+      fact: Fact | null;
+      when: When;
+      actor: Actor | null;
+      extra: Record<string, string>;
+    },
+  ): void {
+    const { verdict, fact, when, actor } = found;
+    if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
+    if (verdict.withholds) watched.withhold();
+    if (!watched.firstOf(verdict.detector, verdict.subject)) return;
+    watched.told += 1;
+    if (watched.told > MAX_TOLD) {
+      this.#suppressed += 1;
+      return;
+    }
+    const origin: Origin = { node: this.#options.node, boot: this.#options.boot, ...when };
+    const { detector, severity, score, summary, techniques } = verdict;
+    const detection = {
+      id: idOf('det', origin, detector, `${watched.container.id} ${verdict.subject}`),
+      detector,
+      severity,
+      score,
+      timeNs: when.timeNs,
+      wallMs: this.#wallOf(when.timeNs),
+      container: watched.container,
+      process: actor,
+      summary,
+      techniques,
+      facts: { ...verdict.facts, ...found.extra },
+      quality: this.#quality(watched),
+    };
+    const lineage = lineageKeys(situation.lineage, actor);
+    this.#tell({ detection, explanation: verdict.explanation, next: verdict.next, lineage, origin });
+  }
+
+  #tell(finding: Finding): void {
+    this.#detections += 1;
+    const alert = this.#groups.alertOf(finding);
+    this.#sink.detection({ ...finding.detection, alert });
+    this.#groups.add(alert, finding);
+  }
+
+  #quality(watched: Watched): Quality {
+    const { window, lostBefore, completeBefore, container } = watched;
+    const baseline = this.registry.baseline(container.identity.workload);
+    return {
+      lost: window.lost + lostBefore,
+      complete: window.complete && completeBefore,
+      baseline: baseline.state,
+      periods: baseline.periods,
+    };
+  }
+
+  #slot(slot: SlotTick, tick: Tick): void {
+    if (slot.slot === LAYOUT.SLOT_NONE) return;
+    if (slot.slot !== LAYOUT.SLOT_HOST) this.#containers.bindSlot(slot.slot, slot.cgroup);
+    const container = this.#containers.find(slot.cgroup, slot.slot, LAYOUT.SLOT_HOST);
+    if (container === null) return;
+    const watched = this.#watch(container);
+    watched.observed = true;
+    watched.window.slot(slot);
+    if (!container.settled) return;
+    const situation = this.#situation(watched, []);
+    const when = { timeNs: tick.bootNs, cpu: 0 };
+    for (const [index, number] of slot.numbers.entries()) {
+      if ((slot.counts[index] ?? 0) === 0) continue;
+      const fact: Fact = { kind: 'syscall', value: syscallName(this.#options.architecture, number) };
+      this.#fact(watched, situation, { fact, when, actor: null, extra: {} });
+    }
+  }
+
+  #flow(flow: Flow): void {
+    const container = this.#containers.find(flow.cgroup, flow.slot, LAYOUT.SLOT_HOST);
+    if (container === null) return;
+    const watched = this.#watch(container);
+    watched.window.flow(flow);
+    if (!container.settled) return;
+    const fact = factOfFlow(flow, this.#nameOf);
+    const when = { timeNs: flow.first, cpu: 0 };
+    this.#fact(watched, this.#situation(watched, []), { fact, when, actor: null, extra: {} });
+  }
+
+  /** Records lost since the last tick that no slot accounts for: they may have been anybody's. */
+  #unattributedLoss(tick: Tick): number {
+    let total = 0;
+    for (const [reason, count] of Object.entries(tick.lost)) {
+      // Those who have no slot are never complete; it is nobody else's loss.
+      if (reason !== NO_SLOT) total += Math.max(0, count - (this.#lost[reason] ?? 0));
+    }
+    this.#lost = tick.lost;
+    return Math.max(0, total - tick.slots.reduce((sum, slot) => sum + slot.lost, 0));
+  }
+
+  #close(key: string, watched: Watched, tick: Tick, unattributed: number): void {
+    const current = this.#containers.find(watched.container.cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
+    if (current !== null && current.id === watched.container.id) watched.container = current;
+    if (watched.late) {
+      this.#watched.delete(key);
+      return;
+    }
+    // Still waiting for its pod: the window goes on, so that nothing is learnt under the wrong name.
+    if (!watched.container.settled && tick.bootNs - watched.window.startNs < HOLD_NS) return;
+    if (!watched.container.settled) watched.container = this.#containers.giveUp(watched.container);
+    const { container } = watched;
+    const gone = container.kind !== 'host' && !this.#containers.isLive(container);
+    if (unattributed > 0) watched.window.incomplete(0);
+    const baseline = this.registry.baseline(container.identity.workload);
+    const { window, learn } = watched.close(tick.bootNs, gone);
+    const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
+    for (const period of learn) baseline.learn(period);
+    if (learn.length > 0) this.registry.touch(container.identity.workload);
+    this.#sink.window({ ...window, container, newFacts, state: baseline.state });
+    if (gone) this.#watched.delete(key);
+  }
+
+  #wallOf(timeNs: bigint): number {
+    return this.#anchor.wallMs + Number(timeNs - this.#anchor.bootNs) / 1e6;
+  }
+}
+
+function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor | null {
+  const { pid, start, parentPid, uid } = event.process;
+  if (pid === 0) return null;
+  const [known, parent] = lineage;
+  return {
+    pid,
+    startNs: start,
+    exe: 'exe' in event && event.exe !== '' ? event.exe : (known?.exe ?? ''),
+    parent: event.kind === 'exec' ? event.parentExe : (parent?.exe ?? ''),
+    parentPid,
+    uid,
+  };
+}
+
+/** What helps to find the start again without telling its arguments, which may hold secrets. */
+function evidenceOf(event: ExecEvent): Record<string, string> {
+  const hash = createHash('sha256').update(event.args.join('\0')).digest('hex').slice(0, 16);
+  return { path: event.path, args_sha256: hash, args_bytes: String(event.argsTotal) };
+}
+
+function lineageKeys(lineage: readonly KnownProcess[], actor: Actor | null): string[] {
+  if (actor === null) return [];
+  const keys = new Set([processKey(actor.pid, actor.startNs)]);
+  for (const process of lineage) {
+    keys.add(processKey(process.pid, process.start));
+    if (process.parentPid > 1) keys.add(processKey(process.parentPid, process.parentStart));
+  }
+  return [...keys];
+}
+
+function statusOf(baseline: Baseline, containers: number): WorkloadStatus {
+  const byKind = (value: (kind: FactKind) => number): Record<FactKind, number> => ({
+    exec: value('exec'),
+    file: value('file'),
+    connect: value('connect'),
+    accept: value('accept'),
+    syscall: value('syscall'),
+  });
+  const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
+  return {
+    workload,
+    state,
+    periods,
+    starts,
+    incomplete,
+    withheld,
+    containers,
+    facts: byKind((kind) => baseline.facts(kind)),
+    newness: byKind((kind) => baseline.newness(kind)),
+    evicted,
+  };
+}

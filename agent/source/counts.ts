@@ -1,0 +1,84 @@
+/** Counters that only grow in the kernel, as what was added since the last reading. */
+import type { ProbeCounters, SlotCounts } from '../../native/index.ts';
+import type { SlotTick } from '../events/frame.ts';
+import { LAYOUT } from '../events/layout.ts';
+
+/** Names of loss_reason of records.h, in its order. */
+export const LOSS_NAMES = ['urgent-full', 'bulk-full', 'flows-full', 'no-slot', 'no-storage'] as const;
+
+interface Before {
+  readonly cgroup: number;
+  /** Low and high halves of each count. */
+  readonly calls: Uint32Array;
+  forks: bigint;
+  execs: bigint;
+  exits: bigint;
+  lost: bigint;
+}
+
+const sumOf = (counts: BigUint64Array): bigint => counts.reduce((sum, count) => sum + count, 0n);
+
+/** Totals by reason since the probe was loaded, those in user space too. */
+export function lossesOf(counters: ProbeCounters): Record<string, number> {
+  const lost: Record<string, number> = { 'queue-full': Number(counters.queueFull) };
+  for (const [index, name] of LOSS_NAMES.entries()) lost[name] = Number(counters.lost[index] ?? 0n);
+  return lost;
+}
+
+/** Differences between two readings. A slot that went to another cgroup begins at 0. */
+export class CountDifferences {
+  private readonly slots = new Map<number, Before>();
+
+  /** What each slot did since the last call; slots that did nothing are left out. */
+  take(counts: readonly SlotCounts[]): SlotTick[] {
+    const ticks: SlotTick[] = [];
+    for (const count of counts) {
+      const tick = this.one(count);
+      if (tick.numbers.length > 0 || tick.forks + tick.execs + tick.exits + tick.lost > 0) ticks.push(tick);
+    }
+    return ticks;
+  }
+
+  forget(slot: number): void {
+    this.slots.delete(slot);
+  }
+
+  private one(now: SlotCounts): SlotTick {
+    const before = this.before(now);
+    // As halves of 32 bits: 512 numbers for each of some hundreds of slots are too many bigints to make per window.
+    const halves = new Uint32Array(now.calls.buffer, now.calls.byteOffset, now.calls.length * 2);
+    const numbers: number[] = [];
+    const counts: number[] = [];
+    for (let index = 0; index < halves.length; index += 2) {
+      const low = halves[index] ?? 0;
+      const high = halves[index + 1] ?? 0;
+      const added = low - (before.calls[index] ?? 0) + (high - (before.calls[index + 1] ?? 0)) * 2 ** 32;
+      if (added <= 0) continue;
+      numbers.push(index / 2);
+      counts.push(added);
+    }
+    before.calls.set(halves);
+    const lost = sumOf(now.lost);
+    const tick: SlotTick = {
+      slot: now.slot,
+      cgroup: now.cgroup,
+      numbers,
+      counts,
+      forks: Number(now.forks - before.forks),
+      execs: Number(now.execs - before.execs),
+      exits: Number(now.exits - before.exits),
+      lost: Number(lost - before.lost),
+    };
+    Object.assign(before, { forks: now.forks, execs: now.execs, exits: now.exits, lost });
+    return tick;
+  }
+
+  private before(now: SlotCounts): Before {
+    const known = this.slots.get(now.slot);
+    if (known?.cgroup === now.cgroup) return known;
+    const calls = new Uint32Array(LAYOUT.SYSCALL_NUMBERS * 2);
+    const fresh: Before = { cgroup: now.cgroup, calls, forks: 0n, execs: 0n, exits: 0n, lost: 0n };
+    this.slots.set(now.slot, fresh);
+    return fresh;
+  }
+}

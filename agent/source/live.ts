@@ -1,0 +1,146 @@
+/** This machine as frames: records as they come, a tick each window, cgroups and pods when they are found. */
+import type { Clock } from '../../kit/clock.ts';
+import { loop } from '../../kit/loop.ts';
+import type { Probe, SlotCounts } from '../../native/index.ts';
+import type { Frame } from '../events/frame.ts';
+import { LAYOUT } from '../events/layout.ts';
+import { scanCgroups } from './cgroups.ts';
+import { CountDifferences, lossesOf } from './counts.ts';
+
+export interface LiveParts {
+  readonly probe: Pick<Probe, 'readCounts' | 'readFlows' | 'freeSlot' | 'counters'>;
+  readonly clock: Clock;
+  readonly cgroupRoot: string;
+  readonly windowMs: number;
+  readonly emit: (frame: Frame) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+/** New cgroups come in bursts; one look at the file system serves them all. */
+const LOOKUP_MS = 20;
+/** How often all cgroups are looked through, for what records did not tell because they were lost. */
+const SCAN_MS = 60_000;
+
+interface Removed {
+  readonly slot: number;
+  readonly cgroup: number;
+}
+
+/** Containers' cgroups that a batch says are gone. */
+export function removedIn(records: Buffer): Removed[] {
+  const removed: Removed[] = [];
+  for (let at = 0; at + LAYOUT['sizeof record_header'] <= records.length; ) {
+    const size = records.readUInt32LE(at + LAYOUT['record_header.size']);
+    if (size < LAYOUT['sizeof record_header'] || at + size > records.length) break;
+    const kind = records.readUInt32LE(at + LAYOUT['record_header.kind']);
+    if (
+      kind === LAYOUT.RECORD_CGROUP &&
+      records.readUInt32LE(at + LAYOUT['cgroup_record.event']) === LAYOUT.CGROUP_REMOVED
+    )
+      removed.push({
+        slot: records.readUInt32LE(at + LAYOUT['record_header.slot']),
+        cgroup: Number(records.readBigUInt64LE(at + LAYOUT['record_header.cgroup'])),
+      });
+    at += size;
+  }
+  return removed;
+}
+
+export class LiveSource {
+  private readonly parts: LiveParts;
+  private readonly differences = new CountDifferences();
+  private readonly stopping = new AbortController();
+  private readonly wanted = new Set<number>();
+  private removed: Removed[] = [];
+  private lookingUp: NodeJS.Timeout | null = null;
+  private running: Promise<void>[] = [];
+
+  constructor(parts: LiveParts) {
+    this.parts = parts;
+  }
+
+  /** Names the cgroups that are there, then ticks each window. Counts from before are not of the first window. */
+  async start(): Promise<void> {
+    this.differences.take(this.parts.probe.readCounts());
+    await this.scan();
+    const { signal } = this.stopping;
+    const { windowMs, onError } = this.parts;
+    this.running = [
+      loop({ intervalMs: windowMs, signal, onError }, () => this.tick()),
+      loop({ intervalMs: SCAN_MS, signal, onError }, () => this.scan()),
+    ];
+  }
+
+  /** Whole records, as the probe gives them. */
+  records(bytes: Buffer): void {
+    this.removed.push(...removedIn(bytes));
+    this.parts.emit({ kind: 'records', bytes });
+  }
+
+  /** Finds the path of a cgroup and emits it; soon, with others that are wanted by then. */
+  lookup(cgroup: number): void {
+    this.wanted.add(cgroup);
+    if (this.lookingUp !== null || this.stopping.signal.aborted) return;
+    this.lookingUp = setTimeout(() => {
+      this.lookingUp = null;
+      const wanted = new Set(this.wanted);
+      this.wanted.clear();
+      this.find(wanted).catch(this.parts.onError);
+    }, LOOKUP_MS);
+    this.lookingUp.unref();
+  }
+
+  /** Ends the window that is open: reads, emits, gives back the slots of cgroups that are gone. */
+  tick(): void {
+    const { probe, clock, emit } = this.parts;
+    const removed = this.removed;
+    this.removed = [];
+    const counts = probe.readCounts();
+    emit({
+      kind: 'tick',
+      tick: {
+        bootNs: clock.bootNs(),
+        wallMs: clock.wallMs(),
+        slots: this.differences.take(counts),
+        flows: probe.readFlows(),
+        lost: lossesOf(probe.counters()),
+      },
+    });
+    for (const { slot, cgroup } of removed) this.free(slot, cgroup);
+  }
+
+  /** One last tick for what was open. Idempotent. */
+  async stop(): Promise<void> {
+    if (this.stopping.signal.aborted) return;
+    this.stopping.abort();
+    if (this.lookingUp !== null) clearTimeout(this.lookingUp);
+    await Promise.all(this.running);
+    this.tick();
+  }
+
+  private free(slot: number, cgroup: number): void {
+    if (slot === LAYOUT.SLOT_NONE || slot === LAYOUT.SLOT_HOST) return;
+    this.parts.probe.freeSlot(slot, cgroup);
+    this.differences.forget(slot);
+  }
+
+  private async find(wanted: ReadonlySet<number>): Promise<void> {
+    const found = await scanCgroups(this.parts.cgroupRoot, wanted);
+    if (found.length > 0 && !this.stopping.signal.aborted) this.parts.emit({ kind: 'cgroups', found });
+  }
+
+  private async scan(): Promise<void> {
+    const before = this.parts.probe.readCounts();
+    const found = await scanCgroups(this.parts.cgroupRoot);
+    if (this.stopping.signal.aborted || found.length === 0) return;
+    this.parts.emit({ kind: 'cgroups', found });
+    this.freeUnknown(before, new Set(found.map(({ id }) => id)));
+  }
+
+  /** Slots of cgroups that were gone before the scan began and whose removal was not told, as its record was lost. */
+  private freeUnknown(before: readonly SlotCounts[], found: ReadonlySet<number>): void {
+    const told = new Set(this.removed.map(({ cgroup }) => cgroup));
+    for (const { slot, cgroup } of before)
+      if (cgroup !== 0 && !found.has(cgroup) && !told.has(cgroup)) this.removed.push({ slot, cgroup });
+  }
+}

@@ -1,0 +1,100 @@
+/** The agent's place in the cluster: enrolled once, renewed in time, tried again for as long as it takes. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '../../kit/retry.ts';
+import { dueForRenewal, type EnrolAnswer, enrol } from './enrol.ts';
+import { type Enrolled, readEnrolled, writeEnrolled } from './files.ts';
+
+export interface MembershipParts {
+  readonly url: string;
+  readonly cluster: string;
+  readonly node: string;
+  /** The agent's state folder. */
+  readonly folder: string;
+  readonly caFile: string;
+  /** Empty: an agent without a certificate stays alone. */
+  readonly joinTokenFile: string;
+  readonly wallMs: () => number;
+  /** Called with what is found at the start, and again after each renewal. */
+  readonly onEnrolled: (enrolled: Enrolled) => Promise<void>;
+  readonly log: (message: string, facts: Record<string, unknown>) => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const BASE_MS = 1000;
+const LIMIT_MS = 60_000;
+const RENEWAL_CHECK_MS = 3_600_000;
+
+export class Membership {
+  private readonly parts: MembershipParts;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  /** Failed enrolments and renewals since the agent started, by code. */
+  readonly failures = new Map<string, number>();
+
+  constructor(parts: MembershipParts) {
+    this.parts = parts;
+  }
+
+  start(): void {
+    this.running = this.run().catch(this.parts.onError);
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { folder, joinTokenFile, log, onEnrolled } = this.parts;
+    let enrolled = await readEnrolled(folder);
+    if (enrolled === null && joinTokenFile === '') {
+      log('not enrolled and no join-token-file: what central should know stays in the spool', {});
+      return;
+    }
+    enrolled ??= await this.insist(null);
+    while (enrolled !== null && !this.stopping.signal.aborted) {
+      await onEnrolled(enrolled);
+      await this.untilDue(enrolled);
+      enrolled = await this.insist(enrolled);
+    }
+  }
+
+  private async untilDue(enrolled: Enrolled): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted && !dueForRenewal(enrolled.certificate, this.parts.wallMs()))
+      await sleep(RENEWAL_CHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+
+  /** Tries until it has a certificate; null when stopped before. */
+  private async insist(before: Enrolled | null): Promise<Enrolled | null> {
+    const tries = backoff({ baseMs: BASE_MS, limitMs: LIMIT_MS });
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const answer = await this.ask(before);
+      if (answer.ok) {
+        await writeEnrolled(this.parts.folder, answer.enrolled);
+        this.parts.log(before === null ? 'enrolled' : 'certificate renewed', {});
+        return answer.enrolled;
+      }
+      if (signal.aborted) return null;
+      const { code, message } = answer;
+      this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
+      this.parts.log('no certificate from central yet', { code, reason: message });
+      await sleep(tries.next(), undefined, { signal }).catch(() => undefined);
+    }
+    return null;
+  }
+
+  private async ask(credentials: Enrolled | null): Promise<EnrolAnswer> {
+    const { url, cluster, node, caFile, joinTokenFile } = this.parts;
+    try {
+      const ca = credentials?.ca ?? (await readFile(caFile, 'utf8'));
+      const token = credentials === null ? (await readFile(joinTokenFile, 'utf8')).trim() : '';
+      return await enrol({ url, cluster, node, ca, token, credentials }, this.stopping.signal);
+    } catch (error) {
+      const { code, message } = error as { code?: unknown; message?: unknown };
+      return { ok: false, code: String(code ?? 'FAILED'), message: String(message) };
+    }
+  }
+}

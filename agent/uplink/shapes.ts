@@ -1,0 +1,64 @@
+/** What the stages before give, as messages of the wire. */
+import type { Alert, Container, Detection, Input, Window } from '../../wire/index.ts';
+import type * as alerts from '../alerts/alert.ts';
+import type * as detections from '../alerts/detection.ts';
+import type * as windows from '../features/window.ts';
+import type * as identity from '../identity/container.ts';
+
+export function containerMessage({ id, cgroup, runtime, identity }: identity.Container): Input<Container> {
+  return { ...identity, id, cgroup, runtime };
+}
+
+export function detectionMessage(detection: detections.Detection): Input<Detection> {
+  const { id, detector, severity, score, timeNs, wallMs, container, process, summary, alert } = detection;
+  const actor: Record<string, string> =
+    process === null ? {} : { exe: process.exe, parent: process.parent, uid: String(process.uid) };
+  return {
+    id,
+    detector,
+    severity,
+    score,
+    timeNs,
+    wallMs: Math.floor(wallMs),
+    container: container.id,
+    workload: container.identity.workload,
+    pid: process?.pid ?? 0,
+    processStartNs: process?.startNs ?? 0n,
+    summary,
+    alert,
+    techniques: detection.techniques,
+    facts: { ...actor, ...detection.facts },
+  };
+}
+
+export function alertMessage(alert: alerts.Alert): Input<Alert> {
+  const { container, firstWallMs, lastWallMs, ...rest } = alert;
+  return {
+    ...rest,
+    firstWallMs: Math.floor(firstWallMs),
+    lastWallMs: Math.floor(lastWallMs),
+    container: container.id,
+    workload: container.identity.workload,
+  };
+}
+
+/** A window and whose it was. */
+export interface OwnedWindow extends windows.Window {
+  readonly container: identity.Container;
+  readonly newFacts: number;
+  readonly state: string;
+}
+
+export function windowMessage(window: OwnedWindow): Input<Window> {
+  const { container, startNs, endNs, counts, newFacts, lost, state } = window;
+  return {
+    ...counts,
+    container: container.id,
+    workload: container.identity.workload,
+    startNs,
+    endNs,
+    newFacts,
+    lost,
+    state,
+  };
+}

@@ -1,0 +1,147 @@
+/** What the pipeline keeps per container between two ticks. */
+import { type Fact, factKey } from './features/fact.ts';
+import { type Window, WindowBuilder } from './features/window.ts';
+import type { Container } from './identity/container.ts';
+import type { Flagged, Phase } from './models/baseline.ts';
+
+/** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
+export const START_NS = 15_000_000_000n;
+/** A fact that was told is told again only after it was away for so many windows. */
+const ONGOING_WINDOWS = 2;
+/** Detections told per container and window; more are counted. */
+export const MAX_TOLD = 200;
+
+/** A period that is ready to be learnt. */
+export interface Collected {
+  readonly phase: Phase;
+  readonly facts: readonly Fact[];
+  readonly flagged: readonly Flagged[];
+  readonly withheld: boolean;
+  readonly complete: boolean;
+}
+
+export class Watched {
+  container: Container;
+  window: WindowBuilder;
+  lostBefore = 0;
+  completeBefore = true;
+  told = 0;
+  /** The kernel side counts for it. Without that, an empty window means nothing was looked at, not that nothing happened. */
+  observed = false;
+  #index = 0;
+  readonly #subjects = new Set<string>();
+  readonly #flagged = new Map<string, Flagged>();
+  /** Flagged fact → window in which it was last seen. */
+  readonly #ongoing = new Map<string, number>();
+  #withheld = false;
+  #start: {
+    facts: Map<string, Fact>;
+    flagged: Map<string, Flagged>;
+    withheld: boolean;
+    complete: boolean;
+  } | null;
+
+  /** Made for records that came after its container was gone: too little to be a window. */
+  readonly late: boolean;
+
+  constructor(container: Container, startNs: bigint, late: boolean) {
+    this.container = container;
+    this.late = late;
+    this.window = new WindowBuilder(startNs);
+    this.#start =
+      container.madeAt === null
+        ? null
+        : { facts: new Map(), flagged: new Map(), withheld: false, complete: true };
+  }
+
+  get phase(): Phase {
+    const { madeAt } = this.container;
+    return madeAt !== null && this.window.startNs - madeAt < START_NS ? 'start' : 'steady';
+  }
+
+  /** True the first time within a window. */
+  firstOf(detector: string, subject: string): boolean {
+    const key = `${detector} ${subject}`;
+    if (this.#subjects.has(key) || this.#subjects.size >= 4 * MAX_TOLD) return false;
+    this.#subjects.add(key);
+    return true;
+  }
+
+  /** Whether the fact was flagged in this window or the ones just before; seeing it keeps it so. */
+  ongoing(fact: Fact): boolean {
+    const key = factKey(fact);
+    const last = this.#ongoing.get(key);
+    if (last === undefined || this.#index - last > ONGOING_WINDOWS) return false;
+    this.#ongoing.set(key, this.#index);
+    this.flag(fact, false);
+    return true;
+  }
+
+  /** Keeps the fact from being learnt; what only rarity flagged is not told again while it goes on. */
+  flag(fact: Fact, byRule: boolean): void {
+    const key = factKey(fact);
+    this.#flagged.set(key, { fact, byRule: byRule || (this.#flagged.get(key)?.byRule ?? false) });
+    if (!byRule) this.#ongoing.set(key, this.#index);
+  }
+
+  withhold(): void {
+    this.#withheld = true;
+  }
+
+  /** Ends the window; what is to be learnt is a steady window, or the whole start once it is over or `gone`. */
+  close(endNs: bigint, gone: boolean): { window: Window; learn: Collected[] } {
+    const phase = this.phase;
+    if (!this.observed) this.window.incomplete(0);
+    const window = this.window.close(endNs);
+    const learn: Collected[] = [];
+    if (phase === 'start') this.#collect(window);
+    if (phase === 'steady' || gone) learn.push(...this.#takeStart());
+    if (phase === 'steady')
+      learn.push({
+        phase,
+        facts: window.facts,
+        flagged: [...this.#flagged.values()],
+        withheld: this.#withheld,
+        complete: window.complete,
+      });
+    this.#next(window);
+    return { window, learn };
+  }
+
+  #collect(window: Window): void {
+    if (this.#start === null) return;
+    for (const fact of window.facts) this.#start.facts.set(factKey(fact), fact);
+    for (const [key, flagged] of this.#flagged) this.#start.flagged.set(key, flagged);
+    this.#start.withheld ||= this.#withheld;
+    this.#start.complete &&= window.complete;
+  }
+
+  #takeStart(): Collected[] {
+    const start = this.#start;
+    this.#start = null;
+    if (start === null || start.facts.size === 0) return [];
+    const { withheld, complete } = start;
+    return [
+      {
+        phase: 'start',
+        facts: [...start.facts.values()],
+        flagged: [...start.flagged.values()],
+        withheld,
+        complete,
+      },
+    ];
+  }
+
+  #next(window: Window): void {
+    this.lostBefore = window.lost;
+    this.completeBefore = window.complete;
+    this.window = new WindowBuilder(window.endNs);
+    this.told = 0;
+    this.#index += 1;
+    this.#subjects.clear();
+    this.#flagged.clear();
+    this.#withheld = false;
+    for (const [key, last] of this.#ongoing)
+      if (this.#index - last > ONGOING_WINDOWS) this.#ongoing.delete(key);
+  }
+}

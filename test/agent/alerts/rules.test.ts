@@ -1,0 +1,191 @@
+import { expect, test } from 'vitest';
+import { RULES } from '../../../agent/alerts/rules/index.ts';
+import { SEVERITIES } from '../../../agent/alerts/severity.ts';
+import { decodeRecords } from '../../../agent/events/decode.ts';
+import { LAYOUT } from '../../../agent/events/layout.ts';
+import type { Container, ContainerKind } from '../../../agent/identity/container.ts';
+import { Processes } from '../../../agent/identity/processes.ts';
+import { deniedRecord, execRecord, flowRecord, openRecord, SECOND } from '../../builders/records.ts';
+
+const container = (kind: ContainerKind, madeAt: bigint | null = null): Container => ({
+  id: 'x',
+  kind,
+  cgroup: 5,
+  path: '/x',
+  runtime: 'unknown',
+  madeAt,
+  settled: true,
+  identity: { name: 'x', pod: '', podUid: '', namespace: '', workload: 'w', image: '', imageDigest: '' },
+});
+
+/** Hits of all rules on the last of the records, which are seen in order: `rule severity`. */
+function hits(where: Container, ...records: Buffer[]): string[] {
+  const processes = new Processes();
+  const { events } = decodeRecords(Buffer.concat(records));
+  for (const event of events) processes.note(event);
+  const event = events.at(-1);
+  if (event === undefined) throw new Error('nothing decoded');
+  const lineage = processes.lineage(event.process.pid, event.process.start);
+  return RULES.flatMap((rule) => {
+    const hit = rule.on.includes(event.kind) ? rule.match(event, { container: where, lineage }) : null;
+    return hit === null ? [] : [`${rule.name} ${hit.severity}`];
+  });
+}
+const inside = container('container');
+const host = container('host');
+const service = container('service');
+
+test('the list of rules, each with a name, sentences, techniques and knobs that have one', () => {
+  expect(RULES.map(({ name }) => name)).toEqual([
+    'server-spawns-shell',
+    'secret-read',
+    'shell-calls-out',
+    'exec-from-memory-or-temp',
+    'containment-denied',
+    'tool-in-container',
+  ]);
+  for (const rule of RULES) {
+    expect(SEVERITIES).toContain(rule.severity);
+    for (const sentence of [
+      rule.sentence,
+      rule.next,
+      ...Object.values(rule.knobs).map((knob) => knob.sentence),
+    ])
+      expect(sentence).toMatch(/^[A-Z].*\.$/);
+    for (const technique of rule.techniques) expect(technique).toMatch(/^T\d{4}(\.\d{3})?$/);
+  }
+});
+
+const shell = (parentExe: string, more: object = {}): Buffer =>
+  execRecord({
+    path: '/bin/dash',
+    args: ['sh', '-c', 'id'],
+    parentExe,
+    time: 100n * SECOND,
+    parentStart: 10n * SECOND,
+    ...more,
+  });
+
+test('a server that starts a shell is told, in a container and as a service, not on the host', () => {
+  expect(hits(inside, shell('nginx'))).toEqual(['server-spawns-shell high']);
+  expect(hits(inside, shell('php-fpm8.2'))).toEqual(['server-spawns-shell high']);
+  expect(hits(inside, shell('python3.11', { path: '/bin/busybox', args: ['/bin/sh'] }))).toEqual([
+    'server-spawns-shell high',
+  ]);
+  expect(hits(service, shell('nginx'))).toEqual(['server-spawns-shell high']);
+  expect(hits(host, shell('python3'))).toEqual([]);
+});
+
+test('a shell of a server that has just started, of a shell, or no shell at all is not told', () => {
+  expect(hits(inside, shell('node', { parentStart: 95n * SECOND }))).toEqual([]);
+  expect(hits(inside, shell('bash'))).toEqual([]);
+  expect(hits(inside, execRecord({ path: '/usr/bin/gzip', parentExe: 'node' }))).toEqual([]);
+  expect(hits(inside, execRecord({ path: '/bin/busybox', args: ['ls'], parentExe: 'node' }))).toEqual([]);
+});
+
+const TOKEN = '/run/secrets/kubernetes.io/serviceaccount/..2024_01_31_12_00_00.123456789/token';
+
+test.each([
+  ['/etc/shadow', 'cat', inside, ['secret-read high']],
+  ['/etc/shadow', 'nginx', inside, ['secret-read medium']],
+  ['/etc/shadow', 'sshd', host, []],
+  ['/etc/shadow', 'passwd', inside, []],
+  ['/etc/shadow', 'vim', host, ['secret-read medium']],
+  [TOKEN, 'python3.11', inside, []],
+  [TOKEN, 'sh', inside, ['secret-read high']],
+  [TOKEN, 'kubelet', service, []],
+  ['/root/.ssh/id_ed25519', 'tar', inside, ['secret-read high']],
+  ['/root/.ssh/id_ed25519', 'ssh', host, []],
+  ['/root/.ssh/id_ed25519.pub', 'cat', inside, []],
+  ['/root/.ssh/known_hosts', 'cat', inside, []],
+  ['/root/.aws/credentials', 'curl', inside, ['secret-read high']],
+  ['/root/.aws/credentials', 'app', inside, []],
+  ['/etc/kubernetes/pki/etcd/ca.key', 'cp', inside, ['secret-read high']],
+  ['/etc/kubernetes/pki/ca.crt', 'cp', inside, []],
+  ['/home/token', 'cat', inside, []],
+])('opening %s by %s', (path, exe, where, expected) => {
+  expect(hits(where, openRecord({ path, exe }))).toEqual(expected);
+});
+
+test('writing authorized keys is told as such', () => {
+  expect(hits(inside, openRecord({ path: '/root/.ssh/authorized_keys', exe: 'app', openFlags: 1 }))).toEqual([
+    'secret-read high',
+  ]);
+});
+
+const started = (pid: number, parentPid: number, path: string, parentExe: string): Buffer =>
+  execRecord({
+    pid,
+    start: BigInt(pid) * SECOND,
+    parentPid,
+    parentStart: BigInt(parentPid) * SECOND,
+    path,
+    parentExe,
+    time: BigInt(pid) * SECOND + 1n,
+  });
+const call = (pid: number, exe: string, peer = '203.0.113.1', parentPid = pid - 1): Buffer =>
+  flowRecord({
+    pid,
+    start: BigInt(pid) * SECOND,
+    parentPid,
+    parentStart: BigInt(parentPid) * SECOND,
+    direction: 'connect',
+    peer,
+    port: 443,
+    exe,
+  });
+
+test('what a shell starts and what calls out is told; high when a server started the shell', () => {
+  const byServer = [started(101, 100, '/bin/sh', 'nginx'), started(102, 101, '/usr/bin/curl', 'sh')];
+  expect(hits(inside, ...byServer, call(102, 'curl'))).toEqual(['shell-calls-out high']);
+  const byHand = [started(101, 100, '/bin/sh', 'crun'), started(102, 101, '/usr/bin/python3.11', 'sh')];
+  expect(hits(inside, ...byHand, call(102, 'python3.11'))).toEqual(['shell-calls-out medium']);
+  expect(hits(inside, call(101, 'bash'))).toEqual(['shell-calls-out high']);
+  const replaced = [started(101, 100, '/bin/sh', 'nginx'), started(101, 100, '/usr/bin/nc.openbsd', 'nginx')];
+  expect(hits(inside, ...replaced, call(101, 'nc.openbsd', '203.0.113.1', 100))).toEqual([
+    'shell-calls-out high',
+  ]);
+});
+
+test('a program without a shell above it, loopback, the host and a container’s own start are not told', () => {
+  const lone = started(102, 100, '/usr/bin/curl', 'cron');
+  expect(hits(inside, lone, call(102, 'curl', '203.0.113.1', 100))).toEqual([]);
+  const chain = [started(101, 100, '/bin/sh', 'runc'), started(102, 101, '/usr/bin/python3', 'sh')];
+  expect(hits(inside, ...chain, call(102, 'python3', '127.0.0.1'))).toEqual([]);
+  expect(hits(host, ...chain, call(102, 'python3'))).toEqual([]);
+  expect(hits(container('container', 100n * SECOND), ...chain, call(102, 'python3'))).toEqual([]);
+  const app = [started(101, 100, '/bin/sh', 'nginx'), started(102, 101, '/opt/app', 'sh')];
+  expect(hits(inside, ...app, call(102, 'app'))).toEqual([]);
+});
+
+test('running from memory, from a deleted file or from a folder for temporary files is told', () => {
+  const exec = (path: string, flags = 0, parentExe = 'sh'): Buffer => execRecord({ path, flags, parentExe });
+  expect(hits(inside, exec('/memfd:x', LAYOUT.EXEC_MEMFD))).toEqual(['exec-from-memory-or-temp high']);
+  expect(hits(inside, exec('/usr/bin/x', LAYOUT.EXEC_DELETED))).toEqual(['exec-from-memory-or-temp high']);
+  expect(hits(inside, exec('/dev/shm/x'))).toEqual(['exec-from-memory-or-temp medium']);
+  expect(hits(host, exec('/tmp/installer'))).toEqual(['exec-from-memory-or-temp low']);
+  expect(hits(inside, exec('/opt/tmp/x'))).toEqual([]);
+  expect(
+    hits(inside, exec('/memfd:runc_cloned:/proc/self/exe', LAYOUT.EXEC_MEMFD, 'containerd-shim-runc-v2')),
+  ).toEqual([]);
+  expect(hits(inside, exec('/memfd:runc_cloned:/proc/self/exe', LAYOUT.EXEC_MEMFD, 'sh'))).toEqual([
+    'exec-from-memory-or-temp high',
+  ]);
+});
+
+test('what a contained workload tries is told, without alarm', () => {
+  expect(hits(inside, deniedRecord({ what: 'exec' }))).toEqual(['containment-denied low']);
+  expect(hits(inside, deniedRecord({ what: 'connect', peer: '1.1.1.1', port: 1 }))).toEqual([
+    'containment-denied info',
+  ]);
+});
+
+test('a scanner in a container is told, also as an applet; on the host it is not', () => {
+  expect(hits(inside, execRecord({ path: '/usr/bin/nmap', parentExe: 'sh' }))).toEqual([
+    'tool-in-container medium',
+  ]);
+  expect(hits(inside, execRecord({ path: '/bin/busybox', args: ['nc', '-l'], parentExe: 'sh' }))).toEqual([
+    'tool-in-container medium',
+  ]);
+  expect(hits(host, execRecord({ path: '/usr/bin/nmap', parentExe: 'sh' }))).toEqual([]);
+});

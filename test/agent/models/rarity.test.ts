@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import type { Model } from '../../../agent/models/model.ts';
+import { Rarity, wilsonUpper } from '../../../agent/models/rarity.ts';
+
+const make = (limit = 1000): Rarity => new Rarity({ limit, learnPeriods: 6 });
+const learnt = (periods: readonly (readonly string[])[], limit?: number): Rarity => {
+  const model = make(limit);
+  for (const period of periods) model.learn(period);
+  return model;
+};
+const times = (n: number, period: (i: number) => string[]): string[][] =>
+  Array.from({ length: n }, (_, i) => period(i));
+
+/** The estimate straight from its definition: periods that hold a fact no other period has. */
+function slowNewness(periods: readonly (readonly string[])[]): number {
+  const alone = periods.filter((period, i) =>
+    period.some((fact) => periods.every((other, j) => i === j || !other.includes(fact))),
+  ).length;
+  return wilsonUpper(alone, periods.length);
+}
+
+test('says nothing until it has learnt enough periods', () => {
+  const model = learnt(times(5, () => ['a']));
+  expect(model.score('b')).toEqual({ state: 'unknown', reason: '5 of 6 periods learnt' });
+});
+
+test('an unseen fact is strange where nothing new ever comes, and ordinary where it always does', () => {
+  const quiet = learnt(times(100, () => ['a', 'b']));
+  expect(quiet.score('c')).toEqual({
+    state: 'scored',
+    score: 1 - wilsonUpper(0, 100),
+    seen: 0,
+    periods: 100,
+    newness: wilsonUpper(0, 100),
+  });
+  expect(quiet.score('a')).toMatchObject({ score: 0, seen: 100 });
+  const restless = learnt(times(100, (i) => [`job-${i}`]));
+  expect(restless.score('c')).toMatchObject({ score: 0, newness: 1 });
+});
+
+test('grows surer with time', () => {
+  const at = (n: number): number => 1 - learnt(times(n, () => ['a'])).newness();
+  expect([at(6), at(60), at(600)].map((score) => Number(score.toFixed(3)))).toEqual([0.689, 0.957, 0.996]);
+});
+
+test('agrees with the definition on any history', () => {
+  let seed = 7;
+  const next = (n: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % n;
+  };
+  for (let round = 0; round < 50; round++) {
+    const periods = times(1 + next(40), () => Array.from({ length: next(5) }, () => `f${next(30)}`));
+    expect(learnt(periods).newness()).toBeCloseTo(slowNewness(periods), 12);
+  }
+});
+
+test('holds a bounded number of facts and does not grow calmer by forgetting', () => {
+  const model = learnt(
+    times(5000, (i) => [`job-${i}`, 'always']),
+    100,
+  );
+  expect(model.size).toBeLessThanOrEqual(100);
+  expect(model.evicted + model.size).toBe(5001);
+  expect(model.newness()).toBe(1);
+  expect(model.score('always')).toMatchObject({ seen: 5000, score: 0 });
+});
+
+test('Wilson’s bound is 1 without trials and lies above the share', () => {
+  expect([wilsonUpper(0, 0), wilsonUpper(3, 3)]).toEqual([1, 1]);
+  expect(wilsonUpper(5, 50)).toBeCloseTo(0.1915, 3);
+});
+
+// The contract of models, over every model there is.
+const MODELS: readonly [
+  string,
+  () => Model<readonly string[], string, unknown> & { load(saved: unknown): void },
+][] = [['rarity', () => make()]];
+test.each(
+  MODELS,
+)('%s: learn returns nothing, score changes nothing and stays within 0 and 1', (_, create) => {
+  const model = create();
+  for (let i = 0; i < 20; i++) expect(model.learn([`x${i % 3}`, `y${i}`])).toBeUndefined();
+  const before = JSON.stringify(model.save());
+  for (const subject of ['x1', 'y1', 'never', '']) {
+    const score = model.score(subject);
+    if (score.state === 'scored') expect(score.score >= 0 && score.score <= 1).toBe(true);
+  }
+  expect(JSON.stringify(model.save())).toBe(before);
+});
+test.each(MODELS)('%s: a loaded model is the saved one, and goes on like it', (_, create) => {
+  const [model, copy] = [create(), create()];
+  for (let i = 0; i < 20; i++) model.learn([`x${i % 3}`, `y${i}`]);
+  copy.load(JSON.parse(JSON.stringify(model.save())));
+  for (const each of [model, copy]) each.learn(['y3', 'new']);
+  expect(JSON.stringify(copy.save())).toBe(JSON.stringify(model.save()));
+  expect(copy.score('never')).toEqual(model.score('never'));
+});
+test.each(MODELS)('%s: refuses what is no saved model', (_, create) => {
+  for (const saved of [
+    null,
+    {},
+    { periods: -1, sealed: 0, evicted: 0, facts: [] },
+    { periods: 1, sealed: 0, evicted: 0, facts: [['a', 0, 0, 0]] },
+  ])
+    expect(() => create().load(saved)).toThrow(TypeError);
+});

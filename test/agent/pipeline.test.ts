@@ -1,0 +1,273 @@
+import { expect, test } from 'vitest';
+import {
+  cgroupRecord,
+  deniedRecord,
+  execRecord,
+  exitRecord,
+  flowEntry,
+  SECOND,
+} from '../builders/records.ts';
+import { API, NODE_PROCESS, ordinary, quiet, shop } from '../builders/shop.ts';
+import { cgroupPath, ID, makePipeline, podList, run, START, UID, type World } from '../builders/world.ts';
+
+const df = (world: World, pid: number): void =>
+  world.exec({
+    slot: 2,
+    pid,
+    start: world.now,
+    parentPid: NODE_PROCESS.pid,
+    parentStart: NODE_PROCESS.start,
+    path: '/bin/dash',
+    args: ['sh', '-c', 'df -h'],
+    parentExe: 'node',
+  });
+
+test('what a workload has always done lowers a rule once the baseline is mature, and says so', () => {
+  const world = shop();
+  for (let n = 0; n < 40; n++) {
+    ordinary(world);
+    df(world, 400 + n);
+    world.tick();
+  }
+  const { told } = run(world);
+  const rule = told.detections.filter(({ detector }) => detector === 'server-spawns-shell');
+  expect([rule[0]?.severity, rule.at(-1)?.severity, rule.at(-1)?.score]).toEqual(['high', 'info', 0.1]);
+  expect(rule).toHaveLength(40);
+  const last = told.alerts.at(-1);
+  expect(last?.explanation.find((sentence) => sentence.includes('Lowered'))).toMatch(
+    /^server-spawns-shell: node started the shell dash\. .* Lowered: c1\/shop\/Deployment\/api\/api has done exactly this in \d+ learnt periods; /,
+  );
+});
+
+test('a rule is not lowered by what came only after the baseline was mature', () => {
+  const world = shop();
+  quiet(world, 30);
+  for (let n = 0; n < 40; n++) {
+    df(world, 400 + n);
+    world.tick();
+  }
+  const { told } = run(world);
+  const severities = told.detections
+    .filter(({ detector }) => detector === 'server-spawns-shell')
+    .map(({ severity }) => severity);
+  expect(new Set(severities)).toEqual(new Set(['high']));
+});
+
+test('a new system call, a new peer seen only in the flow map and a new port are told', () => {
+  const world = shop();
+  quiet(world, 30);
+  const flows = flowEntry({
+    slot: 2,
+    cgroup: 500,
+    direction: 'connect',
+    peer: '198.51.100.7',
+    port: 4444,
+    attempts: 1,
+    failures: 1,
+    opened: 0,
+    first: world.now + SECOND,
+  });
+  world.flow({ slot: 2, direction: 'accept', peer: '10.0.1.77', port: 6666 });
+  world.tick({ calls: { 2: [0, 1, 101] }, flows });
+  const { told } = run(world);
+  expect(told.detections.map(({ severity, facts, process }) => [severity, facts['fact'], process])).toEqual([
+    ['medium', 'accept 6666', null],
+    ['medium', 'syscall ptrace', null],
+    ['medium', 'connect 198.51.100.7:4444', null],
+  ]);
+  const last = told.windows.findLast(({ container }) => container.cgroup === 500);
+  expect([last?.counts, last?.newFacts]).toEqual([
+    { syscalls: 30, distinctSyscalls: 3, execs: 0, forks: 0, exits: 0, connects: 1, accepts: 0, failures: 1 },
+    3,
+  ]);
+});
+
+test('what goes on is told once, and again after it was away', () => {
+  const world = shop();
+  quiet(world, 30);
+  const call = (): void =>
+    world.flow({
+      slot: 2,
+      direction: 'connect',
+      peer: '198.51.100.7',
+      port: 80,
+      exe: 'node',
+      ...NODE_PROCESS,
+    });
+  for (let n = 0; n < 5; n++) {
+    call();
+    world.tick();
+  }
+  quiet(world, 3);
+  call();
+  world.tick();
+  expect(run(world).told.detections).toHaveLength(2);
+});
+
+test('a peer that is a workload is known by its name: a new pod of it is nothing new', () => {
+  const db = (ip: string, name: string, uid: string) => ({
+    name,
+    uid,
+    owner: { kind: 'StatefulSet', name: 'db' },
+    ip,
+    containers: [],
+  });
+  const world = shop();
+  world.pods([db('10.0.1.50', 'db-0', UID('d'))]);
+  const call = (peer: string): void =>
+    world.flow({ slot: 2, direction: 'connect', peer, port: 5432, exe: 'node', ...NODE_PROCESS });
+  for (let n = 0; n < 30; n++) {
+    call('10.0.1.50');
+    world.tick();
+  }
+  world.pods([db('10.0.1.51', 'db-0', UID('e'))]);
+  call('10.0.1.51');
+  world.tick();
+  expect(run(world).told.detections).toEqual([]);
+});
+
+test('the start of a container is judged against other starts, not against steady life', () => {
+  const world = shop();
+  quiet(world, 30);
+  for (let n = 0; n < 5; n++) {
+    const [cgroup, slot, digit] = [600 + n, 10 + n, String(n)];
+    const path = cgroupPath(UID(digit), ID(digit));
+    world.records(cgroupRecord({ made: true, path, cgroup, slot, time: world.later() }));
+    world.slot(slot, cgroup);
+    world.pods([
+      {
+        name: `api-5d9c7b8f6d-${n}`,
+        uid: UID(digit),
+        owner: { kind: 'ReplicaSet', name: 'api-5d9c7b8f6d' },
+        hash: '5d9c7b8f6d',
+        containers: [{ name: 'api', id: ID(digit) }],
+      },
+    ]);
+    const entry = { slot, pid: 700 + n, start: world.now, parentPid: 9, parentStart: 9n };
+    world.exec({ ...entry, path: '/entrypoint.sh', parentExe: 'containerd-shim' });
+    if (n === 4) world.exec({ ...entry, pid: 800, path: '/usr/bin/miner', parentExe: 'entrypoint.sh' });
+    quiet(world, 5);
+  }
+  const { told } = run(world);
+  expect(told.detections.map(({ facts, container }) => [facts['fact'], container.cgroup])).toEqual([
+    ['exec entrypoint.sh > /usr/bin/miner', 604],
+  ]);
+  expect(told.alerts.at(-1)?.explanation[0]).toMatch(/not seen in 4 starts; /);
+});
+
+test('events of a pod not yet listed wait, and are judged under its name', () => {
+  const { pipeline, told } = makePipeline();
+  const path = cgroupPath(UID('a'), ID('a'));
+  const time = START.bootNs + SECOND;
+  pipeline.records(cgroupRecord({ made: true, path, cgroup: 500, slot: 2, time }));
+  pipeline.records(
+    execRecord({ path: '/bin/sh', parentExe: 'node', cgroup: 500, time: time + SECOND, parentStart: SECOND }),
+  );
+  expect([told.detections, pipeline.waiting()]).toEqual([[], [500]]);
+  pipeline.pods(podList([{ name: 'api-1', uid: UID('a'), containers: [{ name: 'api', id: ID('a') }] }]));
+  expect(
+    told.detections.map(({ container, timeNs, wallMs }) => [container.identity.workload, timeNs, wallMs]),
+  ).toEqual([['c1/shop/Pod/api-1/api', time + SECOND, START.wallMs + 2000]]);
+  expect(told.fresh.map(({ cgroup }) => cgroup)).toEqual([500]);
+});
+
+test('asks for a cgroup it does not know once, and finds it by its path', () => {
+  const { pipeline, told } = makePipeline();
+  for (let n = 0n; n < 3n; n++)
+    pipeline.records(
+      execRecord({
+        path: '/bin/sh',
+        parentExe: 'nginx',
+        cgroup: 900,
+        slot: 7,
+        time: START.bootNs + 20n * SECOND + n,
+      }),
+    );
+  expect(told.lookups).toEqual([900]);
+  pipeline.cgroups([
+    { id: 901, path: '/system.slice/nginx.service/inner' },
+    { id: 900, path: '/system.slice/nginx.service' },
+  ]);
+  expect(told.detections.map(({ container }) => container.identity.workload)).toEqual([
+    'c1/-/Service/nginx.service/nginx.service',
+  ]);
+});
+
+test('a flood of detections in one window is bounded and counted', () => {
+  const world = shop();
+  quiet(world, 30);
+  for (let n = 0; n < 300; n++)
+    world.exec({
+      slot: 2,
+      pid: 5000 + n,
+      start: world.now,
+      path: `/opt/${'abcdefghijklmnopqrst'[n % 20]}/${'abcdefghijklmnopqrst'[Math.floor(n / 20)]}`,
+      parentExe: 'node',
+    });
+  world.tick();
+  const { told, pipeline } = run(world);
+  expect([told.detections.length, pipeline.counts().suppressed]).toEqual([200, 100]);
+});
+
+test('what a contained container tries is told and never learnt', () => {
+  const world = shop();
+  quiet(world, 8);
+  world.records(
+    deniedRecord({
+      what: 'connect',
+      peer: '203.0.113.9',
+      port: 443,
+      slot: 0,
+      cgroup: 500,
+      pid: 0,
+      start: 0n,
+      time: world.later(),
+    }),
+  );
+  world.tick();
+  const { told, pipeline } = run(world);
+  expect(
+    told.detections.map(({ detector, severity, container }) => [detector, severity, container.cgroup]),
+  ).toEqual([['containment-denied', 'info', 500]]);
+  expect(pipeline.workloads().find(({ workload }) => workload === API)).toMatchObject({ withheld: 1 });
+});
+
+test('a gone container’s last window is told and it is forgotten', () => {
+  const world = shop();
+  quiet(world, 2);
+  world.records(cgroupRecord({ made: false, path: null, cgroup: 510, slot: 3, time: world.later() }));
+  world.tick();
+  world.tick();
+  const { told, pipeline } = run(world);
+  expect(told.gone.map(({ cgroup }) => cgroup)).toEqual([510]);
+  expect(told.windows.filter(({ container }) => container.cgroup === 510)).toHaveLength(3);
+  expect(pipeline.containers().map(({ cgroup }) => cgroup)).toEqual([0, 500, 520]);
+});
+
+test('malformed input is counted and changes nothing else', () => {
+  const { pipeline, told } = makePipeline();
+  pipeline.records(Buffer.from('no records at all, but long enough to hold a header of sixty-four bytes'));
+  pipeline.records(exitRecord({}).subarray(0, 40));
+  pipeline.pods('{"items":');
+  expect(pipeline.counts()).toMatchObject({
+    malformed: { cut: 2 },
+    events: 0,
+    podsProblem: expect.stringMatching(/^not JSON/),
+  });
+  expect(told.detections).toEqual([]);
+});
+
+test('a pipeline that takes over saved baselines goes on judging', () => {
+  const before = shop();
+  quiet(before, 30);
+  const texts = run(before).pipeline.registry.save();
+  const after = shop();
+  df(after, 400);
+  const { pipeline, told } = makePipeline();
+  for (const { text } of texts) pipeline.registry.load(text);
+  for (const frame of after.frames) pipeline.frame(frame);
+  expect(told.detections.map(({ detector, quality }) => [detector, quality.baseline])).toEqual([
+    ['server-spawns-shell', 'mature'],
+    ['rarity', 'mature'],
+  ]);
+});

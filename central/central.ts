@@ -1,0 +1,354 @@
+/** Builds the parts of central, passes values from stage to stage, starts and stops. The only file that knows all of it. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../kit/clock.ts';
+import type { Log } from '../kit/log.ts';
+import { loop } from '../kit/loop.ts';
+import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts';
+import { type ApiServer, createApiServer, type Deeds } from './console/api.ts';
+import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
+import { createAccept } from './ingest/accept.ts';
+import { encodeOrderPayload } from './ingest/envelope.ts';
+import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
+import { createIngestServer, type IngestServer } from './ingest/server.ts';
+import type { DeadLetter, Notification, Notifier } from './notify/notifier.ts';
+import { createWebhook } from './notify/webhook.ts';
+import { createPipeline, type Pipeline } from './pipeline.ts';
+import { type Authority, createAuthority, type KeyPair } from './pki/authority.ts';
+import { privateFolder, readPrivate } from './pki/files.ts';
+import {
+  type OrderSigner,
+  openAuditKey,
+  openJoinToken,
+  openOrderSigner,
+  openPeopleTokens,
+  type PeopleToken,
+  sameSecret,
+} from './pki/keys.ts';
+import { createOrderFactory } from './respond/orders.ts';
+import { type PolicySet, parsePolicies } from './respond/policy.ts';
+import type { CentralSettings } from './settings.ts';
+import { fileDialect, openStore, type Store } from './store/database.ts';
+
+export interface CentralParts {
+  readonly settings: CentralSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** How often leases, quiet incidents and unanswered incidents are looked at; 2000. */
+  readonly tickMs?: number;
+  /** Deliveries of the webhook and their waits, for tests. */
+  readonly webhook?: {
+    readonly tries: number;
+    readonly wait: { readonly baseMs: number; readonly limitMs: number };
+  };
+}
+/** What a started central can be reached by. */
+export interface CentralReady {
+  readonly agents: string;
+  readonly api: string;
+  readonly metrics: string;
+  readonly database: string;
+  /** `name:mode`, in order. */
+  readonly policies: readonly string[];
+  /** Files that other processes on this machine read. */
+  readonly files: { readonly ca: string; readonly joinToken: string; readonly apiToken: string };
+}
+export interface Central {
+  /** Once. @throws KeyFileError, PolicyError, or what the system says of an address or a file; nothing is left open then. */
+  start(): Promise<CentralReady>;
+  /** Any number of times; resolves when all is closed, within 3 s. */
+  stop(): Promise<void>;
+}
+
+const TICK_MS = 2000;
+const UPKEEP_MS = 3_600_000;
+/** Liveness: the tick has run within so many of its intervals. */
+const LATE_TICKS = 15;
+
+interface Keys {
+  readonly authority: Authority;
+  readonly server: KeyPair;
+  readonly signer: OrderSigner;
+  readonly auditKey: Uint8Array;
+  readonly joinToken: string;
+  readonly people: readonly PeopleToken[];
+}
+
+async function openKeys(folder: string, names: readonly string[], clock: Clock): Promise<Keys> {
+  privateFolder(folder);
+  const authority = await createAuthority({ folder, clock });
+  return {
+    authority,
+    server: await authority.server(names),
+    signer: await openOrderSigner(folder),
+    auditKey: await openAuditKey(folder),
+    joinToken: await openJoinToken(folder),
+    people: await openPeopleTokens(folder),
+  };
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
+}
+const urlOf = (scheme: string, address: string, port: number): string =>
+  `${scheme}://${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+
+function createNotifiers(
+  parts: CentralParts,
+  bury: (letter: DeadLetter) => Promise<void>,
+  metrics: Metrics,
+): Notifier[] {
+  const { settings, clock } = parts;
+  const url = settings['webhook-url'];
+  if (url === '') return [];
+  const counter = metrics.counter('notifications_total', 'Notifications by notifier and what came of them.', [
+    'notifier',
+    'result',
+  ]);
+  const file = settings['webhook-secret-file'];
+  const secret = file === '' ? null : readPrivate(file)?.trim();
+  if (secret === null || secret === undefined || secret === '')
+    throw new Error(
+      `webhook-secret-file: ${file === '' ? 'needed with webhook-url' : `${file}: missing or empty`}`,
+    );
+  const count = (result: string): void => counter.inc({ notifier: 'webhook', result });
+  return [createWebhook({ url, secret, clock, deadLetter: bury, count, ...parts.webhook })];
+}
+
+/** Everything that is open; closed in reverse. */
+interface Open {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly pipeline: Pipeline;
+  readonly streams: OrderStreams;
+  readonly notifiers: readonly Notifier[];
+  readonly ingest: IngestServer;
+  readonly api: ApiServer;
+  readonly metricsServer: MetricsServer;
+}
+
+function servers(
+  parts: CentralParts,
+  open: Omit<Open, 'ingest' | 'api' | 'metricsServer' | 'notifiers'>,
+  metrics: Metrics,
+): Pick<Open, 'ingest' | 'api'> {
+  const { settings, clock, log } = parts;
+  const { store, keys, pipeline, streams } = open;
+  const tls = { ...keys.server, ca: keys.authority.certificate };
+  const requests = metrics.counter('requests_total', 'Requests of agents and people by route and outcome.', [
+    'route',
+    'code',
+  ]);
+  const count = (route: string, code: string): void => requests.inc({ route, code });
+  const ingest = createIngestServer({
+    tls,
+    maxSummaryBytes: settings['max-summary-bytes'],
+    accept: createAccept({ sink: pipeline, clock, paceMs: pipeline.paceMs }),
+    enrolment: {
+      cluster: settings.cluster,
+      joinToken: keys.joinToken,
+      sameSecret,
+      authority: keys.authority,
+      orderKeys: () => [{ id: keys.signer.id, publicKey: keys.signer.publicKey }],
+      record: (enrolment) => pipeline.enrolled(enrolment),
+    },
+    streams,
+    pending: (node) => pipeline.pending(node),
+    count,
+    log: log.child({ part: 'ingest' }),
+  });
+  const api = createApiServer({
+    tls,
+    actorOf: (token) => keys.people.find((one) => sameSecret(one.token, token))?.actor ?? null,
+    views: store.views,
+    incident: store.incidents.get,
+    status: async () => ({
+      cluster: settings.cluster,
+      database: databaseOf(settings),
+      streams: streams.size,
+      policies: pipeline.policies().documents.map(({ kind, name, version }) => ({ kind, name, version })),
+      rows: await store.views.counts(),
+      nowMs: clock.wallMs(),
+    }),
+    deeds: pipeline satisfies Deeds,
+    count,
+    log: log.child({ part: 'console' }),
+  });
+  return { ingest, api };
+}
+
+const folderOf = (settings: CentralSettings): string => join(settings['state-folder'], 'central');
+const databaseOf = (settings: CentralSettings): string =>
+  settings.database === '' ? join(folderOf(settings), 'picket.db') : settings.database;
+
+function readPolicies(settings: CentralSettings): PolicySet {
+  return parsePolicies(settings['policy-files'].map((path) => ({ path, text: readFileSync(path, 'utf8') })));
+}
+
+class RunningCentral implements Central {
+  private readonly parts: CentralParts;
+  private readonly metrics: Metrics = createMetrics('central');
+  private readonly stopping = new AbortController();
+  private readonly loops: Promise<void>[] = [];
+  /** Closers in the order in which things were opened. */
+  private readonly closers: (() => Promise<void> | void)[] = [];
+  private started: Promise<CentralReady> | null = null;
+  private stopped: Promise<void> | null = null;
+  private lastTick = performance.now();
+  private serving = false;
+
+  constructor(parts: CentralParts) {
+    this.parts = parts;
+  }
+
+  start(): Promise<CentralReady> {
+    this.started ??= this.open().catch(async (error: unknown) => {
+      await this.stop();
+      throw error;
+    });
+    return this.started;
+  }
+
+  private async open(): Promise<CentralReady> {
+    const { settings, clock, log } = this.parts;
+    const policies = readPolicies(settings);
+    const keys = await openKeys(folderOf(settings), settings['central-names'], clock);
+    const store = await openStore({ dialect: fileDialect(databaseOf(settings)), auditKey: keys.auditKey });
+    this.closers.push(() => store.close());
+    const notifiers = createNotifiers(this.parts, this.bury(store), this.metrics);
+    for (const notifier of notifiers) this.closers.push(() => notifier.close());
+    const cuts = this.metrics.counter(
+      'order_streams_cut_total',
+      'Order streams that central ended, by reason.',
+      ['reason'],
+    );
+    const streams = createOrderStreams({ onCut: (reason) => cuts.inc({ reason }) });
+    this.metrics.gauge('order_streams', 'Open order streams.', [], (gauge) => gauge.set(streams.size));
+    const orders = createOrderFactory({
+      signer: keys.signer,
+      encode: encodeOrderPayload,
+      nowMs: clock.wallMs,
+    });
+    const pipeline = createPipeline({
+      store,
+      clock,
+      orders,
+      streams,
+      policies,
+      windowMs: settings['incident-window'],
+      metrics: this.metrics,
+      log: log.child({ part: 'pipeline' }),
+      notify: (about) => {
+        const notification: Notification = {
+          ...about,
+          id: `ntf-${randomBytes(10).toString('hex')}`,
+          atMs: clock.wallMs(),
+        };
+        for (const notifier of notifiers) notifier.notify(notification);
+      },
+    });
+    await pipeline.putInForce();
+    const { ingest, api } = servers(this.parts, { store, keys, pipeline, streams }, this.metrics);
+    const metricsServer = createMetricsServer({
+      metrics: this.metrics,
+      ready: () => (this.serving ? null : 'not serving'),
+      alive: () => performance.now() - this.lastTick < LATE_TICKS * (this.parts.tickMs ?? TICK_MS),
+    });
+    this.closers.push(observeLoopDelay(this.metrics));
+    const ready = await this.listen({ ingest, api, metricsServer }, policies);
+    this.runLoops({ store, keys, pipeline, streams, notifiers, ingest, api, metricsServer });
+    this.serving = true;
+    return ready;
+  }
+
+  /** Never rejects: a letter that cannot be stored is logged and gone. */
+  private bury(store: Store): (letter: DeadLetter) => Promise<void> {
+    const { log } = this.parts;
+    return async (letter) => {
+      const { notifier, error, tries, notification } = letter;
+      log.warn({ notifier, error, tries, notification: notification.id }, 'notification given up');
+      await store.journal
+        .bury(letter)
+        .catch((reason: unknown) => log.error({ err: reason }, 'dead letter not stored'));
+    };
+  }
+
+  private async listen(
+    { ingest, api, metricsServer }: Pick<Open, 'ingest' | 'api' | 'metricsServer'>,
+    policies: PolicySet,
+  ): Promise<CentralReady> {
+    const { settings } = this.parts;
+    const on = async (
+      name: 'central-listen' | 'api-listen' | 'central-metrics-listen',
+      scheme: string,
+      server: { listen(host: string, port: number): Promise<number>; close(): Promise<void> },
+    ): Promise<string> => {
+      const { host, port } = splitAddress(settings[name]);
+      const bound = await server.listen(host, port);
+      this.closers.push(() => server.close());
+      return urlOf(scheme, settings[name], bound);
+    };
+    const folder = folderOf(settings);
+    return {
+      agents: await on('central-listen', 'https', ingest),
+      api: await on('api-listen', 'https', api),
+      metrics: await on('central-metrics-listen', 'http', metricsServer),
+      database: databaseOf(settings),
+      policies: policies.policies.map(({ name, mode }) => `${name}:${mode}`),
+      files: {
+        ca: join(folder, 'ca.crt'),
+        joinToken: join(folder, 'join-token'),
+        apiToken: join(folder, 'api-token'),
+      },
+    };
+  }
+
+  private runLoops({ store, keys, pipeline, ingest, api }: Open): void {
+    const { settings, clock, log } = this.parts;
+    const { signal } = this.stopping;
+    const failures = this.metrics.counter('loop_failures_total', 'Failed runs of periodic work.', ['work']);
+    const failed = (work: string) => (error: unknown) => {
+      failures.inc({ work });
+      log.error({ err: error, work }, 'periodic work failed');
+    };
+    this.loops.push(
+      loop({ intervalMs: this.parts.tickMs ?? TICK_MS, signal, onError: failed('tick') }, async () => {
+        await pipeline.tick();
+        this.lastTick = performance.now();
+      }),
+      loop({ intervalMs: UPKEEP_MS, signal, onError: failed('retention') }, async () => {
+        const deleted = await store.deleteOld(clock.wallMs() - settings.retention, signal);
+        if (deleted > 0) log.info({ deleted }, 'old rows deleted');
+      }),
+      loop({ intervalMs: UPKEEP_MS, signal, onError: failed('certificate') }, async () => {
+        const server = await keys.authority.server(settings['central-names']);
+        ingest.renewTls({ ...server, ca: keys.authority.certificate });
+        api.renewTls(server);
+      }),
+    );
+  }
+
+  stop(): Promise<void> {
+    this.stopped ??= this.close();
+    return this.stopped;
+  }
+
+  private async close(): Promise<void> {
+    this.serving = false;
+    this.stopping.abort();
+    await Promise.all(this.loops);
+    for (const close of this.closers.reverse())
+      try {
+        await close();
+      } catch (error) {
+        this.parts.log.error({ err: error }, 'close failed');
+      }
+  }
+}
+
+/** Has no effect outside before `start`. */
+export function createCentral(parts: CentralParts): Central {
+  return new RunningCentral(parts);
+}

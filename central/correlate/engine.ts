@@ -1,0 +1,250 @@
+/** Alerts to incidents: a function of what is known and what is new. No clock of its own, no I/O. */
+import { createHash } from 'node:crypto';
+import { SEVERITIES, type Severity } from '../ingest/report.ts';
+import { type ExceptionRule, exceptionFor } from './exception.ts';
+import type { Evidence, Incident, IncidentChange, Involved, Member, TimelineEntry } from './incident.ts';
+import { JOIN_RULES } from './rules/index.ts';
+import { fingerprint } from './rules/spread.ts';
+import { stageOf, tacticsOf } from './tactics.ts';
+
+// An incident is read by people and rewritten with each alert: beyond these it only counts.
+const MEMBERS = 500;
+const CONTAINERS = 500;
+const FACTS = 200;
+const TIMELINE = 500;
+/** So many tactics are a chain: one step more severe than its worst alert. */
+const CHAIN = 3;
+
+export interface EngineInput {
+  /** Incidents that may still grow. */
+  readonly incidents: readonly Incident[];
+  readonly evidence: readonly Evidence[];
+  /** Alert id → incident id, for alerts that are updated. */
+  readonly memberships: ReadonlyMap<string, string>;
+  readonly exceptions: readonly ExceptionRule[];
+  readonly windowMs: number;
+  readonly nowMs: number;
+}
+export interface EngineOutput {
+  readonly changes: readonly IncidentChange[];
+  /** Alerts that an exception kept from opening or joining an incident. */
+  readonly suppressed: readonly { readonly alert: string; readonly exception: string }[];
+}
+
+const rank = (severity: string): number => Math.max(0, (SEVERITIES as readonly string[]).indexOf(severity));
+const severityAt = (at: number): Severity => SEVERITIES[Math.min(at, SEVERITIES.length - 1)] ?? 'critical';
+
+/** Derived from the alert that opens it, so that the same alerts give the same incident. */
+const incidentId = (alert: string): string =>
+  `inc-${createHash('sha256').update(alert).digest('hex').slice(0, 20)}`;
+
+function involvedOf({ node, alert, container }: Evidence): Involved {
+  return {
+    node,
+    id: alert.container,
+    name: container?.name ?? '',
+    podUid: container?.podUid ?? '',
+    pod: container?.pod ?? '',
+    namespace: container?.namespace ?? alert.workload.split('/')[1] ?? '',
+    workload: alert.workload,
+    image: container?.image ?? '',
+  };
+}
+
+function memberOf({ alert }: Evidence, because: string): Member {
+  const { id, score, title, detectors, techniques } = alert;
+  const severity = severityAt(rank(alert.severity));
+  return {
+    alert: id,
+    severity,
+    score,
+    title,
+    detectors,
+    techniques,
+    impaired: alert.quality !== '',
+    because,
+  };
+}
+
+function timelineOf({ node, alert, detections }: Evidence): TimelineEntry[] {
+  const place = { node, container: alert.container };
+  const entries: TimelineEntry[] = detections.map(({ id, wallMs, summary }) => ({
+    ...place,
+    atMs: wallMs,
+    kind: 'detection',
+    ref: id,
+    text: summary,
+  }));
+  return [...entries, { ...place, atMs: alert.lastWallMs, kind: 'alert', ref: alert.id, text: alert.title }];
+}
+
+/** By key, later ones replace earlier ones; what is beyond `most` is left out, the oldest stay. */
+function merge<T>(old: readonly T[], added: readonly T[], key: (entry: T) => string, most: number): T[] {
+  const all = new Map(old.map((entry) => [key(entry), entry]));
+  for (const entry of added) if (all.has(key(entry)) || all.size < most) all.set(key(entry), entry);
+  return [...all.values()];
+}
+
+function factsOf(incident: Incident, evidence: Evidence): Record<string, readonly string[]> {
+  const facts: Record<string, readonly string[]> = { ...incident.facts };
+  const here = `${evidence.node}/${evidence.alert.container}`;
+  for (const detection of evidence.detections) {
+    const print = fingerprint(detection);
+    if (print === null || (facts[print] === undefined && Object.keys(facts).length >= FACTS)) continue;
+    const places = facts[print] ?? [];
+    if (!places.includes(here) && places.length < CONTAINERS) facts[print] = [...places, here];
+  }
+  return facts;
+}
+
+/** 1 − Π(1 − best score of each detector): independent witnesses; halved in weight where something was lost. */
+function confidenceOf(members: readonly Member[]): number {
+  const best = new Map<string, number>();
+  for (const { detectors, score, impaired } of members)
+    for (const detector of detectors)
+      best.set(detector, Math.max(best.get(detector) ?? 0, impaired ? score / 2 : score));
+  const doubt = [...best.values()].reduce((product, score) => product * (1 - Math.min(score, 0.95)), 1);
+  return Math.round((1 - doubt) * 1000) / 1000;
+}
+
+/** Facts seen in two places or more. */
+const isSpread = (facts: Incident['facts']): boolean =>
+  Object.values(facts).some((places) => places.length > 1);
+
+function severityOf(
+  members: readonly Member[],
+  techniques: readonly string[],
+  facts: Incident['facts'],
+): Severity {
+  const worst = Math.max(...members.map(({ severity }) => rank(severity)));
+  return severityAt(worst + (tacticsOf(techniques).length >= CHAIN || isSpread(facts) ? 1 : 0));
+}
+
+const placeOf = ({ namespace, pod, name, id, node }: Involved): string =>
+  pod === '' ? `${name === '' ? id.slice(0, 12) : name} on ${node}` : `${namespace}/${pod}/${name}`;
+
+function titleOf(members: readonly Member[], involved: readonly Involved[]): string {
+  const worst = members.reduce((a, b) => (rank(b.severity) > rank(a.severity) ? b : a));
+  const nodes = new Set(involved.map(({ node }) => node)).size;
+  const [first] = involved;
+  const place = first === undefined ? 'an unknown container' : placeOf(first);
+  const many =
+    involved.length > 1 ? ` and ${involved.length - 1} more on ${nodes} node${nodes > 1 ? 's' : ''}` : '';
+  return `${worst.title.replace(/\.$/, '')} (in ${place}${many})`;
+}
+
+function grow(incident: Incident, evidence: Evidence, because: string): Incident {
+  const members = merge(incident.members, [memberOf(evidence, because)], ({ alert }) => alert, MEMBERS);
+  const involved = merge(
+    incident.involved,
+    [involvedOf(evidence)],
+    ({ node, id }) => `${node}/${id}`,
+    CONTAINERS,
+  );
+  const added = timelineOf(evidence);
+  const timeline = merge(incident.timeline, added, ({ ref }) => ref, TIMELINE).sort(
+    (a, b) => a.atMs - b.atMs,
+  );
+  const techniques = [...new Set([...incident.techniques, ...evidence.alert.techniques])].sort();
+  const facts = factsOf(incident, evidence);
+  const refs = new Set(timeline.map(({ ref }) => ref));
+  return {
+    ...incident,
+    members,
+    involved,
+    techniques,
+    facts,
+    timeline,
+    severity: severityOf(members, techniques, facts),
+    stage: stageOf(techniques),
+    confidence: confidenceOf(members),
+    title: titleOf(members, involved),
+    firstMs: Math.min(incident.firstMs, evidence.alert.firstWallMs),
+    lastMs: Math.max(incident.lastMs, evidence.alert.lastWallMs),
+    omitted: incident.omitted + added.filter(({ ref }) => !refs.has(ref)).length,
+    state: incident.state === 'closed' ? 'open' : incident.state,
+    revision: incident.revision + 1,
+  };
+}
+
+function opened(evidence: Evidence): Incident {
+  const { alert, cluster } = evidence;
+  const empty: Incident = {
+    id: incidentId(alert.id),
+    cluster,
+    state: 'open',
+    severity: 'info',
+    stage: 'unknown',
+    confidence: 0,
+    title: '',
+    firstMs: alert.firstWallMs,
+    lastMs: alert.lastWallMs,
+    members: [],
+    involved: [],
+    techniques: [],
+    facts: {},
+    timeline: [],
+    omitted: 0,
+    revision: 0,
+  };
+  return grow(empty, evidence, 'the first alert');
+}
+
+function homeOf(
+  evidence: Evidence,
+  input: EngineInput,
+  incidents: ReadonlyMap<string, Incident>,
+): [Incident, string] | null {
+  const { alert, cluster } = evidence;
+  const member = incidents.get(input.memberships.get(alert.id) ?? '');
+  if (member !== undefined)
+    return [member, member.members.find((known) => known.alert === alert.id)?.because ?? 'known alert'];
+  const near = [...incidents.values()].filter(
+    (incident) =>
+      incident.cluster === cluster &&
+      incident.state !== 'closed' &&
+      alert.firstWallMs <= incident.lastMs + input.windowMs &&
+      alert.lastWallMs >= incident.firstMs - input.windowMs,
+  );
+  for (const rule of JOIN_RULES)
+    for (const incident of near) {
+      const because = rule(evidence, incident);
+      if (because !== null) return [incident, because];
+    }
+  return null;
+}
+
+/** Something that a decision was made on has become worse or wider. */
+const escalated = (before: Incident, after: Incident): boolean =>
+  rank(after.severity) > rank(before.severity) || after.involved.length > before.involved.length;
+
+/** Which incidents the new alerts open or change; each incident appears once, as it is after all of them. */
+export function correlate(input: EngineInput): EngineOutput {
+  const incidents = new Map(input.incidents.map((incident) => [incident.id, incident]));
+  const kinds = new Map<string, IncidentChange['kind']>();
+  const suppressed: { alert: string; exception: string }[] = [];
+  for (const evidence of input.evidence) {
+    const exception = exceptionFor(evidence, input.exceptions, input.nowMs);
+    if (exception !== null) {
+      suppressed.push({ alert: evidence.alert.id, exception: exception.name });
+      continue;
+    }
+    const home = homeOf(evidence, input, incidents);
+    if (home === null) {
+      const incident = opened(evidence);
+      incidents.set(incident.id, incident);
+      kinds.set(incident.id, 'opened');
+      continue;
+    }
+    const [before, because] = home;
+    const after = grow(before, evidence, because);
+    incidents.set(after.id, after);
+    if (kinds.get(after.id) !== 'opened' && (escalated(before, after) || !kinds.has(after.id)))
+      kinds.set(after.id, escalated(before, after) ? 'escalated' : 'updated');
+  }
+  const changes = [...kinds].flatMap(([id, kind]) => {
+    const incident = incidents.get(id);
+    return incident === undefined ? [] : [{ kind, incident }];
+  });
+  return { changes, suppressed };
+}

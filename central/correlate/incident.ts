@@ -1,0 +1,79 @@
+/** The shape of an incident: alerts that belong together, as one story. */
+import type { ReportedAlert, ReportedContainer, ReportedDetection, Severity } from '../ingest/report.ts';
+import type { Stage } from './tactics.ts';
+
+/**
+ * open: nothing was decided that acts. awaiting: a person is asked. contained: an order is in force or on its way.
+ * released: a person took it back. expired: the lease ended. closed: quiet for longer than the incident window.
+ */
+export const INCIDENT_STATES = ['open', 'awaiting', 'contained', 'released', 'expired', 'closed'] as const;
+export type IncidentState = (typeof INCIDENT_STATES)[number];
+
+/** A container as a part of an incident; names may be empty where the node did not know them. */
+export interface Involved {
+  readonly node: string;
+  readonly id: string;
+  readonly name: string;
+  readonly podUid: string;
+  readonly pod: string;
+  readonly namespace: string;
+  readonly workload: string;
+  readonly image: string;
+}
+export interface TimelineEntry {
+  readonly atMs: number;
+  readonly kind: 'detection' | 'alert';
+  /** The detection's or alert's id. */
+  readonly ref: string;
+  readonly node: string;
+  readonly container: string;
+  readonly text: string;
+}
+/** What an alert brought in; one that was updated is replaced. */
+export interface Member {
+  readonly alert: string;
+  readonly severity: Severity;
+  readonly score: number;
+  readonly title: string;
+  readonly detectors: readonly string[];
+  readonly techniques: readonly string[];
+  /** Something was lost or unknown when it was made. */
+  readonly impaired: boolean;
+  /** Why it belongs here, a sentence. */
+  readonly because: string;
+}
+export interface Incident {
+  readonly id: string;
+  readonly cluster: string;
+  readonly state: IncidentState;
+  readonly severity: Severity;
+  readonly stage: Stage;
+  /** 0..1: how sure the alerts together make us that this is no chance. */
+  readonly confidence: number;
+  readonly title: string;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  readonly members: readonly Member[];
+  readonly involved: readonly Involved[];
+  readonly techniques: readonly string[];
+  /** Fingerprints of facts → containers (`node/id`) in which they were seen. */
+  readonly facts: Readonly<Record<string, readonly string[]>>;
+  readonly timeline: readonly TimelineEntry[];
+  /** Alerts, containers, facts or timeline entries beyond the bounds of this shape. */
+  readonly omitted: number;
+  readonly revision: number;
+}
+
+/** An alert with what central knows around it. */
+export interface Evidence {
+  readonly cluster: string;
+  readonly node: string;
+  readonly alert: ReportedAlert;
+  readonly container: ReportedContainer | null;
+  readonly detections: readonly ReportedDetection[];
+}
+/** What became of an incident: `updated` changes nothing that anyone must act on. */
+export interface IncidentChange {
+  readonly kind: 'opened' | 'escalated' | 'updated';
+  readonly incident: Incident;
+}

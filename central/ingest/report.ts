@@ -1,0 +1,54 @@
+/** The shape that a valid Summary becomes; the later stages know this and not the wire. */
+import type {
+  Alert,
+  Container,
+  Detection,
+  Health,
+  OrderReport,
+  SignedOrder,
+  Window,
+} from '../../wire/index.ts';
+
+export type {
+  Alert as ReportedAlert,
+  Container as ReportedContainer,
+  Detection as ReportedDetection,
+  Health as ReportedHealth,
+  OrderReport as ReportedOrder,
+  SignedOrder,
+  Window as ReportedWindow,
+};
+
+/** From least to most. */
+export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export const ORDER_STATES = ['applied', 'refused', 'failed', 'released', 'expired'] as const;
+
+/** Which node is speaking: the subject of its verified certificate. */
+export interface NodeIdentity {
+  readonly cluster: string;
+  readonly node: string;
+}
+
+/** What one node had to say, checked. A report is known by (cluster, node, boot, sequence). */
+export interface Report extends NodeIdentity {
+  readonly boot: string;
+  readonly sequence: number;
+  /** Unix time of central, ms. */
+  readonly receivedMs: number;
+  /** What to add to a boot time in ns to get Unix time in ms. */
+  readonly anchor: { readonly bootNs: bigint; readonly wallMs: number };
+  /** All containers that the node has now. */
+  readonly containers: readonly Container[];
+  readonly windows: readonly Window[];
+  readonly detections: readonly Detection[];
+  readonly alerts: readonly Alert[];
+  readonly orderReports: readonly OrderReport[];
+  readonly health: Health | null;
+}
+
+/** Unix time, ms, of a boot time on the report's clock. */
+export function wallOf(report: Pick<Report, 'anchor'>, bootNs: bigint): number {
+  return report.anchor.wallMs + Number((bootNs - report.anchor.bootNs) / 1_000_000n);
+}

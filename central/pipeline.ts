@@ -1,0 +1,323 @@
+/**
+ * What happens to a report and to what people ask for, from stage to stage. A report with what it does to incidents
+ * is one transaction; the response to each incident is another, so that a fault in responding never refuses a report.
+ */
+import type { Clock } from '../kit/clock.ts';
+import type { Log } from '../kit/log.ts';
+import type { Metrics } from '../kit/metrics.ts';
+import type { Deeds } from './console/api.ts';
+import { correlate } from './correlate/engine.ts';
+import type { Evidence, Incident, IncidentChange } from './correlate/incident.ts';
+import type { ReportSink } from './ingest/accept.ts';
+import type { Enrolment } from './ingest/enrol.ts';
+import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
+import type { Notification } from './notify/notifier.ts';
+import { approve, containByHand, type Declined, type Outcome, respond } from './respond/execute.ts';
+import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
+import type { Order, OrderFactory } from './respond/orders.ts';
+import type { PolicySet } from './respond/policy.ts';
+import { undo } from './respond/undo.ts';
+import type { Store, StoreParts } from './store/database.ts';
+
+/** Detections of one alert that are looked at; what an alert is about shows in the first ones. */
+const DETECTIONS = 50;
+/** So many reports at once, and nodes are asked to come back later. */
+const BUSY = 4;
+const BUSY_PACE_MS = 5000;
+
+export type About = Omit<Notification, 'id' | 'atMs'>;
+export interface PipelineParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly orders: OrderFactory;
+  readonly streams: { push(node: NodeIdentity, orders: readonly SignedOrder[]): boolean };
+  readonly policies: PolicySet;
+  readonly windowMs: number;
+  readonly metrics: Metrics;
+  readonly notify: (about: About) => void;
+  readonly log: Log;
+}
+export interface Pipeline extends ReportSink, Deeds {
+  readonly policies: () => PolicySet;
+  readonly paceMs: () => number;
+  /** Writes down which policies are in force. */
+  putInForce(): Promise<void>;
+  enrolled(enrolment: Enrolment): Promise<void>;
+  pending(node: NodeIdentity): Promise<readonly SignedOrder[]>;
+  /** Leases, unanswered incidents, quiet incidents. */
+  tick(): Promise<void>;
+}
+
+interface Taken {
+  readonly duplicate: boolean;
+  readonly foreign: number;
+  readonly changes: readonly IncidentChange[];
+  readonly suppressed: number;
+  readonly answers: AnswerCounts;
+}
+const NO_ANSWERS: AnswerCounts = { answered: [], unknown: 0, late: 0 };
+
+async function evidenceOf(
+  store: StoreParts,
+  report: Report,
+  alerts: readonly ReportedAlert[],
+): Promise<Evidence[]> {
+  const { cluster, node } = report;
+  const evidence: Evidence[] = [];
+  for (const alert of alerts)
+    evidence.push({
+      cluster,
+      node,
+      alert,
+      container: await store.reports.container({ cluster, node, id: alert.container }),
+      detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
+    });
+  return evidence;
+}
+
+class CentralPipeline implements Pipeline {
+  private readonly parts: PipelineParts;
+  private readonly counted: ReturnType<typeof countersOf>;
+  private taking = 0;
+
+  constructor(parts: PipelineParts) {
+    this.parts = parts;
+    this.counted = countersOf(parts.metrics);
+  }
+
+  policies = (): PolicySet => this.parts.policies;
+  paceMs = (): number => (this.taking > BUSY ? BUSY_PACE_MS : 0);
+  private response = (): { orders: OrderFactory; nowMs: () => number } => ({
+    orders: this.parts.orders,
+    nowMs: this.parts.clock.wallMs,
+  });
+
+  async putInForce(): Promise<void> {
+    const { store, policies, clock } = this.parts;
+    const atMs = clock.wallMs();
+    await store.transaction(async ({ journal, steps }) => {
+      const { added, removed } = await journal.putInForce(policies.documents, { actor: 'central', atMs });
+      if (added.length + removed.length === 0) return;
+      const text = `in force: ${added.join(', ') || 'nothing new'}; no more: ${removed.join(', ') || 'nothing'}`;
+      await steps.append({ atMs, actor: 'central', action: 'policies', incident: '', order: '', text });
+    });
+  }
+
+  async enrolled(enrolment: Enrolment): Promise<void> {
+    const { store, clock } = this.parts;
+    const atMs = clock.wallMs();
+    await store.transaction(async ({ journal, steps }) => {
+      await journal.enrolled(enrolment, atMs);
+      const text = `${enrolment.kind} of ${enrolment.cluster}/${enrolment.node} from ${enrolment.address}, certificate ${enrolment.serial}`;
+      await steps.append({
+        atMs,
+        actor: `node:${enrolment.node}`,
+        action: 'enrol',
+        incident: '',
+        order: '',
+        text,
+      });
+    });
+  }
+
+  async take(report: Report): Promise<{ duplicate: boolean; orders: readonly SignedOrder[] }> {
+    this.taking += 1;
+    try {
+      const taken = await this.parts.store.transaction((store) => this.keep(store, report));
+      this.tally(report, taken);
+      if (taken.changes.some(({ kind }) => kind !== 'updated')) await this.respondToAll();
+      const orders = await this.pending(report);
+      return { duplicate: taken.duplicate, orders };
+    } finally {
+      this.taking -= 1;
+    }
+  }
+
+  /** One transaction: the report, its answers to orders, and what it does to incidents. */
+  private async keep(store: StoreParts, report: Report): Promise<Taken> {
+    const { duplicate, alerts, foreign } = await store.reports.add(report);
+    if (duplicate) return { duplicate, foreign, changes: [], suppressed: 0, answers: NO_ANSWERS };
+    const said = { speaker: report, reports: report.orderReports };
+    const answers = await takeAnswers(store.response, this.response(), said);
+    if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };
+    const { policies, windowMs, clock } = this.parts;
+    const ids = alerts.map(({ id }) => id);
+    const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
+    const { changes, suppressed } = correlate({
+      incidents: await store.incidents.candidates(since, ids),
+      memberships: await store.incidents.memberships(ids),
+      evidence: await evidenceOf(store, report, alerts),
+      exceptions: policies.exceptions,
+      windowMs,
+      nowMs: clock.wallMs(),
+    });
+    for (const change of changes) await store.incidents.save(change);
+    for (const { alert, exception } of suppressed)
+      await store.reports.suppress(alert, exception, clock.wallMs());
+    return { duplicate, foreign, changes, suppressed: suppressed.length, answers };
+  }
+
+  private tally(report: Report, taken: Taken): void {
+    const { summaries, rows, incidents, suppressed, answers } = this.counted;
+    summaries.inc({ result: taken.duplicate ? 'duplicate' : 'stored' });
+    if (taken.duplicate) return;
+    for (const kind of ['windows', 'detections', 'alerts', 'containers'] as const)
+      rows.inc({ kind }, report[kind].length);
+    rows.inc({ kind: 'foreign' }, taken.foreign);
+    suppressed.inc(taken.suppressed);
+    for (const { kind, incident } of taken.changes) {
+      incidents.inc({ kind });
+      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [] });
+    }
+    for (const { state } of taken.answers.answered) answers.inc({ state });
+    answers.inc({ state: 'unknown' }, taken.answers.unknown);
+    answers.inc({ state: 'late' }, taken.answers.late);
+    for (const { order, state } of taken.answers.answered)
+      if (state === 'expired') void this.tellOrder('expired', order);
+  }
+
+  private tell(
+    event: About['event'],
+    incident: Incident,
+    what: { text: string; orders: readonly Order[] },
+  ): void {
+    const { id, cluster, severity, title } = incident;
+    const orders = what.orders.map((order) => order.id);
+    this.parts.notify({ event, cluster, incident: id, severity, title, text: what.text, orders });
+  }
+
+  /** About an order that may have no incident. */
+  private async tellOrder(event: About['event'], order: Order): Promise<void> {
+    const { cluster, incident, id, kind, target, node, reason } = order;
+    const title = `${kind} of ${target.containerName || target.containerId} on ${node}: ${event}`;
+    const known = incident === '' ? null : await this.parts.store.incidents.get(incident).catch(() => null);
+    this.parts.notify({
+      event,
+      cluster,
+      incident,
+      severity: known?.severity ?? '',
+      title,
+      text: reason,
+      orders: [id],
+    });
+  }
+
+  /** Each incident that was opened or has become worse and was not responded to; also after a restart. */
+  private async respondToAll(): Promise<void> {
+    for (const { id } of await this.parts.store.incidents.unanswered())
+      try {
+        await this.respondTo(id);
+      } catch (error) {
+        // It stays unanswered, and the next tick tries again.
+        this.counted.failures.inc();
+        this.parts.log.error({ err: error, incident: id }, 'response failed');
+      }
+  }
+
+  private async respondTo(id: string): Promise<void> {
+    const { store, policies } = this.parts;
+    const result = await store.transaction(async (parts) => {
+      const open = (await parts.incidents.unanswered()).find((incident) => incident.id === id);
+      if (open === undefined) return null;
+      const outcome = await respond(parts.response, this.response(), {
+        incident: open,
+        policies: policies.policies,
+      });
+      await parts.incidents.answered(id);
+      return { incident: open, outcome };
+    });
+    if (result === null) return;
+    const { incident, outcome } = result;
+    for (const { verdict } of outcome.plan.steps) this.counted.steps.inc({ verdict });
+    await this.dispatch(outcome.orders);
+    const what = { text: outcome.printed, orders: outcome.orders };
+    if (outcome.orders.length > 0) this.tell('executed', incident, what);
+    if (outcome.proposed) this.tell('approval-wanted', incident, what);
+  }
+
+  /** At once over the nodes' open streams; the reply to their next summary has what they have not answered. */
+  private async dispatch(orders: readonly Order[]): Promise<void> {
+    const { store, streams, clock } = this.parts;
+    for (const order of orders) {
+      this.counted.orders.inc({ kind: order.kind });
+      if (streams.push(order, [order.signed])) await store.orders.sent(order, clock.wallMs());
+    }
+  }
+
+  async pending(node: NodeIdentity): Promise<readonly SignedOrder[]> {
+    const { store, clock } = this.parts;
+    const orders = await store.orders.pending(node, clock.wallMs());
+    if (orders.length > 0) await store.orders.sent(node, clock.wallMs());
+    return orders;
+  }
+
+  async contain(asked: Parameters<Deeds['contain']>[0]): Promise<readonly Order[] | Declined> {
+    const { containers, ...rest } = asked;
+    const cluster = containers[0]?.cluster ?? '';
+    const result = await this.parts.store.transaction(({ response }) =>
+      containByHand(response, this.response(), { ...rest, cluster, targets: containers }),
+    );
+    if ('declined' in result) return result;
+    await this.dispatch(result);
+    for (const order of result) await this.tellOrder('executed', order);
+    return result;
+  }
+
+  async undo(asked: Parameters<Deeds['undo']>[0]): Promise<Order | Declined> {
+    const result = await this.parts.store.transaction(({ response }) =>
+      undo(response, this.response(), asked),
+    );
+    if ('declined' in result) return result;
+    await this.dispatch([result]);
+    await this.tellOrder('undone', result);
+    return result;
+  }
+
+  async approve(asked: Parameters<Deeds['approve']>[0]): Promise<Outcome | Declined> {
+    const { policies } = this.parts.policies;
+    const result = await this.parts.store.transaction(({ response }) =>
+      approve(response, this.response(), { ...asked, policies }),
+    );
+    if ('declined' in result) return result;
+    await this.dispatch(result.orders);
+    const incident = await this.parts.store.incidents.get(asked.incident);
+    if (incident !== null) this.tell('executed', incident, { text: result.printed, orders: result.orders });
+    return result;
+  }
+
+  async tick(): Promise<void> {
+    const { store, clock, windowMs } = this.parts;
+    await this.respondToAll();
+    const expired = await store.transaction(({ response }) => expireLeases(response, this.response()));
+    for (const order of expired) {
+      this.counted.answers.inc({ state: 'expired' });
+      if (order.kind === 'contain') await this.tellOrder('expired', order);
+    }
+    await store.incidents.closeQuiet(clock.wallMs() - windowMs);
+  }
+}
+
+function countersOf(metrics: Metrics) {
+  return {
+    summaries: metrics.counter('summaries_total', 'Summaries by what came of them.', ['result']),
+    rows: metrics.counter(
+      'report_entries_total',
+      'Entries of summaries by kind; foreign: of an id that is another node’s.',
+      ['kind'],
+    ),
+    incidents: metrics.counter('incident_changes_total', 'Incidents opened, escalated, updated.', ['kind']),
+    suppressed: metrics.counter('alerts_suppressed_total', 'Alerts kept out of incidents by an exception.'),
+    steps: metrics.counter('plan_steps_total', 'Steps of plans by verdict.', ['verdict']),
+    orders: metrics.counter('orders_total', 'Orders made, by kind.', ['kind']),
+    answers: metrics.counter(
+      'order_answers_total',
+      'Answers of nodes to orders by state; unknown, late: not taken.',
+      ['state'],
+    ),
+    failures: metrics.counter('response_failures_total', 'Responses that failed and are tried again.'),
+  };
+}
+
+export function createPipeline(parts: PipelineParts): Pipeline {
+  return new CentralPipeline(parts);
+}

@@ -1,0 +1,87 @@
+/** Keys that are not the authority's: one signs orders, one chains the steps, tokens let agents and people in. */
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+} from 'node:crypto';
+import { join } from 'node:path';
+import { readOrMakePrivate } from './files.ts';
+
+/** What agents check orders with. */
+export interface OrderKey {
+  readonly id: string;
+  /** PEM, SubjectPublicKeyInfo. */
+  readonly publicKey: string;
+}
+export interface OrderSigner extends OrderKey {
+  /** Ed25519 over exactly these bytes. */
+  sign(payload: Uint8Array): Uint8Array;
+}
+
+const idOf = (key: KeyObject): string =>
+  `key-${createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+    .slice(0, 20)}`;
+
+/** The order-signing key in `folder`, made where there is none. */
+export async function openOrderSigner(folder: string): Promise<OrderSigner> {
+  const pem = await readOrMakePrivate(join(folder, 'order.key'), () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
+  const privateKey = createPrivateKey(pem);
+  const publicKey = createPublicKey(privateKey);
+  return {
+    id: idOf(publicKey),
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    sign: (payload) => sign(null, payload, privateKey),
+  };
+}
+
+const newToken = (): string => randomBytes(32).toString('base64url');
+
+/** 32 bytes that chain the append-only steps; whoever has the database but not this key cannot forge one. */
+export async function openAuditKey(folder: string): Promise<Uint8Array> {
+  const hex = await readOrMakePrivate(
+    join(folder, 'audit.key'),
+    () => `${randomBytes(32).toString('hex')}\n`,
+  );
+  const key = Buffer.from(hex.trim(), 'hex');
+  if (key.length !== 32) throw new Error(`${join(folder, 'audit.key')}: not 32 bytes in hex`);
+  return key;
+}
+
+/** Compares in constant time; the hashes make lengths equal. */
+export function sameSecret(a: string, b: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(a), hash(b));
+}
+
+/** The token that an agent enrols with. */
+export async function openJoinToken(folder: string): Promise<string> {
+  return (await readOrMakePrivate(join(folder, 'join-token'), () => `${newToken()}\n`)).trim();
+}
+
+export interface PeopleToken {
+  readonly actor: string;
+  readonly token: string;
+}
+/** Tokens of the People API, a line `name:token` each; one for `admin` is made where there is none. */
+export async function openPeopleTokens(folder: string): Promise<readonly PeopleToken[]> {
+  const path = join(folder, 'api-token');
+  const text = await readOrMakePrivate(path, () => `admin:${newToken()}\n`);
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line, index) => {
+      const match = /^([A-Za-z0-9._@-]{1,64}):(\S{16,})$/.exec(line.trim());
+      if (match === null)
+        throw new Error(`${path}: line ${index + 1} is not name:token with 16 characters or more`);
+      return { actor: match[1] ?? '', token: match[2] ?? '' };
+    });
+}

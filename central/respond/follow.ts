@@ -1,0 +1,96 @@
+/** Follows orders to their end: what nodes answer, and leases that run out. */
+import type { IncidentState } from '../correlate/incident.ts';
+import type { NodeIdentity, ReportedOrder } from '../ingest/report.ts';
+import { type ResponseParts, type ResponseStore, settle } from './execute.ts';
+import { follows, type Order, type OrderState } from './orders.ts';
+
+export interface Answered {
+  readonly order: Order;
+  readonly state: OrderState;
+}
+/** `unknown`: no order of that id is this node's. `late`: the order's state does not change to that. */
+export interface AnswerCounts {
+  readonly answered: readonly Answered[];
+  readonly unknown: number;
+  readonly late: number;
+}
+
+const AFTER: Partial<Record<OrderState, IncidentState>> = { released: 'released', expired: 'expired' };
+
+async function change(
+  store: ResponseStore,
+  parts: ResponseParts,
+  what: { order: Order; state: OrderState; actor: string; detail: string; untilMs: number },
+): Promise<void> {
+  const { order, state, actor, detail, untilMs } = what;
+  await store.updateOrder(order.id, { state, detail, untilMs });
+  const action = state === 'expired' ? 'expire' : 'answer';
+  const text = `${order.kind} ${order.id}: ${state}${detail === '' ? '' : `: ${detail}`}`;
+  await store.appendStep({
+    atMs: parts.nowMs(),
+    actor,
+    action,
+    incident: order.incident,
+    order: order.id,
+    text,
+  });
+  if (order.kind === 'contain') await settle(store, order.incident, AFTER[state] ?? 'open');
+}
+
+/** A release order has two good ends for a node, and both take the contained order with it. */
+async function finishRelease(
+  store: ResponseStore,
+  parts: ResponseParts,
+  release: Order,
+  actor: string,
+): Promise<void> {
+  const contained = await store.order(release.releases);
+  if (contained === null || !follows(contained.state, 'released')) return;
+  await change(store, parts, {
+    order: contained,
+    state: 'released',
+    actor,
+    detail: `by ${release.id}`,
+    untilMs: contained.untilMs,
+  });
+}
+
+/** What a node says about its orders. An answer about another node's order changes nothing. */
+export async function takeAnswers(
+  store: ResponseStore,
+  parts: ResponseParts,
+  said: { speaker: NodeIdentity; reports: readonly ReportedOrder[] },
+): Promise<AnswerCounts> {
+  const { cluster, node } = said.speaker;
+  const actor = `node:${node}`;
+  const answered: Answered[] = [];
+  let [unknown, late] = [0, 0];
+  for (const report of said.reports) {
+    const order = await store.order(report.order);
+    if (order === null || order.node !== node || order.cluster !== cluster) {
+      unknown += 1;
+      continue;
+    }
+    const done = order.kind === 'release' && (report.state === 'applied' || report.state === 'released');
+    const state = done ? 'released' : (report.state as OrderState);
+    if (!follows(order.state, state)) {
+      if (order.state !== state) late += 1;
+      continue;
+    }
+    const untilMs = report.untilMs === 0 ? order.untilMs : report.untilMs;
+    await change(store, parts, { order, state, actor, detail: report.detail, untilMs });
+    if (done) await finishRelease(store, parts, order, actor);
+    answered.push({ order, state });
+  }
+  return { answered, unknown, late };
+}
+
+/** Ends what must have ended: the node enforces the lease by itself; this is how central comes to know without it. */
+export async function expireLeases(store: ResponseStore, parts: ResponseParts): Promise<readonly Order[]> {
+  const overdue = await store.overdue(parts.nowMs());
+  for (const order of overdue) {
+    const detail = order.state === 'applied' ? 'the lease ran out' : 'the node did not answer in time';
+    await change(store, parts, { order, state: 'expired', actor: 'central', detail, untilMs: order.untilMs });
+  }
+  return overdue;
+}

@@ -1,0 +1,83 @@
+/** Incident and policies to a plan: what would be done where, before any limit is looked at. Pure. */
+import { createHash } from 'node:crypto';
+import type { Incident, Involved } from '../correlate/incident.ts';
+import { type Action, DEFAULT_ACTION, type Mode, type Policy, policyFor } from './policy.ts';
+
+/**
+ * execute: an order leaves now. propose: a person is asked. record: only written down. refuse: not done, whoever asks
+ * by approving the plan.
+ */
+export type Verdict = 'execute' | 'propose' | 'record' | 'refuse';
+
+export interface PlanStep {
+  readonly target: Involved;
+  readonly policy: { readonly name: string; readonly version: string } | null;
+  readonly mode: Mode;
+  readonly action: Action;
+  readonly verdict: Verdict;
+  /** Why this verdict, a sentence. */
+  readonly because: string;
+}
+export interface Plan {
+  readonly id: string;
+  readonly incident: string;
+  readonly madeMs: number;
+  readonly steps: readonly PlanStep[];
+}
+
+const VERDICT_OF: Readonly<Record<Mode, Verdict>> = { observe: 'record', ask: 'propose', enforce: 'execute' };
+
+function stepFor(target: Involved, incident: Incident, policies: readonly Policy[]): PlanStep {
+  const { namespace, workload } = target;
+  const policy = policyFor(policies, { namespace, workload, severity: incident.severity });
+  const mode = policy?.mode ?? 'observe';
+  const because =
+    policy === null
+      ? `no policy matches a ${incident.severity} incident here; observe is the default`
+      : `policy ${policy.name} says ${mode}`;
+  return {
+    target,
+    policy: policy === null ? null : { name: policy.name, version: policy.version },
+    mode,
+    action: policy?.action ?? DEFAULT_ACTION,
+    verdict: VERDICT_OF[mode],
+    because,
+  };
+}
+
+/** One step per container of the incident. The id derives from incident and revision: planned twice, it is one plan. */
+export function planContainment(incident: Incident, policies: readonly Policy[], nowMs: number): Plan {
+  const digest = createHash('sha256').update(`${incident.id} ${incident.revision}`).digest('hex');
+  return {
+    id: `pln-${digest.slice(0, 20)}`,
+    incident: incident.id,
+    madeMs: nowMs,
+    steps: incident.involved.map((target) => stepFor(target, incident, policies)),
+  };
+}
+
+export function placeOf(target: Involved): string {
+  const name = target.name === '' ? target.id.slice(0, 12) : target.name;
+  return target.pod === ''
+    ? `${name} on node ${target.node}`
+    : `${target.namespace}/${target.pod}/${name} on node ${target.node}`;
+}
+
+export function actionInWords(action: Action): string {
+  const parts = [
+    ...(action.networkDeny
+      ? [`cut off the network${action.cutProbes ? ', probes too' : ', probes of its node let through'}`]
+      : []),
+    ...(action.killOnExec ? ['kill what it executes'] : []),
+  ];
+  return `${parts.join('; ')}; for ${Math.round(action.leaseMs / 1000)} s`;
+}
+
+/** The plan for people, printed before anything is done. */
+export function printPlan(plan: Plan): string {
+  const lines = plan.steps.map(
+    (step, index) =>
+      `${index + 1}. [${step.verdict}] ${placeOf(step.target)}: ${actionInWords(step.action)}. Undo: release. Because ${step.because}.`,
+  );
+  return [`Plan ${plan.id} for incident ${plan.incident}`, ...lines].join('\n');
+}

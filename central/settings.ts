@@ -1,0 +1,77 @@
+/** Settings of central: one row each; the rows that both processes share come from kit. */
+import type { Settings } from '../kit/read-settings.ts';
+import { sharedRows } from '../kit/shared-settings.ts';
+
+const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
+const DAY_MS = 86_400_000;
+
+export const centralRows = {
+  ...sharedRows,
+  'central-listen': {
+    type: 'text',
+    default: '127.0.0.1:7443',
+    pattern: ADDRESS,
+    sentence: 'Address for agents: HTTP/2 with mutual TLS.',
+  },
+  'api-listen': {
+    type: 'text',
+    default: '127.0.0.1:7444',
+    pattern: ADDRESS,
+    sentence: 'Address of the People API: TLS, with a token of the file api-token.',
+  },
+  'central-metrics-listen': {
+    type: 'text',
+    default: '127.0.0.1:7446',
+    pattern: ADDRESS,
+    sentence: 'Address of /metrics, /healthz and /readyz of central: plain HTTP.',
+  },
+  database: {
+    type: 'text',
+    default: '',
+    sentence: 'SQLite file; empty: <state-folder>/central/picket.db.',
+  },
+  'policy-files': {
+    type: 'list',
+    default: [],
+    sentence: 'YAML files of PicketPolicy and PicketException documents, most specific first; none: observe.',
+  },
+  'central-names': {
+    type: 'list',
+    default: ['localhost', '127.0.0.1'],
+    sentence: "DNS names and IP addresses in central's server certificate.",
+  },
+  'webhook-url': {
+    type: 'text',
+    default: '',
+    pattern: /^$|^https?:\/\/\S+$/,
+    sentence: 'Address that incidents and responses are posted to, signed; empty: nobody is told.',
+  },
+  'webhook-secret-file': {
+    type: 'text',
+    default: '',
+    sentence: 'File with the secret that signs webhook messages; needed with webhook-url.',
+  },
+  'max-summary-bytes': {
+    type: 'bytes',
+    default: 4 * 1024 ** 2,
+    min: 1024,
+    max: 64 * 1024 ** 2,
+    sentence: 'A larger summary is refused with 413.',
+  },
+  'incident-window': {
+    type: 'milliseconds',
+    default: 600_000,
+    min: 1000,
+    max: DAY_MS,
+    sentence: 'Alerts that belong together join one incident when no further apart than this.',
+  },
+  retention: {
+    type: 'milliseconds',
+    default: 30 * DAY_MS,
+    min: 3_600_000,
+    max: 3650 * DAY_MS,
+    sentence: 'Windows, detections and receipts older than this are deleted.',
+  },
+} as const;
+
+export type CentralSettings = Settings<typeof centralRows>;

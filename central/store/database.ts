@@ -1,0 +1,81 @@
+/** Opens the store, brings it up to date, closes it. The interface is asynchronous, so that a server can take SQLite's place. */
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Dialect, Kysely } from 'kysely';
+import { Migrator } from 'kysely/migration';
+import type { ResponseStore } from '../respond/execute.ts';
+import { type IncidentStore, incidentStore } from './incidents.ts';
+import { type JournalStore, journalStore } from './journal.ts';
+import { migrationProvider } from './migrations/index.ts';
+import { type OrderStore, orderStore } from './orders.ts';
+import { type ReportStore, reportStore } from './reports.ts';
+import { deleteOld } from './retention.ts';
+import type { Handle } from './rows.ts';
+import type { Tables } from './schema.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+import { type StepStore, stepStore } from './steps.ts';
+import { createViews, type Views } from './views.ts';
+
+/** All parts on one connection or transaction. */
+export interface StoreParts {
+  readonly reports: ReportStore;
+  readonly incidents: IncidentStore;
+  readonly orders: OrderStore;
+  readonly steps: StepStore;
+  readonly journal: JournalStore;
+  /** The slice that responding needs. */
+  readonly response: ResponseStore;
+}
+export interface Store extends StoreParts {
+  readonly views: Views;
+  /** All of it or nothing. Inside, only the parts that are handed in may be used: the connection is taken. */
+  transaction<T>(work: (parts: StoreParts) => Promise<T>): Promise<T>;
+  deleteOld(beforeMs: number, signal: AbortSignal): Promise<number>;
+  close(): Promise<void>;
+}
+
+function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
+  const [reports, incidents, orders] = [reportStore(db), incidentStore(db), orderStore(db)];
+  const [steps, journal] = [stepStore(db, auditKey), journalStore(db)];
+  const response: ResponseStore = {
+    situation: (incident, nowMs) => orders.situation(incident?.id ?? '', nowMs),
+    incident: incidents.get,
+    setIncidentState: incidents.setState,
+    savePlan: orders.savePlan,
+    proposedPlan: orders.proposedPlan,
+    addOrder: orders.add,
+    order: orders.get,
+    updateOrder: orders.update,
+    ordersOf: orders.ofIncident,
+    overdue: orders.overdue,
+    appendStep: steps.append,
+  };
+  return { reports, incidents, orders, steps, journal, response };
+}
+
+/** @throws when a migration fails; the tables are then as they were. */
+async function migrate(db: Kysely<Tables>): Promise<void> {
+  const { error } = await new Migrator({ db, provider: migrationProvider }).migrateToLatest();
+  if (error !== undefined) throw new Error('store: migration failed', { cause: error });
+}
+
+/** The dialect of a SQLite file, made with mode 0600. */
+export function fileDialect(path: string): Dialect {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+  return sqliteDialect(path);
+}
+
+export async function openStore(options: { dialect: Dialect; auditKey: Uint8Array }): Promise<Store> {
+  const db = new Kysely<Tables>({ dialect: options.dialect });
+  await migrate(db);
+  return {
+    ...partsOf(db, options.auditKey),
+    views: createViews(db),
+    transaction: (work) =>
+      db.transaction().execute((transaction) => work(partsOf(transaction, options.auditKey))),
+    deleteOld: (beforeMs, signal) => deleteOld(db, beforeMs, signal),
+    close: () => db.destroy(),
+  };
+}

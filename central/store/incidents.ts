@@ -1,0 +1,113 @@
+/** Incidents and which alert belongs to which. The document column is the shape of correlate, whole. */
+import type { Incident, IncidentChange, IncidentState } from '../correlate/incident.ts';
+import { chunks, type Handle } from './rows.ts';
+
+export interface IncidentStore {
+  get(id: string): Promise<Incident | null>;
+  /** Those that alerts from `sinceMs` on may still join, newest first, and those that these alerts belong to. */
+  candidates(sinceMs: number, alerts: readonly string[]): Promise<readonly Incident[]>;
+  memberships(alerts: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  save(change: IncidentChange): Promise<void>;
+  setState(id: string, state: IncidentState): Promise<void>;
+  /** Opened or escalated and not yet responded to. */
+  unanswered(): Promise<readonly Incident[]>;
+  answered(id: string): Promise<void>;
+  /** Closes incidents that have been quiet since `beforeMs` and hold no containment. Says how many. */
+  closeQuiet(beforeMs: number): Promise<number>;
+}
+
+/** Incidents that an alert is compared with. */
+const CANDIDATES = 1000;
+const CLOSABLE: readonly IncidentState[] = ['open', 'released', 'expired'];
+
+export function incidentStore(db: Handle): IncidentStore {
+  // The columns are what counts: state changes without the document.
+  const parse = (row: { document: string; state: string }): Incident => ({
+    ...(JSON.parse(row.document) as Incident),
+    state: row.state as IncidentState,
+  });
+  const memberships = async (alerts: readonly string[]): Promise<ReadonlyMap<string, string>> => {
+    const found = new Map<string, string>();
+    for (const part of chunks(alerts)) {
+      const rows = await db.selectFrom('incident_alerts').selectAll().where('alert', 'in', part).execute();
+      for (const row of rows) found.set(row.alert, row.incident);
+    }
+    return found;
+  };
+  return {
+    memberships,
+    async get(id) {
+      const row = await db
+        .selectFrom('incidents')
+        .select(['document', 'state'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row === undefined ? null : parse(row);
+    },
+    async candidates(sinceMs, alerts) {
+      const near = await db
+        .selectFrom('incidents')
+        .select(['id', 'document', 'state'])
+        .where('last_ms', '>=', sinceMs)
+        .where('state', '!=', 'closed')
+        .orderBy('last_ms', 'desc')
+        .limit(CANDIDATES)
+        .execute();
+      const known = new Set(near.map(({ id }) => id));
+      const homes = [...new Set((await memberships(alerts)).values())].filter((id) => !known.has(id));
+      for (const part of chunks(homes))
+        near.push(
+          ...(await db
+            .selectFrom('incidents')
+            .select(['id', 'document', 'state'])
+            .where('id', 'in', part)
+            .execute()),
+        );
+      return near.map(parse);
+    },
+    async save({ kind, incident }) {
+      const { id, cluster, state, severity, stage, title, firstMs, lastMs, revision, members } = incident;
+      const what = { cluster, state, severity, stage, title, first_ms: firstMs, last_ms: lastMs, revision };
+      const row = {
+        ...what,
+        document: JSON.stringify(incident),
+        ...(kind === 'updated' ? {} : { unanswered: 1 }),
+      };
+      await db
+        .insertInto('incidents')
+        .values({ id, unanswered: 1, ...row })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+      for (const part of chunks(members))
+        await db
+          .insertInto('incident_alerts')
+          .values(part.map(({ alert }) => ({ alert, incident: id })))
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+    },
+    async setState(id, state) {
+      await db.updateTable('incidents').set({ state }).where('id', '=', id).execute();
+    },
+    async unanswered() {
+      const rows = await db
+        .selectFrom('incidents')
+        .select(['document', 'state'])
+        .where('unanswered', '=', 1)
+        .limit(CANDIDATES)
+        .execute();
+      return rows.map(parse);
+    },
+    async answered(id) {
+      await db.updateTable('incidents').set({ unanswered: 0 }).where('id', '=', id).execute();
+    },
+    async closeQuiet(beforeMs) {
+      const { numUpdatedRows } = await db
+        .updateTable('incidents')
+        .set({ state: 'closed' })
+        .where('last_ms', '<', beforeMs)
+        .where('state', 'in', [...CLOSABLE])
+        .executeTakeFirst();
+      return Number(numUpdatedRows);
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** Documents in force and before, enrolments, dead letters. */
+import type { Enrolment } from '../ingest/enrol.ts';
+import type { DeadLetter } from '../notify/notifier.ts';
+import type { PolicyDocument } from '../respond/policy.ts';
+import type { Handle } from './rows.ts';
+
+export interface JournalStore {
+  /** Puts these documents in force, in this order. Says which are new or changed, and which are no more. */
+  putInForce(
+    documents: readonly PolicyDocument[],
+    by: { actor: string; atMs: number },
+  ): Promise<{ readonly added: readonly string[]; readonly removed: readonly string[] }>;
+  enrolled(enrolment: Enrolment, atMs: number): Promise<void>;
+  bury(letter: DeadLetter): Promise<void>;
+}
+
+const nameOf = (document: { kind: string; name: string; version: string }): string =>
+  `${document.kind} ${document.name}@${document.version}`;
+
+export function journalStore(db: Handle): JournalStore {
+  return {
+    async putInForce(documents, { actor, atMs }) {
+      const before = await db
+        .selectFrom('policies')
+        .select(['id', 'kind', 'name', 'version'])
+        .where('place', '>=', 0)
+        .execute();
+      const known = new Map(before.map((row) => [nameOf(row), row.id]));
+      const wanted = new Set(documents.map(nameOf));
+      await db.updateTable('policies').set({ place: -1 }).where('place', '>=', 0).execute();
+      for (const [place, document] of documents.entries()) {
+        const id = known.get(nameOf(document));
+        if (id === undefined)
+          await db
+            .insertInto('policies')
+            .values({ ...document, actor, at_ms: atMs, place })
+            .execute();
+        else await db.updateTable('policies').set({ place }).where('id', '=', id).execute();
+      }
+      return {
+        added: [...wanted].filter((name) => !known.has(name)),
+        removed: [...known.keys()].filter((name) => !wanted.has(name)),
+      };
+    },
+    async enrolled({ cluster, node, kind, serial, notAfterMs, address }, atMs) {
+      await db
+        .insertInto('enrolments')
+        .values({ at_ms: atMs, cluster, node, kind, serial, not_after_ms: notAfterMs, address })
+        .execute();
+    },
+    async bury({ notifier, notification, error, tries, atMs }) {
+      const document = JSON.stringify(notification);
+      const row = {
+        at_ms: atMs,
+        notifier,
+        event: notification.event,
+        document,
+        error: error.slice(0, 1000),
+        tries,
+      };
+      await db
+        .insertInto('dead_letters')
+        .values({ id: notification.id, ...row })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+    },
+  };
+}

@@ -1,0 +1,240 @@
+/** Orders, plans, and what the guard looks at. */
+import type { NodeIdentity, SignedOrder } from '../ingest/report.ts';
+import type { PlanState } from '../respond/execute.ts';
+import { containerKey, type Situation } from '../respond/guard.ts';
+import type { Order, OrderState } from '../respond/orders.ts';
+import type { Plan } from '../respond/plan.ts';
+import { flag, type Handle } from './rows.ts';
+import type { Tables } from './schema.ts';
+
+const HOUR_MS = 3_600_000;
+/** After its bound, before central calls an order expired: the node's answer may be on its way. */
+const GRACE_MS = 5000;
+const UNSETTLED: readonly OrderState[] = ['queued', 'sent'];
+const IN_FORCE: readonly OrderState[] = ['queued', 'sent', 'applied'];
+
+type Row = Tables['orders'];
+
+function rowOf(order: Order): Row {
+  return {
+    id: order.id,
+    cluster: order.cluster,
+    node: order.node,
+    kind: order.kind,
+    state: order.state,
+    pod_uid: order.target.podUid,
+    container_name: order.target.containerName,
+    container_id: order.target.containerId,
+    workload: order.target.workload,
+    network_deny: flag(order.networkDeny),
+    kill_on_exec: flag(order.killOnExec),
+    cut_probes: flag(order.cutProbes),
+    lease_ms: order.leaseMs,
+    not_after_ms: order.notAfterMs,
+    until_ms: order.untilMs,
+    issued_ms: order.issuedMs,
+    sent_ms: order.sentMs,
+    reason: order.reason,
+    actor: order.actor,
+    incident: order.incident,
+    policy: order.policy,
+    releases: order.releases,
+    released_by: order.releasedBy,
+    detail: order.detail,
+    payload: order.signed.payload,
+    key_id: order.signed.keyId,
+    signature: order.signed.signature,
+  };
+}
+
+function orderOf(row: Row): Order {
+  return {
+    id: row.id,
+    cluster: row.cluster,
+    node: row.node,
+    kind: row.kind === 'release' ? 'release' : 'contain',
+    state: row.state as OrderState,
+    target: {
+      podUid: row.pod_uid,
+      containerName: row.container_name,
+      containerId: row.container_id,
+      workload: row.workload,
+    },
+    networkDeny: row.network_deny === 1,
+    killOnExec: row.kill_on_exec === 1,
+    cutProbes: row.cut_probes === 1,
+    leaseMs: row.lease_ms,
+    notAfterMs: row.not_after_ms,
+    untilMs: row.until_ms,
+    issuedMs: row.issued_ms,
+    sentMs: row.sent_ms,
+    reason: row.reason,
+    actor: row.actor,
+    incident: row.incident,
+    policy: row.policy,
+    releases: row.releases,
+    releasedBy: row.released_by,
+    detail: row.detail,
+    signed: { payload: row.payload, keyId: row.key_id, signature: row.signature },
+  };
+}
+
+export interface OrderStore {
+  add(order: Order): Promise<void>;
+  get(id: string): Promise<Order | null>;
+  update(
+    id: string,
+    change: Partial<Pick<Order, 'state' | 'releasedBy' | 'detail' | 'untilMs'>>,
+  ): Promise<void>;
+  ofIncident(incident: string): Promise<readonly Order[]>;
+  overdue(nowMs: number): Promise<readonly Order[]>;
+  /** Orders that this node has not answered and that still count; a contain order that was taken back does not. */
+  pending(node: NodeIdentity, nowMs: number): Promise<readonly SignedOrder[]>;
+  /** What left for this node is `sent`. */
+  sent(node: NodeIdentity, nowMs: number): Promise<void>;
+  situation(incident: string, nowMs: number): Promise<Situation>;
+  savePlan(plan: Plan, state: PlanState): Promise<void>;
+  proposedPlan(incident: string): Promise<Plan | null>;
+}
+
+async function situation(db: Handle, incident: string, nowMs: number): Promise<Situation> {
+  const contained = db.selectFrom('orders').selectAll().where('kind', '=', 'contain');
+  const active = await contained
+    .where('state', 'in', [...IN_FORCE])
+    .where('released_by', '=', '')
+    .execute();
+  const recent = await contained
+    .where('issued_ms', '>', nowMs - HOUR_MS)
+    .where('policy', '!=', '')
+    .execute();
+  const released = await contained.where('incident', '=', incident).where('released_by', '!=', '').execute();
+  const live = await db
+    .selectFrom('containers')
+    .select(['node', 'id', 'name', 'pod_uid', 'workload'])
+    .where('live', '=', 1)
+    .execute();
+  const key = (row: Row): string => containerKey({ ...orderOf(row).target, node: row.node });
+  const count = (names: readonly string[]): Record<string, number> => {
+    const counts: Record<string, number> = {};
+    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+    return counts;
+  };
+  return {
+    active: active.map((row) => ({
+      ...orderOf(row).target,
+      order: row.id,
+      node: row.node,
+      policy: row.policy,
+    })),
+    lastHour: count(recent.map(({ policy }) => policy)),
+    live: new Set(
+      live.map((one) =>
+        containerKey({ node: one.node, podUid: one.pod_uid, containerName: one.name, containerId: one.id }),
+      ),
+    ),
+    replicas: count(live.map(({ workload }) => workload)),
+    released: new Set(incident === '' ? [] : released.map(key)),
+  };
+}
+
+export function orderStore(db: Handle): OrderStore {
+  const unsettled = (node: NodeIdentity) =>
+    db
+      .selectFrom('orders')
+      .where('cluster', '=', node.cluster)
+      .where('node', '=', node.node)
+      .where('state', 'in', [...UNSETTLED])
+      .where('released_by', '=', '');
+  return {
+    async add(order) {
+      await db.insertInto('orders').values(rowOf(order)).execute();
+    },
+    async get(id) {
+      const row = await db.selectFrom('orders').selectAll().where('id', '=', id).executeTakeFirst();
+      return row === undefined ? null : orderOf(row);
+    },
+    async update(id, { state, releasedBy, detail, untilMs }) {
+      const set = {
+        ...(state === undefined ? {} : { state }),
+        ...(releasedBy === undefined ? {} : { released_by: releasedBy }),
+        ...(detail === undefined ? {} : { detail }),
+        ...(untilMs === undefined ? {} : { until_ms: untilMs }),
+      };
+      await db.updateTable('orders').set(set).where('id', '=', id).execute();
+    },
+    async ofIncident(incident) {
+      const rows = await db
+        .selectFrom('orders')
+        .selectAll()
+        .where('incident', '=', incident)
+        .orderBy('issued_ms')
+        .execute();
+      return rows.map(orderOf);
+    },
+    async overdue(nowMs) {
+      const rows = await db
+        .selectFrom('orders')
+        .selectAll()
+        .where('state', 'in', [...IN_FORCE])
+        .where((eb) =>
+          eb.or([
+            eb('not_after_ms', '<', nowMs - GRACE_MS),
+            eb.and([
+              eb('state', '=', 'applied'),
+              eb('until_ms', '>', 0),
+              eb('until_ms', '<', nowMs - GRACE_MS),
+            ]),
+          ]),
+        )
+        .limit(1000)
+        .execute();
+      return rows.map(orderOf);
+    },
+    async pending(node, nowMs) {
+      const rows = await unsettled(node)
+        .select(['payload', 'key_id', 'signature'])
+        .where('not_after_ms', '>', nowMs)
+        .orderBy('issued_ms')
+        .limit(1000)
+        .execute();
+      return rows.map((row) => ({ payload: row.payload, keyId: row.key_id, signature: row.signature }));
+    },
+    async sent(node, nowMs) {
+      await db
+        .updateTable('orders')
+        .set({ state: 'sent', sent_ms: nowMs })
+        .where('cluster', '=', node.cluster)
+        .where('node', '=', node.node)
+        .where('state', '=', 'queued')
+        .where('released_by', '=', '')
+        .execute();
+    },
+    situation: (incident, nowMs) => situation(db, incident, nowMs),
+    async savePlan(plan, state) {
+      const row = { incident: plan.incident, made_ms: plan.madeMs, state, document: JSON.stringify(plan) };
+      // A newer plan of the same incident takes the place of one that still waits.
+      if (state !== 'approved')
+        await db
+          .updateTable('plans')
+          .set({ state: 'recorded' })
+          .where('incident', '=', plan.incident)
+          .where('state', '=', 'proposed')
+          .execute();
+      await db
+        .insertInto('plans')
+        .values({ id: plan.id, ...row })
+        .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+        .execute();
+    },
+    async proposedPlan(incident) {
+      const row = await db
+        .selectFrom('plans')
+        .select('document')
+        .where('incident', '=', incident)
+        .where('state', '=', 'proposed')
+        .orderBy('made_ms', 'desc')
+        .executeTakeFirst();
+      return row === undefined ? null : (JSON.parse(row.document) as Plan);
+    },
+  };
+}

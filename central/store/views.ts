@@ -1,0 +1,274 @@
+/** Lists for people. Each is bounded; `before` is the last key of the page before. */
+import type { Handle } from './rows.ts';
+
+export interface Page {
+  readonly limit: number;
+  /** Rows older than this; null: from the newest. */
+  readonly before: number | null;
+}
+export interface Views {
+  counts(): Promise<Readonly<Record<string, number>>>;
+  nodes(limit: number): Promise<readonly object[]>;
+  containers(page: { limit: number; offset: number; live: boolean }): Promise<readonly object[]>;
+  /** Containers whose id begins so. */
+  containersLike(prefix: string): Promise<readonly FoundContainer[]>;
+  incidents(page: Page & { state: string | null }): Promise<readonly object[]>;
+  alerts(page: Page): Promise<readonly object[]>;
+  orders(filter: {
+    incident: string | null;
+    limit: number;
+    kind: 'contain' | null;
+  }): Promise<readonly object[]>;
+  plans(incident: string): Promise<readonly object[]>;
+  steps(page: Page & { incident: string | null }): Promise<readonly object[]>;
+  policies(limit: number): Promise<readonly object[]>;
+  deadLetters(limit: number): Promise<readonly object[]>;
+}
+export interface FoundContainer {
+  readonly cluster: string;
+  readonly node: string;
+  readonly id: string;
+  readonly name: string;
+  readonly podUid: string;
+  readonly pod: string;
+  readonly namespace: string;
+  readonly workload: string;
+  readonly image: string;
+}
+
+const COUNTED = [
+  'nodes',
+  'containers',
+  'summaries',
+  'windows',
+  'detections',
+  'alerts',
+  'incidents',
+  'orders',
+  'steps',
+  'dead_letters',
+] as const;
+const FOUND = 20;
+
+const json = (text: string): unknown => (text === '' ? null : JSON.parse(text));
+
+function people(db: Handle): Pick<Views, 'incidents' | 'plans' | 'orders' | 'steps'> {
+  return {
+    async incidents({ limit, before, state }) {
+      let query = db
+        .selectFrom('incidents')
+        .select('document')
+        .select('state')
+        .orderBy('last_ms', 'desc')
+        .limit(limit);
+      if (before !== null) query = query.where('last_ms', '<', before);
+      if (state !== null) query = query.where('state', '=', state);
+      return (await query.execute()).map((row) => {
+        const { timeline, facts, members, ...head } = JSON.parse(row.document) as Record<string, unknown[]>;
+        return { ...head, state: row.state, alerts: members?.length ?? 0 };
+      });
+    },
+    async plans(incident) {
+      const rows = await db
+        .selectFrom('plans')
+        .select(['state', 'document'])
+        .where('incident', '=', incident)
+        .orderBy('made_ms')
+        .execute();
+      return rows.map((row) => ({ ...(JSON.parse(row.document) as object), state: row.state }));
+    },
+    async orders({ incident, limit, kind }) {
+      let query = db.selectFrom('orders').selectAll().orderBy('issued_ms', 'desc').limit(limit);
+      if (incident !== null) query = query.where('incident', '=', incident);
+      if (kind !== null) query = query.where('kind', '=', kind);
+      return (await query.execute()).map((row) => ({
+        id: row.id,
+        kind: row.kind,
+        state: row.state,
+        cluster: row.cluster,
+        node: row.node,
+        container: {
+          id: row.container_id,
+          name: row.container_name,
+          podUid: row.pod_uid,
+          workload: row.workload,
+        },
+        networkDeny: row.network_deny === 1,
+        killOnExec: row.kill_on_exec === 1,
+        cutProbes: row.cut_probes === 1,
+        leaseMs: row.lease_ms,
+        issuedMs: row.issued_ms,
+        sentMs: row.sent_ms,
+        untilMs: row.until_ms,
+        notAfterMs: row.not_after_ms,
+        reason: row.reason,
+        actor: row.actor,
+        incident: row.incident,
+        policy: row.policy,
+        releases: row.releases,
+        releasedBy: row.released_by,
+        detail: row.detail,
+      }));
+    },
+    async steps({ limit, before, incident }) {
+      let query = db.selectFrom('steps').selectAll().orderBy('id', 'desc').limit(limit);
+      if (before !== null) query = query.where('id', '<', before);
+      if (incident !== null) query = query.where('incident', '=', incident);
+      return (await query.execute()).map(
+        ({ id, at_ms, actor, action, incident: of, order_id, text, hash }) => ({
+          id,
+          atMs: at_ms,
+          actor,
+          action,
+          incident: of,
+          order: order_id,
+          text,
+          hash,
+        }),
+      );
+    },
+  };
+}
+
+function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersLike' | 'alerts'> {
+  const names = [
+    'cluster',
+    'node',
+    'id',
+    'name',
+    'pod_uid as podUid',
+    'pod',
+    'namespace',
+    'workload',
+    'image',
+  ] as const;
+  return {
+    async nodes(limit) {
+      const rows = await db.selectFrom('nodes').selectAll().orderBy('node').limit(limit).execute();
+      return rows.map((row) => ({
+        cluster: row.cluster,
+        node: row.node,
+        boot: row.boot,
+        sequence: row.sequence,
+        firstSeenMs: row.first_seen_ms,
+        lastSeenMs: row.last_seen_ms,
+        health: json(row.health),
+      }));
+    },
+    async containers({ limit, offset, live }) {
+      let query = db
+        .selectFrom('containers')
+        .select([...names, 'runtime', 'live', 'first_seen_ms as firstSeenMs', 'last_seen_ms as lastSeenMs'])
+        .orderBy('workload')
+        .orderBy('id')
+        .limit(limit)
+        .offset(offset);
+      if (live) query = query.where('live', '=', 1);
+      return (await query.execute()).map((row) => ({ ...row, live: row.live === 1 }));
+    },
+    containersLike(prefix) {
+      return db
+        .selectFrom('containers')
+        .select([...names])
+        .where('id', '>=', prefix)
+        .where('id', '<', `${prefix}\uffff`)
+        .where('live', '=', 1)
+        .limit(FOUND)
+        .execute();
+    },
+    async alerts({ limit, before }) {
+      let query = db
+        .selectFrom('alerts')
+        .leftJoin('incident_alerts', 'incident_alerts.alert', 'alerts.id')
+        .selectAll('alerts')
+        .select('incident_alerts.incident')
+        .orderBy('last_wall_ms', 'desc')
+        .limit(limit);
+      if (before !== null) query = query.where('last_wall_ms', '<', before);
+      return (await query.execute()).map((row) => ({
+        id: row.id,
+        cluster: row.cluster,
+        node: row.node,
+        severity: row.severity,
+        score: row.score,
+        firstMs: row.first_wall_ms,
+        lastMs: row.last_wall_ms,
+        firstNs: row.first_ns,
+        lastNs: row.last_ns,
+        container: row.container,
+        workload: row.workload,
+        title: row.title,
+        explanation: json(row.explanation),
+        detectors: json(row.detectors),
+        techniques: json(row.techniques),
+        count: row.count,
+        revision: row.revision,
+        quality: row.quality,
+        suppressed: row.suppressed,
+        incident: row.incident,
+      }));
+    },
+  };
+}
+
+export function createViews(db: Handle): Views {
+  return {
+    ...people(db),
+    ...reported(db),
+    async counts() {
+      const counts: Record<string, number> = {};
+      for (const table of COUNTED) {
+        const row = await db
+          .selectFrom(table)
+          .select(db.fn.countAll<number>().as('rows'))
+          .executeTakeFirstOrThrow();
+        counts[table] = row.rows;
+      }
+      return counts;
+    },
+    async policies(limit) {
+      const rows = await db
+        .selectFrom('policies')
+        .selectAll()
+        .orderBy('place', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .execute();
+      const hits = new Map(
+        (await db.selectFrom('exception_hits').selectAll().execute()).map(({ name, hits: times }) => [
+          name,
+          times,
+        ]),
+      );
+      return rows.map(({ kind, name, version, body, source, actor, at_ms, place }) => ({
+        kind,
+        name,
+        version,
+        inForce: place >= 0,
+        place,
+        source,
+        actor,
+        atMs: at_ms,
+        document: json(body),
+        ...(kind === 'PicketException' ? { hits: hits.get(name) ?? 0 } : {}),
+      }));
+    },
+    async deadLetters(limit) {
+      const rows = await db
+        .selectFrom('dead_letters')
+        .selectAll()
+        .orderBy('at_ms', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map(({ id, at_ms, notifier, event, document, error, tries }) => ({
+        id,
+        atMs: at_ms,
+        notifier,
+        event,
+        error,
+        tries,
+        notification: json(document),
+      }));
+    },
+  };
+}

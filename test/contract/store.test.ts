@@ -1,0 +1,164 @@
+/** What every store must do, whichever database is under it. */
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CompiledQuery, type Dialect } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Report } from '../../central/ingest/report.ts';
+import { fileDialect, openStore, type Store } from '../../central/store/database.ts';
+import { alert, BOOT, container, detection } from '../builders/summaries.ts';
+
+const IMPLEMENTERS: Readonly<Record<string, (folder: string) => Dialect>> = {
+  'node:sqlite': (folder) => fileDialect(join(folder, 'picket.db')),
+};
+const KEY = new Uint8Array(32).fill(7);
+
+it('is run for every database that picket can use', () => {
+  expect(Object.keys(IMPLEMENTERS)).toEqual(['node:sqlite']);
+});
+
+const web = container('web-1');
+const report = (sequence: number, change: Partial<Report> = {}): Report => ({
+  cluster: 'local',
+  node: 'node-1',
+  boot: BOOT,
+  sequence,
+  receivedMs: 1_800_000_000_000 + sequence,
+  anchor: { bootNs: 0n, wallMs: 1_800_000_000_000 },
+  containers: [web],
+  windows: [],
+  detections: [],
+  alerts: [],
+  orderReports: [],
+  health: null,
+  ...change,
+});
+const window = (startNs: bigint): Report['windows'][number] => ({
+  container: web.id,
+  workload: web.workload,
+  startNs,
+  endNs: startNs + 5_000_000_000n,
+  syscalls: 1,
+  distinctSyscalls: 1,
+  execs: 0,
+  forks: 0,
+  exits: 0,
+  connects: 0,
+  accepts: 0,
+  failures: 0,
+  newFacts: 0,
+  lost: 0,
+  state: 'learning',
+});
+const step = (text: string) =>
+  ({ atMs: 1, actor: 'admin', action: 'undo', incident: '', order: '', text }) as const;
+
+describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
+  let folder: string;
+  let dialect: Dialect;
+  let store: Store;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'picket-store-'));
+    dialect = dialectIn(folder);
+    store = await openStore({ dialect, auditKey: KEY });
+  });
+  afterEach(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  const add = (one: Report) => store.transaction(({ reports }) => reports.add(one));
+
+  it('takes a report once', async () => {
+    const one = report(1, { alerts: [alert(web)], detections: [detection(web)], windows: [window(0n)] });
+    expect([(await add(one)).duplicate, (await add(one)).duplicate]).toEqual([false, true]);
+    expect(await store.views.counts()).toMatchObject({ summaries: 1, alerts: 1, detections: 1, windows: 1 });
+  });
+
+  it('keeps an alert at its highest revision, whatever comes last', async () => {
+    const titles = async () =>
+      (await store.views.alerts({ limit: 9, before: null })).map((row) => 'title' in row && row.title);
+    await add(report(1, { alerts: [alert(web, { revision: 3, title: 'third' })] }));
+    const { alerts } = await add(report(2, { alerts: [alert(web, { revision: 2, title: 'second' })] }));
+    expect([alerts, await titles()]).toEqual([[], ['third']]);
+  });
+
+  it('gives boot times back exactly, beyond 2^53 ns', async () => {
+    const timeNs = 2n ** 63n - 1n;
+    await add(report(1, { detections: [detection(web, { timeNs })] }));
+    expect((await store.reports.detectionsOf(detection(web).alert, 9)).map((one) => one.timeNs)).toEqual([
+      timeNs,
+    ]);
+  });
+
+  it('does not let an older summary say which containers live', async () => {
+    await add(report(5, { containers: [] }));
+    await add(report(4, { containers: [web] }));
+    expect(await store.views.containers({ limit: 9, offset: 0, live: true })).toEqual([]);
+  });
+
+  it('keeps nothing of a transaction that fails', async () => {
+    const failing = store.transaction(async ({ reports, steps }) => {
+      await reports.add(report(1, { alerts: [alert(web)] }));
+      await steps.append(step('x'));
+      throw new Error('in the middle');
+    });
+    await expect(failing).rejects.toThrow('in the middle');
+    expect(await store.views.counts()).toMatchObject({ summaries: 0, alerts: 0, containers: 0, steps: 0 });
+  });
+
+  it('does not mix transactions that run at once', async () => {
+    const reports = Array.from({ length: 20 }, (_, index) =>
+      report(index, { windows: [window(BigInt(index))] }),
+    );
+    await Promise.all(reports.map((one) => add(one)));
+    expect(await store.views.counts()).toMatchObject({ summaries: 20, windows: 20 });
+  });
+
+  it('chains its steps, and shows which one was changed', async () => {
+    for (const text of ['one', 'two', 'three']) await store.steps.append(step(text));
+    expect(await store.steps.firstBroken()).toBeNull();
+    const connection = await dialect.createDriver().acquireConnection();
+    await connection.executeQuery(CompiledQuery.raw('drop trigger steps_no_update'));
+    await connection.executeQuery(CompiledQuery.raw(`update steps set text = 'too' where id = 2`));
+    expect(await store.steps.firstBroken()).toBe(2);
+  });
+
+  it('deletes old windows and detections, and keeps alerts and steps', async () => {
+    const windows = Array.from({ length: 1200 }, (_, index) => window(BigInt(index)));
+    await add(report(1, { windows, detections: [detection(web, { wallMs: 1000 })], alerts: [alert(web)] }));
+    await store.steps.append(step('kept'));
+    const deleted = await store.deleteOld(1_900_000_000_000, new AbortController().signal);
+    expect(deleted).toBe(1200 + 1 + 1);
+    expect(await store.views.counts()).toMatchObject({
+      windows: 0,
+      detections: 0,
+      summaries: 0,
+      alerts: 1,
+      steps: 1,
+    });
+  });
+
+  it('says that it is full, keeps nothing of that report, and goes on when there is space', async () => {
+    await add(report(1));
+    const connection = await dialect.createDriver().acquireConnection();
+    const pages = async (most: number) =>
+      connection.executeQuery(CompiledQuery.raw(`pragma max_page_count = ${most}`));
+    await pages(1);
+    const windows = Array.from({ length: 5000 }, (_, index) => window(BigInt(index)));
+    await expect(add(report(2, { windows }))).rejects.toMatchObject({ code: 'PICKET_STORE_FULL' });
+    expect(await store.views.counts()).toMatchObject({ summaries: 1, windows: 0 });
+    await pages(1_000_000);
+    expect((await add(report(2, { windows }))).duplicate).toBe(false);
+  });
+
+  it('is readable by its owner only', () => {
+    expect(statSync(join(folder, 'picket.db')).mode & 0o777).toBe(0o600);
+  });
+
+  it('opens again with what it had', async () => {
+    await add(report(1, { alerts: [alert(web)] }));
+    await store.close();
+    store = await openStore({ dialect: dialectIn(folder), auditKey: KEY });
+    expect((await add(report(1))).duplicate).toBe(true);
+  });
+});

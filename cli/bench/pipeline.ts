@@ -1,0 +1,67 @@
+/** How fast records go through decoding and through the whole pipeline, on a recording held in memory. */
+import { decodeRecords } from '../../agent/events/decode.ts';
+import type { Frame } from '../../agent/events/frame.ts';
+import { openRecording } from '../../agent/events/recording.ts';
+import type { Sink } from '../../agent/pipeline.ts';
+import { pipelineOf } from '../recording.ts';
+import { spread } from './summary.ts';
+
+export interface PipelineSpeed {
+  /** In the recording. */
+  readonly records: number;
+  readonly rounds: number;
+  /** Medians over the rounds. */
+  readonly decodedPerSecond: number;
+  readonly microsPerRecord: number;
+}
+
+const ROUNDS = 9;
+/** A short recording is decoded so often per round that the clock's resolution does not matter. */
+const DECODES = 200;
+const SILENT: Sink = {
+  detection() {},
+  alert() {},
+  window() {},
+  newContainer() {},
+  goneContainer() {},
+  lookupCgroup() {},
+};
+
+const timed = (work: () => void): number => {
+  const before = performance.now();
+  work();
+  return performance.now() - before;
+};
+
+/** @throws RecordingError when the file is no recording. */
+export async function measurePipeline(path: string): Promise<PipelineSpeed> {
+  const recording = await openRecording(path);
+  const frames: Frame[] = [];
+  for await (const frame of recording.frames()) frames.push(frame);
+  const batches = frames.flatMap((frame) => (frame.kind === 'records' ? [frame.bytes] : []));
+  let records = 0;
+  const decode: number[] = [];
+  const whole: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    records = 0;
+    decode.push(
+      timed(() => {
+        for (let again = 0; again < DECODES; again++)
+          for (const bytes of batches) records += decodeRecords(bytes).events.length;
+      }),
+    );
+    const pipeline = pipelineOf(recording.start, {}, SILENT);
+    whole.push(
+      timed(() => {
+        for (const frame of frames) pipeline.frame(frame);
+      }),
+    );
+  }
+  const once = records / DECODES;
+  return {
+    records: once,
+    rounds: ROUNDS,
+    decodedPerSecond: records / (spread(decode).median / 1000),
+    microsPerRecord: (spread(whole).median * 1000) / once,
+  };
+}

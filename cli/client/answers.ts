@@ -1,0 +1,65 @@
+/** The answers of the agent's socket and of central's API, as far as the command line reads them. */
+import type { WorkloadStatus } from '../../agent/pipeline.ts';
+import type { Incident } from '../../central/correlate/incident.ts';
+import type { PlanState, Step } from '../../central/respond/execute.ts';
+import type { OrderState } from '../../central/respond/orders.ts';
+import type { Plan } from '../../central/respond/plan.ts';
+import type { Mode } from '../../central/respond/policy.ts';
+
+export interface HookLine {
+  readonly name: string;
+  readonly state: 'attached' | 'absent' | 'refused';
+  readonly reason: string | null;
+}
+
+export interface AgentStatus {
+  readonly node: string;
+  readonly cluster: string;
+  readonly hooks: readonly HookLine[];
+}
+
+export type WorkloadLine = Pick<
+  WorkloadStatus,
+  'workload' | 'state' | 'periods' | 'starts' | 'incomplete' | 'withheld' | 'containers'
+>;
+
+export interface ContainerLine {
+  readonly id: string;
+  readonly name: string;
+  readonly pod: string;
+}
+
+export type IncidentLine = Pick<
+  Incident,
+  'id' | 'state' | 'severity' | 'title' | 'firstMs' | 'lastMs' | 'involved'
+>;
+export type IncidentAnswer = Incident & {
+  readonly plans: readonly (Plan & { readonly state: PlanState })[];
+  readonly orders: readonly PeopleContainment[];
+  readonly steps: readonly Step[];
+};
+/** An order as central's API tells it. */
+export interface PeopleContainment {
+  readonly id: string;
+  readonly state: OrderState;
+}
+
+/** A containment of the list, which says more. */
+export interface ListedContainment extends PeopleContainment {
+  readonly container: { readonly id: string; readonly name: string; readonly workload: string };
+  readonly node: string;
+  readonly reason: string;
+  readonly actor: string;
+  readonly networkDeny: boolean;
+  readonly killOnExec: boolean;
+  readonly issuedMs: number;
+  /** Unix time at which the node says that it ends; 0: not applied. */
+  readonly untilMs: number;
+  readonly detail: string;
+}
+
+export interface PolicyLine {
+  readonly kind: string;
+  readonly inForce: boolean;
+  readonly document: { readonly spec?: { readonly mode?: Mode } };
+}

@@ -1,0 +1,118 @@
+/** A person cuts a container off: the plan is printed, then carried out by central's order to the node. */
+import { EXIT, showDuration, UsageError } from '../args.ts';
+import type { ContainerLine, PeopleContainment } from '../client/answers.ts';
+import type { PeopleClient } from '../client/people-client.ts';
+import { type Call, type Command, toJson } from '../command.ts';
+import { parseDuration } from '../duration.ts';
+import { safe } from '../text.ts';
+import { PEOPLE_FLAGS, people } from './people.ts';
+
+export interface Wanted {
+  readonly incident?: string;
+  readonly container?: string;
+  readonly networkDeny: boolean;
+  readonly killOnExec: boolean;
+  readonly cutProbes: boolean;
+  readonly lease: string;
+  readonly reason: string;
+}
+
+/** What is cut and what stays open, for people. The open ways are those that the node's programs cannot close. */
+export function planInWords(who: string, wanted: Wanted): string {
+  const { networkDeny, killOnExec, cutProbes } = wanted;
+  return [
+    `Plan for ${who}, for ${wanted.lease}, because: ${safe(wanted.reason)}`,
+    networkDeny ? '  cut:   IP traffic in and out, also of connections that are open now' : null,
+    networkDeny && cutProbes ? "  cut:   the node's own probes" : null,
+    killOnExec ? '  cut:   new programs: whatever is executed is killed' : null,
+    networkDeny ? null : '  open:  the network',
+    networkDeny && !cutProbes ? '  open:  connections that the node itself begins (probes)' : null,
+    networkDeny ? '  open:  packet sockets, and what other containers do for it' : null,
+    killOnExec ? null : '  open:  new programs',
+    '  open:  processes that run now, files and volumes, unix sockets',
+    '  undo:  picket undo ORDER, or the end of the lease',
+    '',
+  ]
+    .filter((line) => line !== null)
+    .join('\n');
+}
+
+/** The container whose id starts so, or whose pod is named so. @throws UsageError when none or several fit. */
+export async function findContainer(client: PeopleClient, text: string): Promise<ContainerLine> {
+  const { containers } = (await client.get('/api/v1/containers?limit=1000')) as {
+    containers: ContainerLine[];
+  };
+  const fits = containers.filter(
+    (each) => each.id.startsWith(text) || each.pod === text || each.name === text,
+  );
+  const [only] = fits;
+  if (only !== undefined && fits.length === 1) return only;
+  if (only === undefined)
+    throw new UsageError(`contain: no live container ${JSON.stringify(text)}; picket workloads lists them`);
+  const list = fits.slice(0, 8).map((each) => `\n  ${each.id.slice(0, 12)}  ${safe(each.pod || each.name)}`);
+  throw new UsageError(`contain: ${fits.length} containers fit ${JSON.stringify(text)}:${list.join('')}`);
+}
+
+function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
+  const { flags } = call;
+  const lease = String(flags['lease'] ?? '10m');
+  const leaseMs = parseDuration('--lease', lease);
+  const wanted = {
+    networkDeny: flags['no-network'] !== true,
+    killOnExec: flags['no-exec'] !== true,
+    cutProbes: flags['cut-probes'] === true,
+    lease: showDuration(leaseMs),
+    reason: String(flags['reason'] ?? 'asked for on the command line'),
+  };
+  if (!wanted.networkDeny && !wanted.killOnExec)
+    throw new UsageError('contain: --no-network and --no-exec together leave nothing to do');
+  return wanted;
+}
+
+async function run(call: Call): Promise<number> {
+  const { io } = call;
+  const [target = ''] = call.positionals;
+  const wanted = readWanted(call);
+  const client = people(call);
+  const container = target.startsWith('inc-') ? null : await findContainer(client, target);
+  const who =
+    container === null
+      ? `incident ${target}`
+      : `container ${container.id.slice(0, 12)} (${safe(container.pod || container.name)})`;
+  const body: Wanted =
+    container === null ? { ...wanted, incident: target } : { ...wanted, container: container.id };
+  if (!call.json) io.out(planInWords(who, body));
+  if (call.flags['dry-run'] === true) {
+    if (call.json) io.out(`${toJson({ plan: body })}\n`);
+    return EXIT.ok;
+  }
+  const answer = (await client.post('/api/v1/containments', body)) as { containments: PeopleContainment[] };
+  if (call.json) io.out(`${toJson(answer)}\n`);
+  else
+    for (const each of answer.containments)
+      io.out(`order ${each.id}: ${each.state}. Take it back: picket undo ${each.id}\n`);
+  return EXIT.ok;
+}
+
+export const contain: Command = {
+  name: 'contain',
+  takes: ['INCIDENT|CONTAINER'],
+  sentence:
+    "Cuts an incident's containers, or one container (start of its id, or its pod's name), off for a time; prints what is cut and what stays open.",
+  flags: {
+    lease: { value: 'DURATION', sentence: 'How long it lasts unless taken back or asked for again [10m].' },
+    'no-network': { sentence: 'Leave the network as it is.' },
+    'no-exec': { sentence: 'Let new programs run.' },
+    'cut-probes': { sentence: "Cut the node's own probes too; the kubelet will then restart the container." },
+    reason: { value: 'TEXT', sentence: 'Why; kept with the order.' },
+    'dry-run': { sentence: 'Print the plan and do nothing.' },
+    ...PEOPLE_FLAGS,
+  },
+  settings: 'all',
+  examples: [
+    'picket contain inc-4f0c --reason "shell in web"',
+    'picket contain 9b1d2c --lease 1h --no-exec',
+    'picket contain web-7d9f-x2x --dry-run',
+  ],
+  run,
+};

@@ -1,0 +1,87 @@
+/** Incidents of central: the list, or one with its story. */
+import { EXIT, UsageError } from '../args.ts';
+import type { IncidentAnswer, IncidentLine } from '../client/answers.ts';
+import { type Call, type Command, toJson } from '../command.ts';
+import { ago, safe, table, timeOfDay } from '../text.ts';
+import { PEOPLE_FLAGS, people } from './people.ts';
+
+const STATES = ['open', 'awaiting', 'contained', 'released', 'expired', 'closed'];
+
+function listText(incidents: readonly IncidentLine[]): string {
+  if (incidents.length === 0) return 'no incidents\n';
+  const rows = incidents.map((each) => [
+    each.id,
+    each.state,
+    each.severity,
+    `${ago(Date.now() - each.lastMs)} ago`,
+    each.involved.map((one) => one.pod || one.name || one.id.slice(0, 12)).join(','),
+    each.title,
+  ]);
+  return table(['INCIDENT', 'STATE', 'SEVERITY', 'LAST', 'CONTAINERS', 'TITLE'], rows);
+}
+
+function planLines(plans: IncidentAnswer['plans']): string[] {
+  const latest = plans.toSorted((a, b) => b.madeMs - a.madeMs)[0];
+  if (latest === undefined) return [];
+  const steps = latest.steps.map(
+    ({ verdict, target, because }) =>
+      `  [${verdict}] ${safe(target.pod || target.name || target.id.slice(0, 12))}: because ${safe(because)}`,
+  );
+  return ['', 'Plan:', ...steps];
+}
+
+function storyText(incident: IncidentAnswer): string {
+  const { steps, plans } = incident;
+  return [
+    `${incident.id}  ${safe(incident.title)}`,
+    `${incident.severity}, ${incident.state}, stage ${incident.stage}, confidence ${incident.confidence.toFixed(2)}`,
+    `techniques: ${incident.techniques.map(safe).join(' ') || 'none'}`,
+    '',
+    'Containers:',
+    ...incident.involved.map(
+      (one) => `  ${one.id.slice(0, 12)}  ${safe(one.workload)}  on ${safe(one.node)}`,
+    ),
+    '',
+    'What happened:',
+    ...incident.timeline.map(
+      ({ atMs, kind, text }) => `  ${timeOfDay(atMs)}  ${kind.padEnd(9)}  ${safe(text)}`,
+    ),
+    ...planLines(plans),
+    ...(steps.length > 0 ? ['', 'What was done:'] : []),
+    ...steps
+      .toSorted((a, b) => a.atMs - b.atMs)
+      .map(({ atMs, actor, text }) => `  ${timeOfDay(atMs)}  ${safe(actor)}  ${safe(text.split('\n')[0])}`),
+    ...(incident.state === 'awaiting' ? ['', `Waits for a person: picket approve ${incident.id}`] : []),
+    '',
+  ].join('\n');
+}
+
+async function run(call: Call): Promise<number> {
+  const [id] = call.positionals;
+  const state = call.flags['state'];
+  if (state !== undefined && !STATES.includes(String(state)))
+    throw new UsageError(`incidents: --state ${state} is not one of ${STATES.join(', ')}`);
+  const client = people(call);
+  const path =
+    id === undefined
+      ? `/api/v1/incidents${state ? `?state=${state}` : ''}`
+      : `/api/v1/incidents/${encodeURIComponent(id)}`;
+  const answer = await client.get(path);
+  if (call.json) call.io.out(`${toJson(answer)}\n`);
+  else if (id === undefined) call.io.out(listText((answer as { incidents: IncidentLine[] }).incidents));
+  else call.io.out(storyText(answer as IncidentAnswer));
+  return EXIT.ok;
+}
+
+export const incidents: Command = {
+  name: 'incidents',
+  takes: ['[ID]'],
+  sentence: 'Lists the incidents of central, newest first, or tells the story of one.',
+  flags: {
+    state: { value: 'STATE', sentence: `Only those in a state: ${STATES.join(', ')}.` },
+    ...PEOPLE_FLAGS,
+  },
+  settings: 'all',
+  examples: ['sudo picket incidents --state contained', 'sudo picket incidents inc-4f0c91'],
+  run,
+};

@@ -1,0 +1,58 @@
+/** The commands in the order of the help. Each is loaded only when it is called: memory and start-up time. */
+import type { Command } from '../command.ts';
+
+interface Entry {
+  readonly sentence: string;
+  load(): Promise<Command>;
+}
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  up: {
+    sentence: 'agent and central together on this machine',
+    load: async () => (await import('./up.ts')).up,
+  },
+  agent: { sentence: 'the node agent alone', load: async () => (await import('./agent.ts')).agent },
+  central: { sentence: 'the aggregator alone', load: async () => (await import('./central.ts')).central },
+  demo: {
+    sentence: 'an attack on a sample shop, seen, contained and undone, in about a minute',
+    load: async () => (await import('./demo.ts')).demo,
+  },
+  doctor: {
+    sentence: 'what this machine allows, what is missing and what that costs',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
+  status: {
+    sentence: 'the state of agent and central',
+    load: async () => (await import('./status.ts')).status,
+  },
+  workloads: {
+    sentence: 'what is watched: state, age, quality',
+    load: async () => (await import('./workloads.ts')).workloads,
+  },
+  alerts: { sentence: 'the alert log', load: async () => (await import('./alerts.ts')).alerts },
+  incidents: {
+    sentence: 'the incidents of central, or one with its story',
+    load: async () => (await import('./incidents.ts')).incidents,
+  },
+  approve: {
+    sentence: 'carry out the plan that an incident waits for',
+    load: async () => (await import('./approve.ts')).approve,
+  },
+  contain: {
+    sentence: 'cut a container off, for a time',
+    load: async () => (await import('./contain.ts')).contain,
+  },
+  undo: { sentence: 'take a containment back', load: async () => (await import('./undo.ts')).undo },
+  record: {
+    sentence: 'write everything the probes see to a file',
+    load: async () => (await import('./record.ts')).record,
+  },
+  replay: {
+    sentence: 'run a recording through the detectors again',
+    load: async () => (await import('./replay.ts')).replay,
+  },
+  bench: {
+    sentence: 'what the agent costs on this machine',
+    load: async () => (await import('./bench.ts')).bench,
+  },
+};

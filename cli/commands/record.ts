@@ -1,0 +1,158 @@
+/**
+ * Writes everything the probes see to a file. It opens a probe of its own, beside that of a running agent: each has its
+ * own maps and rings, and neither takes records from the other; while both run, system calls cost twice.
+ */
+import { arch, hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Frame } from '../../agent/events/frame.ts';
+import { RecordingWriter } from '../../agent/events/recording.ts';
+import type { Sink } from '../../agent/pipeline.ts';
+import { findCgroupRoot } from '../../agent/source/cgroups.ts';
+import { LiveSource } from '../../agent/source/live.ts';
+import { PodsReader } from '../../agent/source/pods.ts';
+import { bootId, systemClock } from '../../kit/clock.ts';
+import { loadAddon, type ProbeOptions } from '../../native/index.ts';
+import { EXIT } from '../args.ts';
+import type { Call, Command } from '../command.ts';
+import { parseDuration } from '../duration.ts';
+import { CgroupFilter } from '../record-filter.ts';
+import { pipelineOf } from '../recording.ts';
+import type { AllSettings } from '../settings.ts';
+
+const MAX_BYTES = 4 * 1024 ** 3;
+
+function probeOptions(values: AllSettings, cgroupRoot: string): ProbeOptions {
+  const watched = (where: 'file' | 'folder', names: readonly string[]) =>
+    names.map((name) => ({ name, where }));
+  return {
+    pinFolder: values['pin-folder'],
+    cgroupRoot,
+    selfPid: process.pid,
+    urgentBytes: values['urgent-bytes'],
+    bulkBytes: values['bulk-bytes'],
+    bulkMs: values['bulk-interval'],
+    slots: values.slots,
+    flows: values.flows,
+    watchedNames: [
+      ...watched('file', values['watched-files']),
+      ...watched('folder', values['watched-folders']),
+    ],
+    queueBatches: values['queue-batches'],
+  };
+}
+
+function startOf(values: AllSettings): ConstructorParameters<typeof RecordingWriter>[0]['start'] {
+  const clock = systemClock();
+  return {
+    cluster: values.cluster,
+    node: values.node || hostname(),
+    boot: bootId(),
+    bootNs: clock.bootNs(),
+    wallMs: clock.wallMs(),
+    settings: {
+      'learn-windows': String(values['learn-windows']),
+      'mature-windows': String(values['mature-windows']),
+      'min-score': String(values['min-score']),
+      'group-for': `${values['group-for']}ms`,
+      architecture: arch(),
+      pods: values.pods === '' ? '' : 'expected',
+    },
+  };
+}
+
+/** Only a pipeline knows which cgroups are wanted by name; its verdicts are not used here. */
+const listening = (lookup: (cgroup: number) => void): Sink => ({
+  detection() {},
+  alert() {},
+  window() {},
+  newContainer() {},
+  goneContainer() {},
+  lookupCgroup: lookup,
+});
+
+async function run(call: Call): Promise<number> {
+  const { values, io } = call;
+  const [path = ''] = call.positionals;
+  const forMs = call.flags['for'] === undefined ? 60_000 : parseDuration('--for', String(call.flags['for']));
+  const cgroupRoot = values['cgroup-root'] || findCgroupRoot();
+  const start = startOf(values);
+  const early: Buffer[] = [];
+  const source: { live: LiveSource | null } = { live: null };
+  const probe = await loadAddon().openProbe(probeOptions(values, cgroupRoot), (bytes) =>
+    source.live === null ? early.push(bytes) : source.live.records(bytes),
+  );
+  const writer = new RecordingWriter({
+    path,
+    start,
+    redact: call.flags['redact'] === true,
+    maxBytes: MAX_BYTES,
+  });
+  const sink = listening((cgroup) => source.live?.lookup(cgroup));
+  const pipeline = pipelineOf({ ...start, recordsVersion: 0, redacted: false }, {}, sink);
+  const below = call.flags['below'];
+  const filter = typeof below === 'string' ? new CgroupFilter(below) : null;
+  const emit = (frame: Frame): void => {
+    const kept = filter === null ? frame : filter.filter(frame);
+    if (kept !== null) writer.write(kept);
+    pipeline.frame(frame);
+  };
+  const onError = (error: unknown): void => io.error(`picket: ${(error as Error).message}\n`);
+  const live = new LiveSource({
+    probe,
+    clock: systemClock(),
+    cgroupRoot,
+    windowMs: values.window,
+    emit,
+    onError,
+  });
+  const pods =
+    values.pods === ''
+      ? null
+      : new PodsReader({
+          from: values.pods,
+          intervalMs: values['pods-interval'],
+          emit: (list) => emit({ kind: 'pods', list }),
+          onError,
+        });
+  try {
+    await pods?.start();
+    source.live = live;
+    for (const bytes of early) live.records(bytes);
+    await live.start();
+    io.error(`recording to ${path} for ${forMs / 1000} s; Ctrl-C ends it earlier\n`);
+    await sleep(forMs, undefined, { signal: io.signal }).catch(() => undefined);
+  } finally {
+    await pods?.stop();
+    await live.stop();
+    await probe.close();
+    await writer.close();
+  }
+  if (writer.stopped !== null) {
+    io.error(`picket: the recording ended early: ${writer.stopped}\n`);
+    return EXIT.failed;
+  }
+  const { events } = pipeline.counts();
+  io.out(
+    call.json
+      ? `${JSON.stringify({ path, events, frames: writer.frames })}\n`
+      : `${path}: ${events} events in ${writer.frames} frames\n`,
+  );
+  return EXIT.ok;
+}
+
+export const record: Command = {
+  name: 'record',
+  takes: ['FILE'],
+  sentence: 'Records what the probes see, for replay, tests and bug reports; may run beside an agent.',
+  flags: {
+    for: { value: 'DURATION', sentence: 'How long [60s].' },
+    below: { value: 'CGROUP', sentence: 'Only what is below this cgroup, such as /kubepods.slice.' },
+    redact: { sentence: 'Leave arguments of programs and details of pods out.' },
+  },
+  settings: 'agent',
+  examples: [
+    'sudo picket record incident.pkt.gz --for 5m',
+    'sudo picket record bug.pkt.gz --redact --pods /run/pods.json',
+  ],
+  run,
+};

@@ -1,0 +1,45 @@
+/** What the agent of this machine watches: state, age and quality of each baseline. */
+import { EXIT } from '../args.ts';
+import { agentClient } from '../client/agent-client.ts';
+import type { WorkloadLine } from '../client/answers.ts';
+import { type Call, type Command, toJson } from '../command.ts';
+import { ago, table } from '../text.ts';
+
+/** Why periods were not learnt; nothing to say when all were. */
+function quality({ incomplete, withheld }: WorkloadLine): string {
+  const parts = [
+    ...(incomplete > 0 ? [`${incomplete} periods with losses left out`] : []),
+    ...(withheld > 0 ? [`${withheld} with detections left out`] : []),
+  ];
+  return parts.length === 0 ? 'complete' : parts.join(', ');
+}
+
+async function run(call: Call): Promise<number> {
+  const answer = await agentClient(call.values['state-folder']).get('/workloads');
+  if (call.json) {
+    call.io.out(`${toJson(answer)}\n`);
+    return EXIT.ok;
+  }
+  const { workloads: lines } = answer as { workloads: WorkloadLine[] };
+  const rows = lines.map((each) => [
+    each.workload,
+    each.containers,
+    each.state,
+    `${each.periods} (${ago(each.periods * call.values.window)})`,
+    each.starts,
+    quality(each),
+  ]);
+  call.io.out(table(['WORKLOAD', 'CONTAINERS', 'STATE', 'PERIODS LEARNT', 'STARTS', 'QUALITY'], rows));
+  return EXIT.ok;
+}
+
+export const workloads: Command = {
+  name: 'workloads',
+  takes: [],
+  sentence:
+    "Lists what the agent watches: a baseline's state, how many windows it learnt, and what was left out of it.",
+  flags: {},
+  settings: 'all',
+  examples: ['sudo picket workloads', 'picket workloads --json --state-folder /var/lib/picket'],
+  run,
+};

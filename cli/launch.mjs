@@ -1,0 +1,33 @@
+/**
+ * The launcher: plain JavaScript that Debian's own Node (18 and newer) runs. It does what set-up is left to do and
+ * then becomes the pinned Node with picket's command, or runs a developer's checks.
+ *
+ *   node cli/launch.mjs COMMAND [ARGUMENT...]    picket itself
+ *   node cli/launch.mjs --build | --test [VITEST ARGUMENT...] | --check | --fix
+ */
+import { becomePicket, runsSources } from './setup/command.mjs';
+import { check, fix, test } from './setup/developer.mjs';
+import { SetUpError } from './setup/run.mjs';
+import { setUp } from './setup/set-up.mjs';
+import { buildSteps, sourceSteps } from './setup/steps.mjs';
+
+const MODES = {
+  '--build': () => setUp(buildSteps()),
+  '--test': test,
+  '--check': check,
+  '--fix': fix,
+};
+
+const args = process.argv.slice(2);
+try {
+  const mode = MODES[args[0]];
+  if (mode) process.exitCode = mode(args.slice(1)) ?? 0;
+  else {
+    setUp(runsSources() ? sourceSteps() : buildSteps());
+    becomePicket(args);
+  }
+} catch (error) {
+  if (!(error instanceof SetUpError)) throw error;
+  process.stderr.write(`picket: ${error.message}\n`);
+  process.exitCode = error.exitCode;
+}

@@ -1,0 +1,21 @@
+/** How picket's own code is run: the pinned Node, its flags, and the emitted code or the sources. */
+import { existsSync } from 'node:fs';
+import { pinnedNode } from './pinned-node.mjs';
+import { at, cache } from './root.mjs';
+import { become, environment, SetUpError } from './run.mjs';
+
+/** PICKET_INTERNAL_SOURCES=1: development runs the sources as they are. */
+export function runsSources() {
+  return process.env.PICKET_INTERNAL_SOURCES === '1';
+}
+
+/** Ends this process's own part: what follows is picket's. */
+export function becomePicket(args) {
+  const main = runsSources() ? 'cli/main.ts' : 'dist/cli/main.js';
+  if (!existsSync(at(main))) throw new SetUpError(`${main} is not there; \`npm run build\` makes it`);
+  // node:sqlite still announces itself as experimental on every start; the warning is for us, not for operators.
+  const flags = ['--disable-warning=ExperimentalWarning'];
+  // Code compiled by one start is read back by the next: 0.2 s of parsing is most of a start otherwise.
+  const extra = { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? `${cache}/compile` };
+  become(pinnedNode(), [...flags, at(main), ...args], environment(extra));
+}

@@ -1,0 +1,97 @@
+/** What stands between a fresh clone and a running picket, in order. Each step knows whether it is done. */
+import { cpSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { pinnedNode, pinnedNodePath } from './pinned-node.mjs';
+import { at } from './root.mjs';
+import { run } from './run.mjs';
+import { fingerprint, isFresh, writeStamp } from './stamp.mjs';
+import { BUILD_PACKAGES, packagesStep } from './system-packages.mjs';
+
+/** A step that runs `make` when its inputs or their number changed. */
+function step(name, { inputs, extra = [], outputs, stamp, make }) {
+  return {
+    name,
+    isDone: () => isFresh(stamp, fingerprint(inputs, extra), outputs),
+    run() {
+      // Taken before the work: an input that changes meanwhile makes the step run again.
+      const print = fingerprint(inputs, extra);
+      const words = make();
+      writeStamp(stamp, print);
+      return words ?? null;
+    },
+  };
+}
+
+const nodeModules = () =>
+  step('npm packages', {
+    inputs: ['package-lock.json', 'package.json'],
+    outputs: [pinnedNodePath()],
+    stamp: 'node_modules/.picket-stamp',
+    make: () => void run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']),
+  });
+
+const wire = () =>
+  step('wire code', {
+    inputs: ['wire', 'package-lock.json'],
+    outputs: ['wire/generated/messages.js'],
+    stamp: 'wire/generated/.stamp',
+    make: () => void run(pinnedNode(), [at('wire/generate.mjs')]),
+  });
+
+const native = () =>
+  step('kernel programs and addon', {
+    inputs: [
+      'native/bpf',
+      'native/addon',
+      'native/records.h',
+      'native/build.mjs',
+      'native/CMakeLists.txt',
+      'native/package.json',
+      'package-lock.json',
+    ],
+    outputs: ['build/Release/picket.node'],
+    stamp: 'build/Release/.picket-stamp',
+    make: () => void run(pinnedNode(), [at('native/build.mjs')]),
+  });
+
+const SOURCES = ['agent', 'central', 'cli', 'kit', 'wire'];
+
+/** What is read at run time beside the code: the demo's programs, recordings, the generated wire code. */
+function isAsset(path) {
+  if (path.endsWith('.ts')) return false;
+  if (path.endsWith('.md') || path.endsWith('.proto') || basename(path).startsWith('.')) return false;
+  return ![at('cli/setup'), at('cli/launch.mjs'), at('cli/picket.mjs'), at('wire/generate.mjs')].includes(
+    path,
+  );
+}
+
+/** Types are checked by `npm run check`; a start only takes them off, so that it does not pay for it. */
+function emit() {
+  const fresh = 'dist.new';
+  rmSync(at(fresh), { recursive: true, force: true });
+  run(pinnedNode(), [at('node_modules/typescript/bin/tsc'), '-p', '.', '--noCheck', '--outDir', fresh]);
+  for (const folder of SOURCES) {
+    cpSync(at(folder), at(fresh, folder), {
+      recursive: true,
+      filter: (from) => (statSync(from).isDirectory() ? from !== at('cli/setup') : isAsset(from)),
+    });
+  }
+  // Replaced as a whole: a file whose source is gone must not stay behind.
+  rmSync(at('dist.old'), { recursive: true, force: true });
+  if (existsSync(at('dist'))) renameSync(at('dist'), at('dist.old'));
+  renameSync(at(fresh), at('dist'));
+  rmSync(at('dist.old'), { recursive: true, force: true });
+}
+
+const javascript = () =>
+  step('JavaScript', {
+    inputs: [...SOURCES, 'wire/generated', 'native/index.ts', 'tsconfig.json', 'package.json'],
+    outputs: ['dist/cli/main.js'],
+    stamp: 'dist/.stamp',
+    make: emit,
+  });
+
+export const buildSteps = () => [packagesStep(BUILD_PACKAGES), nodeModules(), wire(), native(), javascript()];
+
+/** Sources run as they are: nothing to emit. */
+export const sourceSteps = () => [packagesStep(BUILD_PACKAGES), nodeModules(), wire(), native()];

@@ -1,0 +1,220 @@
+/** The launcher's parts, run by the Node that runs the tests, on folders and programs of their own. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { root } from '../architecture/sources.ts';
+
+let folder: string;
+const children: ChildProcess[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'picket-launcher-'));
+});
+afterEach(() => {
+  for (const child of children.splice(0)) {
+    // Ends what a killed launcher left behind: it waits for the end of its input.
+    child.stdin?.destroy();
+    child.kill('SIGKILL');
+  }
+  rmSync(folder, { recursive: true });
+});
+
+/** A module's text that imports the launcher's parts by their absolute names. */
+const script = (parts: Readonly<Record<string, string>>, body: string): string =>
+  Object.entries(parts)
+    .map(([names, file]) => `import { ${names} } from ${JSON.stringify(join(root, 'cli/setup', file))};`)
+    .concat(body)
+    .join('\n');
+
+function run(text: string, env: Readonly<Record<string, string>> = {}) {
+  return spawnSync(process.execPath, ['--input-type=module', '-e', text], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+}
+
+function start(text: string): ChildProcess & { words: string } {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', text], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const started = Object.assign(child, { words: '' });
+  child.stdout.on('data', (chunk: Buffer) => {
+    started.words += chunk.toString();
+  });
+  children.push(child);
+  return started;
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500; tries += 1) {
+    if (holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('not within 5 s');
+}
+
+describe('stamps', () => {
+  const fingerprint = (): string => {
+    const text = script(
+      { fingerprint: 'stamp.mjs' },
+      `process.stdout.write(fingerprint([${JSON.stringify(folder)}]))`,
+    );
+    return run(text).stdout;
+  };
+
+  test('change with content, name and number of files, not with what a build leaves behind', () => {
+    writeFileSync(join(folder, 'a.ts'), 'one');
+    const first = fingerprint();
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    mkdirSync(join(folder, 'generated'));
+    writeFileSync(join(folder, 'generated/x.js'), 'made');
+    expect(fingerprint()).toBe(first);
+    writeFileSync(join(folder, 'b.ts'), '');
+    const second = fingerprint();
+    expect(second).not.toBe(first);
+    utimesSync(join(folder, 'a.ts'), 1, 1);
+    const third = fingerprint();
+    expect(third).not.toBe(second);
+    rmSync(join(folder, 'a.ts'));
+    expect(fingerprint()).not.toBe(third);
+  });
+});
+
+describe('set-up lock', () => {
+  const holding = (): string =>
+    script(
+      { takeLock: 'lock.mjs' },
+      `const release = takeLock((pid) => console.log('waiting', pid), ${JSON.stringify(folder)});
+       console.log('held');
+       process.stdin.on('end', () => { release(); console.log('released'); }).resume();`,
+    );
+
+  test('lets one process in at a time', async () => {
+    const first = start(holding());
+    await until(() => first.words.includes('held'));
+    const second = start(holding());
+    await until(() => second.words === `waiting ${first.pid}\n`);
+    first.stdin?.end();
+    await until(() => second.words.endsWith('held\n'));
+    second.stdin?.end();
+    await once(second, 'exit');
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('is taken over from a process that was killed', async () => {
+    const first = start(holding());
+    await until(() => first.words.includes('held'));
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    const second = start(holding());
+    await until(() => second.words === 'held\n');
+    expect(readFileSync(join(folder, 'set-up.lock'), 'utf8').split(' ')[0]).toBe(String(second.pid));
+  });
+
+  test('a reused pid does not count as its holder', async () => {
+    writeFileSync(join(folder, 'set-up.lock'), `${process.pid} 1`);
+    const second = start(holding());
+    await until(() => second.words === 'held\n');
+  });
+});
+
+describe('becoming another program', () => {
+  // Without execve, as Debian's Node 18 is, the launcher stays as a parent.
+  const becoming = (command: string, args: readonly string[]): string =>
+    script(
+      { become: 'run.mjs' },
+      `process.execve = undefined; become(${JSON.stringify(command)}, ${JSON.stringify(args)}, process.env);`,
+    );
+
+  test('ends with its exit code', () => {
+    expect(run(becoming('/bin/sh', ['-c', 'exit 7'])).status).toBe(7);
+  });
+
+  test('ends by the signal that ended it', () => {
+    expect(run(becoming('/bin/sh', ['-c', 'kill -KILL $$'])).signal).toBe('SIGKILL');
+  });
+
+  test.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('hands on %s', async (signal) => {
+    const program = `process.on('${signal}', () => { console.log('got'); process.exit(3); });
+      process.stdin.on('end', () => process.exit()).resume(); console.log('up');`;
+    const child = start(becoming(process.execPath, ['-e', program]));
+    await until(() => child.words === 'up\n');
+    child.kill(signal);
+    expect(await once(child, 'exit')).toEqual([3, null]);
+    expect(child.words).toBe('up\ngot\n');
+  });
+
+  test('with execve it is the same process', () => {
+    const text = script(
+      { become: 'run.mjs' },
+      `console.log(process.pid); become('/bin/sh', ['-c', 'echo $$'], process.env);`,
+    );
+    const [before, after] = run(text).stdout.trim().split('\n');
+    expect(after).toBe(before);
+  });
+});
+
+describe('system packages', () => {
+  test('a missing one is named, one that is there is not', () => {
+    const text = script(
+      { missingPackages: 'system-packages.mjs' },
+      `console.log(JSON.stringify(missingPackages({ 'libc6': 'ldd', 'no-such-package': 'no-such-program' })))`,
+    );
+    expect(JSON.parse(run(text).stdout)).toEqual(['no-such-package']);
+  });
+
+  test('without root the exact command is told, with exit code 2', () => {
+    const text = script(
+      { packagesStep: 'system-packages.mjs', SetUpError: 'run.mjs' },
+      `process.getuid = () => 1000;
+       try { packagesStep({ 'no-such-package': 'no-such-program' }).run(); }
+       catch (error) { if (error instanceof SetUpError) console.log(error.exitCode, error.message); }`,
+    );
+    expect(run(text).stdout).toContain(
+      '\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends no-such-package\n',
+    );
+    expect(run(text).stdout).toMatch(/^2 /);
+  });
+});
+
+describe('counts of a test run', () => {
+  test('add up tests, and count a file that could not be loaded as a failure', () => {
+    const report = {
+      testResults: [
+        {
+          name: '/a.test.ts',
+          status: 'failed',
+          assertionResults: [
+            { status: 'passed' },
+            { status: 'failed' },
+            { status: 'skipped', fullName: 's' },
+          ],
+        },
+        { name: '/b.test.ts', status: 'failed', assertionResults: [] },
+        { name: '/c.test.ts', status: 'passed', assertionResults: [{ status: 'pending', fullName: 'p' }] },
+      ],
+    };
+    const text = script(
+      { countTests: 'test-report.mjs' },
+      `console.log(JSON.stringify(countTests(${JSON.stringify(report)})))`,
+    );
+    expect(JSON.parse(run(text).stdout)).toEqual({
+      passed: 1,
+      failed: 2,
+      skippedTests: [
+        { file: '/a.test.ts', name: 's' },
+        { file: '/c.test.ts', name: 'p' },
+      ],
+    });
+  });
+});

@@ -1,0 +1,56 @@
+/** Windows in which something was lost are counted, never learnt, and named in the verdict. */
+import { expect, test } from 'vitest';
+import { SECOND } from '../../builders/records.ts';
+import { API, BATCH, ordinary, quiet, shop } from '../../builders/shop.ts';
+import { run, type World } from '../../builders/world.ts';
+
+const tool = (world: World): void =>
+  world.exec({
+    slot: 2,
+    pid: 70,
+    start: world.now,
+    parentPid: 60,
+    parentStart: 900n * SECOND,
+    path: '/usr/bin/convert',
+    parentExe: 'node',
+  });
+
+test('what happens in windows with loss is not learnt', () => {
+  const world = shop();
+  for (let n = 0; n < 10; n++) {
+    ordinary(world);
+    tool(world);
+    world.tick({ lost: { 2: 5 } });
+  }
+  const { pipeline } = run(world);
+  const status = pipeline.workloads().find(({ workload }) => workload === API);
+  expect(status).toMatchObject({ incomplete: 10, periods: 10, facts: { exec: 0, connect: 1 } });
+});
+
+test('a loss that may have been anybody’s spoils the window of everybody', () => {
+  const world = shop();
+  quiet(world, 10);
+  world.tick({ queueFull: 40 });
+  const { pipeline } = run(world);
+  const incomplete = pipeline.workloads().map(({ workload, incomplete: n }) => [workload, n]);
+  expect(incomplete).toEqual([
+    ['c1/-/Node/n1/host', 1],
+    [API, 2],
+    [BATCH, 1],
+  ]);
+});
+
+test('a verdict made after a loss says so', () => {
+  const world = shop();
+  quiet(world, 30);
+  world.tick({ lost: { 2: 5 } });
+  tool(world);
+  world.tick();
+  const { told } = run(world);
+  expect(told.detections.map(({ quality }) => quality)).toEqual([
+    { lost: 5, complete: false, baseline: 'mature', periods: 61 },
+  ]);
+  expect(told.alerts[0]?.quality).toBe(
+    'Observation was incomplete: at least 5 record(s) of this container lost; the baseline is mature after 61 periods.',
+  );
+});

@@ -1,0 +1,32 @@
+/** Two groups: what needs only a processor runs side by side, what shares the kernel or a whole picket runs alone, after it. */
+import { defineConfig } from 'vitest/config';
+
+/** Attach programs, make cgroups and network namespaces, or measure time. */
+const alone = ['test/**/kernel/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/scenarios/**/*.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'logic',
+          include: ['test/**/*.test.ts'],
+          exclude: alone,
+          pool: 'forks',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          name: 'machine',
+          include: alone,
+          pool: 'forks',
+          maxWorkers: 1,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});

@@ -6,7 +6,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import { loop } from '../kit/loop.ts';
 import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts';
-import { type ApiServer, createApiServer, type Deeds } from './console/api.ts';
+import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
 import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
@@ -15,17 +15,9 @@ import { createIngestServer, type IngestServer } from './ingest/server.ts';
 import type { DeadLetter, Notification, Notifier } from './notify/notifier.ts';
 import { createWebhook } from './notify/webhook.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
-import { type Authority, createAuthority, type KeyPair } from './pki/authority.ts';
-import { privateFolder, readPrivate } from './pki/files.ts';
-import {
-  type OrderSigner,
-  openAuditKey,
-  openJoinToken,
-  openOrderSigner,
-  openPeopleTokens,
-  type PeopleToken,
-  sameSecret,
-} from './pki/keys.ts';
+import { readPrivate } from './pki/files.ts';
+import { sameSecret } from './pki/keys.ts';
+import { type Keys, openKeys } from './pki/open.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
 import type { CentralSettings } from './settings.ts';
@@ -65,28 +57,6 @@ const TICK_MS = 2000;
 const UPKEEP_MS = 3_600_000;
 /** Liveness: the tick has run within so many of its intervals. */
 const LATE_TICKS = 15;
-
-interface Keys {
-  readonly authority: Authority;
-  readonly server: KeyPair;
-  readonly signer: OrderSigner;
-  readonly auditKey: Uint8Array;
-  readonly joinToken: string;
-  readonly people: readonly PeopleToken[];
-}
-
-async function openKeys(folder: string, names: readonly string[], clock: Clock): Promise<Keys> {
-  privateFolder(folder);
-  const authority = await createAuthority({ folder, clock });
-  return {
-    authority,
-    server: await authority.server(names),
-    signer: await openOrderSigner(folder),
-    auditKey: await openAuditKey(folder),
-    joinToken: await openJoinToken(folder),
-    people: await openPeopleTokens(folder),
-  };
-}
 
 function splitAddress(address: string): { host: string; port: number } {
   const at = address.lastIndexOf(':');
@@ -162,17 +132,19 @@ function servers(
   const api = createApiServer({
     tls,
     actorOf: (token) => keys.people.find((one) => sameSecret(one.token, token))?.actor ?? null,
-    views: store.views,
-    incident: store.incidents.get,
-    status: async () => ({
-      cluster: settings.cluster,
-      database: databaseOf(settings),
-      streams: streams.size,
-      policies: pipeline.policies().documents.map(({ kind, name, version }) => ({ kind, name, version })),
-      rows: await store.views.counts(),
-      nowMs: clock.wallMs(),
-    }),
-    deeds: pipeline satisfies Deeds,
+    routes: {
+      views: store.views,
+      incident: store.incidents.get,
+      status: async () => ({
+        cluster: settings.cluster,
+        database: databaseOf(settings),
+        streams: streams.size,
+        policies: pipeline.policies().documents.map(({ kind, name, version }) => ({ kind, name, version })),
+        rows: await store.views.counts(),
+        nowMs: clock.wallMs(),
+      }),
+      deeds: pipeline,
+    },
     count,
     log: log.child({ part: 'console' }),
   });

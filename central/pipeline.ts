@@ -5,9 +5,10 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
-import type { Deeds } from './console/api.ts';
+import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
 import type { Evidence, Incident, IncidentChange } from './correlate/incident.ts';
+import { type Counters, countersOf } from './counters.ts';
 import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
@@ -77,7 +78,7 @@ async function evidenceOf(
 
 class CentralPipeline implements Pipeline {
   private readonly parts: PipelineParts;
-  private readonly counted: ReturnType<typeof countersOf>;
+  private readonly counted: Counters;
   private taking = 0;
 
   constructor(parts: PipelineParts) {
@@ -122,6 +123,7 @@ class CentralPipeline implements Pipeline {
 
   async take(report: Report): Promise<{ duplicate: boolean; orders: readonly SignedOrder[] }> {
     this.taking += 1;
+    const from = performance.now();
     try {
       const taken = await this.parts.store.transaction((store) => this.keep(store, report));
       this.tally(report, taken);
@@ -130,6 +132,7 @@ class CentralPipeline implements Pipeline {
       return { duplicate: taken.duplicate, orders };
     } finally {
       this.taking -= 1;
+      this.counted.took.observe(performance.now() - from);
     }
   }
 
@@ -217,7 +220,7 @@ class CentralPipeline implements Pipeline {
   private async respondTo(id: string): Promise<void> {
     const { store, policies } = this.parts;
     const result = await store.transaction(async (parts) => {
-      const open = (await parts.incidents.unanswered()).find((incident) => incident.id === id);
+      const [open] = await parts.incidents.unanswered(id);
       if (open === undefined) return null;
       const outcome = await respond(parts.response, this.response(), {
         incident: open,
@@ -295,27 +298,6 @@ class CentralPipeline implements Pipeline {
     }
     await store.incidents.closeQuiet(clock.wallMs() - windowMs);
   }
-}
-
-function countersOf(metrics: Metrics) {
-  return {
-    summaries: metrics.counter('summaries_total', 'Summaries by what came of them.', ['result']),
-    rows: metrics.counter(
-      'report_entries_total',
-      'Entries of summaries by kind; foreign: of an id that is another node’s.',
-      ['kind'],
-    ),
-    incidents: metrics.counter('incident_changes_total', 'Incidents opened, escalated, updated.', ['kind']),
-    suppressed: metrics.counter('alerts_suppressed_total', 'Alerts kept out of incidents by an exception.'),
-    steps: metrics.counter('plan_steps_total', 'Steps of plans by verdict.', ['verdict']),
-    orders: metrics.counter('orders_total', 'Orders made, by kind.', ['kind']),
-    answers: metrics.counter(
-      'order_answers_total',
-      'Answers of nodes to orders by state; unknown, late: not taken.',
-      ['state'],
-    ),
-    failures: metrics.counter('response_failures_total', 'Responses that failed and are tried again.'),
-  };
 }
 
 export function createPipeline(parts: PipelineParts): Pipeline {

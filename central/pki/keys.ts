@@ -71,13 +71,13 @@ export interface PeopleToken {
   readonly actor: string;
   readonly token: string;
 }
-/** Tokens of the People API, a line `name:token` each; one for `admin` is made where there is none. */
+/** Tokens of the People API, a line `name:token` each, `#` begins a comment; one for `admin` is made where there is none. */
 export async function openPeopleTokens(folder: string): Promise<readonly PeopleToken[]> {
   const path = join(folder, 'api-token');
   const text = await readOrMakePrivate(path, () => `admin:${newToken()}\n`);
   return text
     .split('\n')
-    .filter((line) => line.trim() !== '')
+    .filter((line) => line.trim() !== '' && !line.startsWith('#'))
     .map((line, index) => {
       const match = /^([A-Za-z0-9._@-]{1,64}):(\S{16,})$/.exec(line.trim());
       if (match === null)

@@ -57,6 +57,8 @@ export interface Declined {
   readonly message: string;
 }
 
+/** Characters of an incident's title that go into its orders. */
+const REASON = 500;
 const ACTIVE: readonly OrderState[] = ['queued', 'sent', 'applied'];
 export const isActive = (order: Pick<Order, 'state' | 'releasedBy'>): boolean =>
   ACTIVE.includes(order.state) && order.releasedBy === '';
@@ -128,7 +130,7 @@ export async function respond(
         target: step.target,
         action: step.action,
         actor: `policy:${step.policy?.name ?? ''}`,
-        reason: incident.title,
+        reason: incident.title.slice(0, REASON),
         incident: incident.id,
         policy: step.policy?.name ?? '',
       }),

@@ -34,7 +34,8 @@ async function change(
     order: order.id,
     text,
   });
-  if (order.kind === 'contain') await settle(store, order.incident, AFTER[state] ?? 'open');
+  if (order.kind === 'contain')
+    await settle(store, order.incident, order.releasedBy === '' ? (AFTER[state] ?? 'open') : 'released');
 }
 
 /** A release order has two good ends for a node, and both take the contained order with it. */

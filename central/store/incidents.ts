@@ -9,8 +9,8 @@ export interface IncidentStore {
   memberships(alerts: readonly string[]): Promise<ReadonlyMap<string, string>>;
   save(change: IncidentChange): Promise<void>;
   setState(id: string, state: IncidentState): Promise<void>;
-  /** Opened or escalated and not yet responded to. */
-  unanswered(): Promise<readonly Incident[]>;
+  /** Opened or escalated and not yet responded to: all, or this one if it is. */
+  unanswered(id?: string): Promise<readonly Incident[]>;
   answered(id: string): Promise<void>;
   /** Closes incidents that have been quiet since `beforeMs` and hold no containment. Says how many. */
   closeQuiet(beforeMs: number): Promise<number>;
@@ -88,14 +88,10 @@ export function incidentStore(db: Handle): IncidentStore {
     async setState(id, state) {
       await db.updateTable('incidents').set({ state }).where('id', '=', id).execute();
     },
-    async unanswered() {
-      const rows = await db
-        .selectFrom('incidents')
-        .select(['document', 'state'])
-        .where('unanswered', '=', 1)
-        .limit(CANDIDATES)
-        .execute();
-      return rows.map(parse);
+    async unanswered(id) {
+      const all = db.selectFrom('incidents').select(['document', 'state']).where('unanswered', '=', 1);
+      const query = id === undefined ? all.limit(CANDIDATES) : all.where('id', '=', id);
+      return (await query.execute()).map(parse);
     },
     async answered(id) {
       await db.updateTable('incidents').set({ unanswered: 0 }).where('id', '=', id).execute();

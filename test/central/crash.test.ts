@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { CentralReady } from '../../central/central.ts';
 import { attack, container, summary } from '../builders/summaries.ts';
-import { callApi, connectNode, EXAMPLES, enrol, startCentral, temporaryFolder } from './harness.ts';
+import {
+  callApi,
+  connectNode,
+  EXAMPLES,
+  enrol,
+  startCentral,
+  type TestCentral,
+  temporaryFolder,
+} from './harness.ts';
 
 const MAIN = join(import.meta.dirname, '../../central/main.ts');
 let folder: ReturnType<typeof temporaryFolder>;
@@ -119,7 +127,19 @@ it('answers 503 on a full disk, keeps what it acknowledged, half of nothing', as
   const path = join(folder.path, 'disk');
   const unmount = smallDisk(path);
   if (unmount === null) return test.skip('a small file system cannot be mounted here');
-  const central = await startCentral({ folder: path });
+
+  let central: TestCentral | null = null;
+  try {
+    central = await startCentral({ folder: path });
+    await fillUp(central);
+  } finally {
+    await central?.stop();
+    unmount();
+  }
+});
+
+/** Sends until the disk is full. */
+async function fillUp(central: TestCentral): Promise<void> {
   const node = central.node(await central.enrol());
   const containers = Array.from({ length: 200 }, (_, index) => container(`web-${index}`));
   let stored = 0;
@@ -147,6 +167,4 @@ it('answers 503 on a full disk, keeps what it acknowledged, half of nothing', as
       'picket_central_requests_total{route="POST /v1/summaries",code="PICKET_STORE_FULL"}',
     ),
   ).toBe(1);
-  await central.stop();
-  unmount();
-});
+}

@@ -287,3 +287,48 @@ it('answers people only with a token, and says what it counts', async () => {
     200,
   ]);
 });
+
+it('takes a summary over HTTP/1.1 too', async () => {
+  const { request: https } = await import('node:https');
+  const { readFileSync } = await import('node:fs');
+  const status = await new Promise((resolve, reject) => {
+    const call = https(
+      `${central.ready.agents}/v1/summaries`,
+      {
+        method: 'POST',
+        ca: readFileSync(central.ready.files.ca),
+        key: identity.key,
+        cert: identity.certificate,
+        agent: false,
+      },
+      (response) => resolve(response.statusCode),
+    );
+    call.on('error', reject);
+    call.end(encodeSummary(summary({ sequence: next() })));
+  });
+  expect(status).toBe(200);
+});
+
+it('makes a new server certificate when its names change, under the same authority', async () => {
+  const { X509Certificate } = await import('node:crypto');
+  const { readFileSync } = await import('node:fs');
+  const other = temporaryFolder();
+  const read = (name: string) => new X509Certificate(readFileSync(join(other.path, 'central', name)));
+  const startWith = async (names: string): Promise<readonly [string, string | undefined, string]> => {
+    const started = await startCentral({ folder: other.path, flags: { 'central-names': names } });
+    await started.stop();
+    return [
+      read('server.crt').serialNumber,
+      read('server.crt').subjectAltName,
+      read('ca.crt').fingerprint256,
+    ];
+  };
+  const [first, same, changed] = [
+    await startWith('localhost,127.0.0.1'),
+    await startWith('localhost,127.0.0.1'),
+    await startWith('picket.example'),
+  ];
+  other.remove();
+  expect(same).toEqual(first);
+  expect(changed).toEqual([expect.not.stringMatching(first[0]), 'DNS:picket.example', first[2]]);
+});

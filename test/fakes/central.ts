@@ -139,7 +139,8 @@ export async function startFakeCentral(folder: string): Promise<FakeCentral> {
     if (request.url === '/v1/renew') return void enrol(request, response, true);
     if (request.url === '/v1/summaries') return void summaries(request, response).catch(() => undefined);
     response.writeHead(200);
-    response.flushHeaders();
+    // An empty write sends the headers now.
+    response.write('');
     streams.add(response);
     response.on('close', () => streams.delete(response));
   });

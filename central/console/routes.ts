@@ -1,0 +1,246 @@
+/** What each route of the People API reads or does. */
+import type { Incident } from '../correlate/incident.ts';
+import { parseDuration } from '../respond/document.ts';
+import type { Declined, Outcome } from '../respond/execute.ts';
+import type { Order } from '../respond/orders.ts';
+import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
+import type { FoundContainer, Views } from '../store/views.ts';
+
+const PAGE = { usual: 100, most: 1000 };
+const REASON = 1000;
+const LEASE_MS = { min: 1000, max: 7 * 86_400_000 };
+
+/** What people can have done. */
+export interface Deeds {
+  contain(asked: {
+    incident: string;
+    containers: readonly FoundContainer[];
+    action: Action;
+    actor: string;
+    reason: string;
+  }): Promise<readonly Order[] | Declined>;
+  undo(asked: { order: string; actor: string; reason: string }): Promise<Order | Declined>;
+  approve(asked: { incident: string; actor: string; reason: string }): Promise<Outcome | Declined>;
+}
+/** What the routes read from and act through. */
+export interface RouteParts {
+  readonly views: Views;
+  readonly incident: (id: string) => Promise<Incident | null>;
+  readonly status: () => Promise<object>;
+  readonly deeds: Deeds;
+}
+
+export type ApiCode =
+  | 'PICKET_BAD_REQUEST'
+  | 'PICKET_TOKEN'
+  | 'PICKET_FORBIDDEN'
+  | 'PICKET_NOT_FOUND'
+  | 'PICKET_CONFLICT'
+  | 'PICKET_TOO_LARGE'
+  | 'PICKET_INTERNAL';
+export const STATUS: Readonly<Record<ApiCode, number>> = {
+  PICKET_BAD_REQUEST: 400,
+  PICKET_TOKEN: 401,
+  PICKET_FORBIDDEN: 403,
+  PICKET_NOT_FOUND: 404,
+  PICKET_CONFLICT: 409,
+  PICKET_TOO_LARGE: 413,
+  PICKET_INTERNAL: 500,
+};
+/** What a person is told of a request that is not done. */
+export class ApiError extends Error {
+  readonly code: ApiCode;
+  constructor(code: ApiCode, message: string) {
+    super(message);
+    this.name = 'ApiError';
+    this.code = code;
+  }
+}
+
+export interface Call {
+  readonly actor: string;
+  readonly query: URLSearchParams;
+  /** What stands for `:id` in the route. */
+  readonly id: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+export interface Answer {
+  readonly status: number;
+  readonly value: unknown;
+}
+export type Handler = (call: Call) => Promise<Answer>;
+
+const ok = (value: unknown): Answer => ({ status: 200, value });
+
+function whole(
+  query: URLSearchParams,
+  name: string,
+  bounds: { usual: number | null; most: number },
+): number | null {
+  const text = query.get(name);
+  if (text === null) return bounds.usual;
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= bounds.most))
+    throw new ApiError(
+      'PICKET_BAD_REQUEST',
+      `${name}: ${JSON.stringify(text)} is not a number up to ${bounds.most}`,
+    );
+  return value;
+}
+const limitOf = (query: URLSearchParams): number => whole(query, 'limit', PAGE) ?? PAGE.usual;
+const pageOf = (query: URLSearchParams): { limit: number; before: number | null } => ({
+  limit: limitOf(query),
+  before: whole(query, 'before', { usual: null, most: Number.MAX_SAFE_INTEGER }),
+});
+
+function textOf(body: Call['body'], name: string): string {
+  const value = body[name];
+  if (value === undefined) return '';
+  if (typeof value !== 'string') throw new ApiError('PICKET_BAD_REQUEST', `${name}: not a text`);
+  return value;
+}
+function reasonOf(body: Call['body']): string {
+  const reason = textOf(body, 'reason').trim();
+  if (reason === '' || reason.length > REASON)
+    throw new ApiError('PICKET_BAD_REQUEST', `reason: a text of 1 to ${REASON} characters is wanted`);
+  return reason;
+}
+function flagOf(body: Call['body'], name: 'networkDeny' | 'killOnExec' | 'cutProbes'): boolean {
+  const value = body[name] ?? DEFAULT_ACTION[name];
+  if (typeof value !== 'boolean') throw new ApiError('PICKET_BAD_REQUEST', `${name}: not true or false`);
+  return value;
+}
+function actionOf(body: Call['body']): Action {
+  const lease = textOf(body, 'lease');
+  const leaseMs = lease === '' ? DEFAULT_ACTION.leaseMs : parseDuration(lease);
+  if (leaseMs === null || leaseMs < LEASE_MS.min || leaseMs > LEASE_MS.max)
+    throw new ApiError(
+      'PICKET_BAD_REQUEST',
+      `lease: ${JSON.stringify(lease)} is not a duration such as 10m, up to 7d`,
+    );
+  const [networkDeny, killOnExec] = [flagOf(body, 'networkDeny'), flagOf(body, 'killOnExec')];
+  if (!networkDeny && !killOnExec)
+    throw new ApiError(
+      'PICKET_BAD_REQUEST',
+      'networkDeny, killOnExec: both are false, nothing would be done',
+    );
+  return { networkDeny, killOnExec, cutProbes: flagOf(body, 'cutProbes'), leaseMs };
+}
+
+/** @throws ApiError for what was declined. */
+function done<T extends object>(result: T | Declined): T {
+  if (!('declined' in result)) return result;
+  const codes = {
+    'not-found': 'PICKET_NOT_FOUND',
+    conflict: 'PICKET_CONFLICT',
+    forbidden: 'PICKET_FORBIDDEN',
+  } as const;
+  throw new ApiError(codes[result.declined], result.message);
+}
+
+/** An order as people see it: without its envelope. */
+function containment(order: Order): object {
+  const { signed, ...rest } = order;
+  return rest;
+}
+
+async function targetsOf(
+  parts: RouteParts,
+  body: Call['body'],
+): Promise<{ incident: string; containers: readonly FoundContainer[] }> {
+  const [incident, container] = [textOf(body, 'incident'), textOf(body, 'container')];
+  if (container !== '') {
+    if (container.length < 4)
+      throw new ApiError('PICKET_BAD_REQUEST', 'container: at least 4 characters of its id');
+    const like = await parts.views.containersLike(container);
+    const on = textOf(body, 'node');
+    const near = on === '' ? like : like.filter(({ node }) => node === on);
+    const exact = near.filter(({ id }) => id === container);
+    const found = exact.length > 0 ? exact : near;
+    if (found.length === 0)
+      throw new ApiError(
+        'PICKET_NOT_FOUND',
+        `container ${JSON.stringify(container)}: no live container has this id`,
+      );
+    if (found.length > 1)
+      throw new ApiError(
+        'PICKET_CONFLICT',
+        `container ${JSON.stringify(container)}: ${found.length} live containers begin so; say more of the id, or the node`,
+      );
+    return { incident, containers: found };
+  }
+  if (incident === '') throw new ApiError('PICKET_BAD_REQUEST', 'incident or container is wanted');
+  const known = await parts.incident(incident);
+  if (known === null) throw new ApiError('PICKET_NOT_FOUND', `incident ${JSON.stringify(incident)}: unknown`);
+  return {
+    incident,
+    containers: known.involved.map((involved) => ({ cluster: known.cluster, ...involved })),
+  };
+}
+
+function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
+  const { views } = parts;
+  return {
+    'GET /api/v1/status': async () => ok(await parts.status()),
+    'GET /api/v1/nodes': async ({ query }) => ok({ nodes: await views.nodes(limitOf(query)) }),
+    'GET /api/v1/containers': async ({ query }) => {
+      const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;
+      const live = query.get('all') !== 'true';
+      return ok({ containers: await views.containers({ limit: limitOf(query), offset, live }) });
+    },
+    'GET /api/v1/incidents': async ({ query }) =>
+      ok({ incidents: await views.incidents({ ...pageOf(query), state: query.get('state') }) }),
+    'GET /api/v1/incidents/:id': async ({ id }) => {
+      const incident = await parts.incident(id);
+      if (incident === null)
+        throw new ApiError('PICKET_NOT_FOUND', `incident ${JSON.stringify(id)}: unknown`);
+      const of = { incident: id, limit: PAGE.most };
+      const [plans, orders, steps] = [
+        await views.plans(id),
+        await views.orders({ ...of, kind: null }),
+        await views.steps({ ...of, before: null }),
+      ];
+      return ok({ ...incident, plans, orders, steps });
+    },
+    'GET /api/v1/alerts': async ({ query }) => ok({ alerts: await views.alerts(pageOf(query)) }),
+    'GET /api/v1/containments': async ({ query }) =>
+      ok({
+        containments: await views.orders({
+          incident: query.get('incident'),
+          limit: limitOf(query),
+          kind: 'contain',
+        }),
+      }),
+    'GET /api/v1/steps': async ({ query }) =>
+      ok({ steps: await views.steps({ ...pageOf(query), incident: query.get('incident') }) }),
+    'GET /api/v1/policies': async ({ query }) => ok({ policies: await views.policies(limitOf(query)) }),
+    'GET /api/v1/dead-letters': async ({ query }) =>
+      ok({ deadLetters: await views.deadLetters(limitOf(query)) }),
+  };
+}
+
+function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
+  return {
+    'POST /api/v1/containments': async ({ actor, body }) => {
+      const [reason, action] = [reasonOf(body), actionOf(body)];
+      const orders = done(
+        await parts.deeds.contain({ ...(await targetsOf(parts, body)), action, actor, reason }),
+      );
+      return { status: 201, value: { containments: orders.map(containment) } };
+    },
+    'POST /api/v1/containments/:id/undo': async ({ actor, id, body }) => {
+      const release = done(await parts.deeds.undo({ order: id, actor, reason: reasonOf(body) }));
+      return { status: 201, value: { release: containment(release) } };
+    },
+    'POST /api/v1/incidents/:id/approve': async ({ actor, id, body }) => {
+      const { printed, orders } = done(
+        await parts.deeds.approve({ incident: id, actor, reason: reasonOf(body) }),
+      );
+      return { status: 201, value: { plan: printed, containments: orders.map(containment) } };
+    },
+  };
+}
+
+export function createRoutes(parts: RouteParts): Readonly<Record<string, Handler>> {
+  return { ...readers(parts), ...doers(parts) };
+}

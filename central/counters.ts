@@ -1,0 +1,32 @@
+/** What the pipeline counts. */
+import type { Metrics } from '../kit/metrics.ts';
+
+const TOOK_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
+
+export type Counters = ReturnType<typeof countersOf>;
+
+export function countersOf(metrics: Metrics) {
+  return {
+    took: metrics.histogram(
+      'take_ms',
+      'From a whole summary to its stored report, incidents and orders, milliseconds.',
+      TOOK_MS,
+    ),
+    summaries: metrics.counter('summaries_total', 'Summaries by what came of them.', ['result']),
+    rows: metrics.counter(
+      'report_entries_total',
+      'Entries of summaries by kind; foreign: of an id that is another node’s.',
+      ['kind'],
+    ),
+    incidents: metrics.counter('incident_changes_total', 'Incidents opened, escalated, updated.', ['kind']),
+    suppressed: metrics.counter('alerts_suppressed_total', 'Alerts kept out of incidents by an exception.'),
+    steps: metrics.counter('plan_steps_total', 'Steps of plans by verdict.', ['verdict']),
+    orders: metrics.counter('orders_total', 'Orders made, by kind.', ['kind']),
+    answers: metrics.counter(
+      'order_answers_total',
+      'Answers of nodes to orders by state; unknown, late: not taken.',
+      ['state'],
+    ),
+    failures: metrics.counter('response_failures_total', 'Responses that failed and are tried again.'),
+  };
+}

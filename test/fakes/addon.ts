@@ -1,0 +1,40 @@
+/** The addon with programs that the test drives: records are given to `emit`, containment is a map. */
+import type { NativeAddon } from '../../native/index.ts';
+import { type FakeContainments, fakeContainments } from './containments.ts';
+import { type FakeProbe, fakeProbe } from './probe.ts';
+
+export interface FakeAddon extends NativeAddon {
+  readonly probe: FakeProbe;
+  readonly containments: FakeContainments;
+  /** Hands records to the agent, as the drain thread would. */
+  emit(records: Buffer): void;
+  /** openProbe fails with this message and PICKET_BPF_REFUSED. */
+  refusal: string | null;
+}
+
+export function fakeAddon(containments = fakeContainments()): FakeAddon {
+  const probe = fakeProbe();
+  let onBatch: (records: Buffer) => void = () => undefined;
+  return {
+    probe,
+    containments,
+    refusal: null,
+    emit: (records) => onBatch(records),
+    async openProbe(_, take) {
+      if (this.refusal !== null) throw Object.assign(new Error(this.refusal), { code: 'PICKET_BPF_REFUSED' });
+      onBatch = take;
+      return probe;
+    },
+    openContainments: () => containments,
+    layout: () => ({}),
+    features: () => ({
+      btf: true,
+      ringBuffer: true,
+      taskStorage: true,
+      tracingBtf: true,
+      cgroupSkb: true,
+      bpfLsm: false,
+      refusal: null,
+    }),
+  };
+}

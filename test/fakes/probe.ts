@@ -1,0 +1,56 @@
+/** Loaded programs whose counters the test sets. */
+import type { Probe, ProbeCounters, SlotCounts } from '../../native/index.ts';
+
+export interface FakeProbe extends Probe {
+  counts: SlotCounts[];
+  flows: Buffer;
+  readonly lost: BigUint64Array;
+  /** `slot cgroup` of each freeSlot. */
+  readonly freed: string[];
+  closed: boolean;
+}
+
+export function slotCounts(
+  slot: number,
+  cgroup: number,
+  more: { calls?: Record<number, bigint>; forks?: bigint; execs?: bigint; exits?: bigint; lost?: bigint },
+): SlotCounts {
+  const calls = new BigUint64Array(512);
+  for (const [number, count] of Object.entries(more.calls ?? {})) calls[Number(number)] = count;
+  const { forks = 0n, execs = 0n, exits = 0n, lost = 0n } = more;
+  return { slot, cgroup, calls, forks, execs, exits, lost: BigUint64Array.of(lost, 0n, 0n, 0n, 0n) };
+}
+
+export function fakeProbe(): FakeProbe {
+  const counters = (lost: BigUint64Array): ProbeCounters => ({
+    lost,
+    queueFull: 0n,
+    records: 0n,
+    batches: 0n,
+    mapBytes: 4096,
+  });
+  return {
+    hooks: [{ name: 'tp_btf/sched_process_exec', state: 'attached', reason: null, required: true }],
+    counts: [],
+    flows: Buffer.alloc(0),
+    lost: new BigUint64Array(5),
+    freed: [],
+    closed: false,
+    readCounts() {
+      return this.counts;
+    },
+    readFlows() {
+      return this.flows;
+    },
+    freeSlot(slot, cgroup) {
+      this.freed.push(`${slot} ${cgroup}`);
+    },
+    counters() {
+      if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });
+      return counters(this.lost);
+    },
+    async close() {
+      this.closed = true;
+    },
+  };
+}

@@ -2,16 +2,13 @@
  * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
-import { createHash } from 'node:crypto';
 import type { Alert } from './alerts/alert.ts';
-import { type Actor, type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
-import { type Finding, Groups } from './alerts/group.ts';
-import { judgeByRarity, judgeByRules, RARITY, type Situation, type Verdict } from './alerts/judge.ts';
+import type { Detection } from './alerts/detection.ts';
 import { decodeFlows, decodeRecords } from './events/decode.ts';
-import type { Event, ExecEvent, Flow } from './events/event.ts';
+import type { Event, Flow } from './events/event.ts';
 import type { CgroupFound, Frame, SlotTick, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
-import type { Fact, FactKind } from './features/fact.ts';
+import type { Fact } from './features/fact.ts';
 import { factOf, factOfFlow } from './features/facts.ts';
 import { type Architecture, syscallName } from './features/syscalls.ts';
 import type { Window } from './features/window.ts';
@@ -19,10 +16,14 @@ import { Attribution, HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
 import { readPodList } from './identity/pods.ts';
-import { type KnownProcess, Processes, processKey } from './identity/processes.ts';
-import type { Baseline, BaselineState } from './models/baseline.ts';
+import { Processes } from './identity/processes.ts';
+import type { BaselineState } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
-import { MAX_TOLD, Watched } from './watched.ts';
+import { type PipelineCounts, statusOf, type WorkloadStatus } from './status.ts';
+import { Verdicts } from './verdicts.ts';
+import { Watched } from './watched.ts';
+
+export type { PipelineCounts, WorkloadStatus } from './status.ts';
 
 /** A window with whose it is. */
 export interface ContainerWindow extends Window {
@@ -69,46 +70,8 @@ export interface PipelineOptions {
   readonly sink: Sink;
 }
 
-/** Totals since the pipeline was made. */
-export interface PipelineCounts {
-  readonly events: number;
-  readonly detections: number;
-  /** Detections not told, because a container had too many in one window. */
-  readonly suppressed: number;
-  readonly alerts: number;
-  /** Records and flow entries that could not be decoded, by reason. */
-  readonly malformed: Readonly<Record<string, number>>;
-  readonly held: number;
-  /** Events that went on without their pod's name. */
-  readonly expired: number;
-  readonly podsRefused: number;
-  /** Why the last list of pods could not be read, or null. */
-  readonly podsProblem: string | null;
-  readonly processes: number;
-  readonly openAlerts: number;
-  readonly baselines: number;
-}
-
-export interface WorkloadStatus {
-  readonly workload: string;
-  readonly state: BaselineState;
-  /** Steady periods learnt, and starts of containers learnt. */
-  readonly periods: number;
-  readonly starts: number;
-  /** Periods not learnt: something was lost; a rule matched. */
-  readonly incomplete: number;
-  readonly withheld: number;
-  readonly containers: number;
-  readonly facts: Readonly<Record<FactKind, number>>;
-  /** Upper bound of the probability that a period brings something new, by kind. */
-  readonly newness: Readonly<Record<FactKind, number>>;
-  readonly evicted: number;
-}
-
 /** Reason under which the agent counts LOSS_NO_SLOT. */
 const NO_SLOT = 'no-slot';
-
-type When = { readonly timeNs: bigint; readonly cpu: number };
 
 export class Pipeline {
   /** Baselines, for checkpoints. */
@@ -118,14 +81,12 @@ export class Pipeline {
   readonly #containers: Containers;
   readonly #attribution: Attribution;
   readonly #processes = new Processes();
-  readonly #groups: Groups;
+  readonly #verdicts: Verdicts;
   readonly #watched = new Map<string, Watched>();
-  #anchor: { bootNs: bigint; wallMs: number };
+  /** Of the last tick, CLOCK_BOOTTIME ns. */
+  #bootNs: bigint;
   #lost: Readonly<Record<string, number>> = {};
   #events = 0;
-  #detections = 0;
-  #suppressed = 0;
-  #alerts = 0;
   #podsRefused = 0;
   #podsProblem: string | null = null;
   readonly #malformed: Record<string, number> = {};
@@ -135,7 +96,7 @@ export class Pipeline {
     const { sink, settings } = options;
     this.#options = options;
     this.#sink = sink;
-    this.#anchor = { bootNs: options.bootNs, wallMs: options.wallMs };
+    this.#bootNs = options.bootNs;
     this.registry = new Registry(settings);
     this.#containers = new Containers({
       cluster: options.cluster,
@@ -149,13 +110,7 @@ export class Pipeline {
       hostSlot: LAYOUT.SLOT_HOST,
       emit: (event, container) => this.#judge(event, container),
     });
-    this.#groups = new Groups({
-      groupForNs: BigInt(Math.round(settings.groupForMs)) * 1_000_000n,
-      emit: (alert) => {
-        this.#alerts += 1;
-        sink.alert(alert);
-      },
-    });
+    this.#verdicts = new Verdicts({ ...options, registry: this.registry });
   }
 
   /** One frame of a recording; a Start changes nothing here, it is what the options were made from. */
@@ -195,13 +150,14 @@ export class Pipeline {
     this.#podsRefused += refused;
     this.#podsProblem = problem;
     if (problem !== null) return;
-    this.#containers.pods(pods, this.#anchor.bootNs);
+    this.#containers.pods(pods, this.#bootNs);
     this.#attribution.advance(0n);
   }
 
   /** The end of a window. */
   tick(tick: Tick): void {
-    this.#anchor = { bootNs: tick.bootNs, wallMs: tick.wallMs };
+    this.#bootNs = tick.bootNs;
+    this.#verdicts.anchor(tick);
     this.#attribution.advance(tick.bootNs);
     for (const container of [this.#containers.host, ...this.#containers.live()]) this.#watch(container);
     const unattributed = this.#unattributedLoss(tick);
@@ -210,7 +166,7 @@ export class Pipeline {
     if (malformed > 0) this.#count('flow', malformed);
     for (const flow of flows) this.#flow(flow);
     for (const [key, watched] of this.#watched) this.#close(key, watched, tick, unattributed);
-    this.#groups.tick(tick.bootNs);
+    this.#verdicts.tick(tick.bootNs);
     this.#containers.forget(tick.bootNs);
   }
 
@@ -227,16 +183,14 @@ export class Pipeline {
     const { held, expired, overflow } = this.#attribution.counts;
     return {
       events: this.#events,
-      detections: this.#detections,
-      suppressed: this.#suppressed,
-      alerts: this.#alerts,
+      ...this.#verdicts.counts,
       malformed: { ...this.#malformed },
       held,
       expired: expired + overflow,
       podsRefused: this.#podsRefused,
       podsProblem: this.#podsProblem,
       processes: this.#processes.size,
-      openAlerts: this.#groups.open,
+      openAlerts: this.#verdicts.openAlerts,
       baselines: this.registry.size,
     };
   }
@@ -278,14 +232,9 @@ export class Pipeline {
       return known;
     }
     const gone = container.kind !== 'host' && !this.#containers.isLive(container);
-    const made = new Watched(container, container.madeAt ?? this.#anchor.bootNs, gone);
+    const made = new Watched(container, container.madeAt ?? this.#bootNs, gone);
     this.#watched.set(key, made);
     return made;
-  }
-
-  #situation(watched: Watched, lineage: readonly KnownProcess[]): Situation {
-    const { container, phase } = watched;
-    return { container, baseline: this.registry.baseline(container.identity.workload), phase, lineage };
   }
 
   #judge(event: Event, container: Container): void {
@@ -294,87 +243,7 @@ export class Pipeline {
     const watched = this.#watch(container);
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
     const lineage = this.#processes.lineage(event.process.pid, event.process.start);
-    const situation = this.#situation(watched, lineage);
-    const fact = factOf(event, this.#nameOf);
-    const when = { timeNs: event.time, cpu: event.cpu };
-    const actor = actorOf(event, lineage);
-    const extra = event.kind === 'exec' ? evidenceOf(event) : {};
-    for (const verdict of judgeByRules(event, fact, situation))
-      this.#found(watched, situation, { verdict, fact, when, actor, extra });
-    if (fact !== null) this.#fact(watched, situation, { fact, when, actor, extra });
-  }
-
-  /** A fact that was not yet seen in this window is judged by its rarity. */
-  #fact(
-    watched: Watched,
-    situation: Situation,
-    what: { fact: Fact; when: When; actor: Actor | null; extra: Record<string, string> },
-  ): void {
-    const { fact } = what;
-    if (watched.window.has(fact)) return;
-    watched.window.fact(fact);
-    if (watched.ongoing(fact)) return;
-    const verdict = judgeByRarity(fact, situation, this.#options.settings.minScore);
-    if (verdict === null) return;
-    this.#found(watched, situation, { verdict, ...what });
-  }
-
-  #found(
-    watched: Watched,
-    situation: Situation,
-    found: {
-      verdict: Verdict;
-      fact: Fact | null;
-      when: When;
-      actor: Actor | null;
-      extra: Record<string, string>;
-    },
-  ): void {
-    const { verdict, fact, when, actor } = found;
-    if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
-    if (verdict.withholds) watched.withhold();
-    if (!watched.firstOf(verdict.detector, verdict.subject)) return;
-    watched.told += 1;
-    if (watched.told > MAX_TOLD) {
-      this.#suppressed += 1;
-      return;
-    }
-    const origin: Origin = { node: this.#options.node, boot: this.#options.boot, ...when };
-    const { detector, severity, score, summary, techniques } = verdict;
-    const detection = {
-      id: idOf('det', origin, detector, `${watched.container.id} ${verdict.subject}`),
-      detector,
-      severity,
-      score,
-      timeNs: when.timeNs,
-      wallMs: this.#wallOf(when.timeNs),
-      container: watched.container,
-      process: actor,
-      summary,
-      techniques,
-      facts: { ...verdict.facts, ...found.extra },
-      quality: this.#quality(watched),
-    };
-    const lineage = lineageKeys(situation.lineage, actor);
-    this.#tell({ detection, explanation: verdict.explanation, next: verdict.next, lineage, origin });
-  }
-
-  #tell(finding: Finding): void {
-    this.#detections += 1;
-    const alert = this.#groups.alertOf(finding);
-    this.#sink.detection({ ...finding.detection, alert });
-    this.#groups.add(alert, finding);
-  }
-
-  #quality(watched: Watched): Quality {
-    const { window, lostBefore, completeBefore, container } = watched;
-    const baseline = this.registry.baseline(container.identity.workload);
-    return {
-      lost: window.lost + lostBefore,
-      complete: window.complete && completeBefore,
-      baseline: baseline.state,
-      periods: baseline.periods,
-    };
+    this.#verdicts.event(event, { watched, fact: factOf(event, this.#nameOf), lineage });
   }
 
   #slot(slot: SlotTick, tick: Tick): void {
@@ -386,13 +255,11 @@ export class Pipeline {
     watched.observed = true;
     watched.window.slot(slot);
     if (!container.settled) return;
-    const situation = this.#situation(watched, []);
-    const when = { timeNs: tick.bootNs, cpu: 0 };
-    for (const [index, number] of slot.numbers.entries()) {
-      if ((slot.counts[index] ?? 0) === 0) continue;
-      const fact: Fact = { kind: 'syscall', value: syscallName(this.#options.architecture, number) };
-      this.#fact(watched, situation, { fact, when, actor: null, extra: {} });
-    }
+    const called = slot.numbers.filter((_, index) => (slot.counts[index] ?? 0) > 0);
+    const facts = called.map(
+      (number): Fact => ({ kind: 'syscall', value: syscallName(this.#options.architecture, number) }),
+    );
+    this.#verdicts.calls(watched, facts, { timeNs: tick.bootNs, cpu: 0 });
   }
 
   #flow(flow: Flow): void {
@@ -403,7 +270,7 @@ export class Pipeline {
     if (!container.settled) return;
     const fact = factOfFlow(flow, this.#nameOf);
     const when = { timeNs: flow.first, cpu: 0 };
-    this.#fact(watched, this.#situation(watched, []), { fact, when, actor: null, extra: {} });
+    this.#verdicts.fact(watched, fact, when);
   }
 
   /** Records lost since the last tick that no slot accounts for: they may have been anybody's. */
@@ -438,61 +305,4 @@ export class Pipeline {
     this.#sink.window({ ...window, container, newFacts, state: baseline.state });
     if (gone) this.#watched.delete(key);
   }
-
-  #wallOf(timeNs: bigint): number {
-    return this.#anchor.wallMs + Number(timeNs - this.#anchor.bootNs) / 1e6;
-  }
-}
-
-function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor | null {
-  const { pid, start, parentPid, uid } = event.process;
-  if (pid === 0) return null;
-  const [known, parent] = lineage;
-  return {
-    pid,
-    startNs: start,
-    exe: 'exe' in event && event.exe !== '' ? event.exe : (known?.exe ?? ''),
-    parent: event.kind === 'exec' ? event.parentExe : (parent?.exe ?? ''),
-    parentPid,
-    uid,
-  };
-}
-
-/** What helps to find the start again without telling its arguments, which may hold secrets. */
-function evidenceOf(event: ExecEvent): Record<string, string> {
-  const hash = createHash('sha256').update(event.args.join('\0')).digest('hex').slice(0, 16);
-  return { path: event.path, args_sha256: hash, args_bytes: String(event.argsTotal) };
-}
-
-function lineageKeys(lineage: readonly KnownProcess[], actor: Actor | null): string[] {
-  if (actor === null) return [];
-  const keys = new Set([processKey(actor.pid, actor.startNs)]);
-  for (const process of lineage) {
-    keys.add(processKey(process.pid, process.start));
-    if (process.parentPid > 1) keys.add(processKey(process.parentPid, process.parentStart));
-  }
-  return [...keys];
-}
-
-function statusOf(baseline: Baseline, containers: number): WorkloadStatus {
-  const byKind = (value: (kind: FactKind) => number): Record<FactKind, number> => ({
-    exec: value('exec'),
-    file: value('file'),
-    connect: value('connect'),
-    accept: value('accept'),
-    syscall: value('syscall'),
-  });
-  const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
-  return {
-    workload,
-    state,
-    periods,
-    starts,
-    incomplete,
-    withheld,
-    containers,
-    facts: byKind((kind) => baseline.facts(kind)),
-    newness: byKind((kind) => baseline.newness(kind)),
-    evicted,
-  };
 }

@@ -8,8 +8,8 @@ import type { Flagged, Phase } from './models/baseline.ts';
 export const START_NS = 15_000_000_000n;
 /** A fact that was told is told again only after it was away for so many windows. */
 const ONGOING_WINDOWS = 2;
-/** Detections told per container and window; more are counted. */
-export const MAX_TOLD = 200;
+/** Detections told per container and window; more are counted. Each costs a log line and a place in the spool. */
+export const MAX_TOLD = 5000;
 
 /** A period that is ready to be learnt. */
 export interface Collected {
@@ -29,7 +29,6 @@ export class Watched {
   /** The kernel side counts for it. Without that, an empty window means nothing was looked at, not that nothing happened. */
   observed = false;
   #index = 0;
-  readonly #subjects = new Set<string>();
   readonly #flagged = new Map<string, Flagged>();
   /** Flagged fact → window in which it was last seen. */
   readonly #ongoing = new Map<string, number>();
@@ -57,14 +56,6 @@ export class Watched {
   get phase(): Phase {
     const { madeAt } = this.container;
     return madeAt !== null && this.window.startNs - madeAt < START_NS ? 'start' : 'steady';
-  }
-
-  /** True the first time within a window. */
-  firstOf(detector: string, subject: string): boolean {
-    const key = `${detector} ${subject}`;
-    if (this.#subjects.has(key) || this.#subjects.size >= 4 * MAX_TOLD) return false;
-    this.#subjects.add(key);
-    return true;
   }
 
   /** Whether the fact was flagged in this window or the ones just before; seeing it keeps it so. */
@@ -138,7 +129,6 @@ export class Watched {
     this.window = new WindowBuilder(window.endNs);
     this.told = 0;
     this.#index += 1;
-    this.#subjects.clear();
     this.#flagged.clear();
     this.#withheld = false;
     for (const [key, last] of this.#ongoing)

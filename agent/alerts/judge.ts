@@ -107,11 +107,6 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
   const { baseline, phase } = situation;
   const scored = baseline.score(fact, phase);
   if (scored.state === 'unknown' || scored.seen > 0 || scored.score < minScore) return null;
-  const explanation = explainRarity(fact, scored, {
-    workload: baseline.workload,
-    suspected: baseline.suspected(fact),
-    start: phase === 'start',
-  });
   return {
     detector: RARITY,
     severity: raritySeverity(fact, situation),
@@ -120,9 +115,35 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
     subject: `${fact.kind} ${fact.value}`,
     techniques: [],
     facts: { fact: `${fact.kind} ${fact.value}`, periods: String(scored.periods) },
-    explanation,
+    explanation: explainRarity(fact, scored, {
+      workload: baseline.workload,
+      suspected: baseline.suspected(fact),
+      start: phase === 'start',
+    }),
     next: '',
     flags: true,
     withholds: false,
+  };
+}
+
+/** Whether a new call is told by itself; ordinary ones come by the dozen when any other program runs. */
+export const isSensitiveCall = (fact: Fact): boolean => SENSITIVE_CALLS.has(fact.value);
+
+/** Verdicts on ordinary calls of one window as one, named in the order of their names; null when there are none. */
+export function mergeCalls(
+  verdicts: readonly { readonly fact: Fact; readonly verdict: Verdict }[],
+): Verdict | null {
+  const [first] = verdicts;
+  if (first === undefined || verdicts.length === 1) return first?.verdict ?? null;
+  const names = verdicts
+    .map(({ fact }) => fact.value)
+    .toSorted()
+    .join(', ');
+  return {
+    ...first.verdict,
+    summary: `${verdicts.length} system calls never made here before: ${names}`,
+    subject: `syscall ${names}`,
+    facts: { ...first.verdict.facts, fact: `syscall ${names}` },
+    explanation: first.verdict.explanation.replace(`"${first.fact.value}"`, `"${names}"`),
   };
 }

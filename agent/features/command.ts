@@ -8,19 +8,22 @@ const KEYWORDS = new Set(
     ' ',
   ),
 );
+// `2>/dev/null`, `>& log`, `2>&1`; of a process substitution `<(cmd)` the command stays.
+const REDIRECTION = /\d*[<>]+[&|]?\s*[^\s;|&()]*/g;
 const ASSIGNMENT = /^[A-Za-z_][A-Za-z0-9_]*=/;
 
 /** First words of the commands of a shell script, each once, in order of first use. */
 export function commandWords(script: string): string[] {
   const words = new Set<string>();
   // A separator within quotes splits too: the word behind it is then no command, but the same one each time.
-  for (const part of script.split(/[;|&\n()`]|\$\(/)) {
+  for (const part of script.replace(REDIRECTION, ' ').split(/[;|&\n()`]|\$\(/)) {
     const word = part
       .trim()
       .split(/\s+/)
+      .map((text) => text.replace(/["'\\]/g, ''))
       .find((text) => text !== '' && !KEYWORDS.has(text) && !ASSIGNMENT.test(text));
     if (word === undefined) continue;
-    const name = generalisePath(word.replace(/["'\\]/g, ''));
+    const name = generalisePath(word);
     if (name !== '' && words.size < MAX_COMMANDS) words.add(name.slice(0, 64));
   }
   return [...words];

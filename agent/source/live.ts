@@ -14,6 +14,7 @@ export interface LiveParts {
   readonly windowMs: number;
   readonly emit: (frame: Frame) => void;
   readonly onError: (error: unknown) => void;
+  readonly scanMs?: number;
 }
 
 /** New cgroups come in bursts; one look at the file system serves them all. */
@@ -52,6 +53,8 @@ export class LiveSource {
   private readonly stopping = new AbortController();
   private readonly wanted = new Set<number>();
   private removed: Removed[] = [];
+  /** cgroups with a slot that the last look did not find. */
+  private missed: ReadonlySet<number> = new Set();
   private lookingUp: NodeJS.Timeout | null = null;
   private running: Promise<void>[] = [];
 
@@ -67,7 +70,7 @@ export class LiveSource {
     const { windowMs, onError } = this.parts;
     this.running = [
       loop({ intervalMs: windowMs, signal, onError }, () => this.tick()),
-      loop({ intervalMs: SCAN_MS, signal, onError }, () => this.scan()),
+      loop({ intervalMs: this.parts.scanMs ?? SCAN_MS, signal, onError }, () => this.scan()),
     ];
   }
 
@@ -137,10 +140,14 @@ export class LiveSource {
     this.freeUnknown(before, new Set(found.map(({ id }) => id)));
   }
 
-  /** Slots of cgroups that were gone before the scan began and whose removal was not told, as its record was lost. */
+  /**
+   * Slots of cgroups whose removal was not told, as its record was lost. Missing in two looks in a row: one look may
+   * fail in part.
+   */
   private freeUnknown(before: readonly SlotCounts[], found: ReadonlySet<number>): void {
     const told = new Set(this.removed.map(({ cgroup }) => cgroup));
-    for (const { slot, cgroup } of before)
-      if (cgroup !== 0 && !found.has(cgroup) && !told.has(cgroup)) this.removed.push({ slot, cgroup });
+    const missing = before.filter(({ cgroup }) => cgroup !== 0 && !found.has(cgroup) && !told.has(cgroup));
+    for (const { slot, cgroup } of missing) if (this.missed.has(cgroup)) this.removed.push({ slot, cgroup });
+    this.missed = new Set(missing.map(({ cgroup }) => cgroup));
   }
 }

@@ -37,7 +37,8 @@ export class FrameQueue {
   private readonly maxBytes: number;
   private readonly frames: Frame[] = [];
   private waitingBytes = 0;
-  private scheduled: NodeJS.Immediate | null = null;
+  /** When this turn of the loop was held long enough, on the clock of performance.now(); null: not begun. */
+  private turnEnds: number | null = null;
 
   /** `handle` must not throw. */
   constructor(handle: (frame: Frame) => void, maxBytes = MAX_BYTES) {
@@ -61,26 +62,32 @@ export class FrameQueue {
         this.frames.push({ kind: 'records', bytes });
       this.waitingBytes += frame.bytes.length;
     }
-    if (this.scheduled === null) this.run(performance.now() + HOLD_MS);
+    this.run();
   }
 
   /** Handles everything that waits, however long it takes; for the end. */
   flush(): void {
-    if (this.scheduled !== null) clearImmediate(this.scheduled);
-    this.scheduled = null;
-    this.run(Number.POSITIVE_INFINITY);
+    for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) this.one(frame);
   }
 
-  private run(until: number): void {
-    for (let frame = this.frames.shift(); frame !== undefined; frame = this.frames.shift()) {
-      if (frame.kind === 'records') this.waitingBytes -= frame.bytes.length;
-      this.handle(frame);
-      if (performance.now() < until || this.frames.length === 0) continue;
-      this.scheduled = setImmediate(() => {
-        this.scheduled = null;
-        this.run(performance.now() + HOLD_MS);
+  /** Goes on until this turn of the loop was used long enough; the rest is for the next. */
+  private run(): void {
+    if (this.turnEnds === null) {
+      this.turnEnds = performance.now() + HOLD_MS;
+      setImmediate(() => {
+        this.turnEnds = null;
+        if (this.frames.length > 0) this.run();
       });
-      return;
     }
+    while (performance.now() < this.turnEnds) {
+      const frame = this.frames.shift();
+      if (frame === undefined) return;
+      this.one(frame);
+    }
+  }
+
+  private one(frame: Frame): void {
+    if (frame.kind === 'records') this.waitingBytes -= frame.bytes.length;
+    this.handle(frame);
   }
 }

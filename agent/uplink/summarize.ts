@@ -35,14 +35,18 @@ const MAX_CONTAINERS = 4096;
 
 const LEFT_OUT = '…';
 
+/** The text, or its beginning and a sign that it was cut; never half of a surrogate pair. */
+function cutTo(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, '')}${LEFT_OUT}`;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/gu;
+const escaped = (found: string): string => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
 /** Control characters, line separators and halves of surrogate pairs written out; at most `most` characters. */
 export function tame(text: string, most: number): string {
-  const cut = text.length > most ? `${text.slice(0, most - 1)}${LEFT_OUT}` : text;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const written = cut.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff]/gu, (found) => {
-    return `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
-  return written.length > most ? `${written.slice(0, most - 1)}${LEFT_OUT}` : written;
+  return cutTo(cutTo(text, most).replace(UNSAFE, escaped), most);
 }
 
 const name = (text: string | undefined): string => tame(text ?? '', MAX_NAME);

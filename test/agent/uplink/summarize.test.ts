@@ -84,7 +84,7 @@ test('hostile names come as bounded text without control characters', () => {
 
 test('half of a surrogate pair is written out, a whole one is kept', () => {
   expect(tame('a\ud800b\u{1f600}', 100)).toBe('a\\ud800b\u{1f600}');
-  expect(tame('\u{1f600}'.repeat(10), 4)).toBe('\u{1f600}\\…'.slice(0, 2).concat('…'));
+  expect(tame('\u{1f600}'.repeat(10), 4)).toBe('\u{1f600}…');
 });
 
 test('the largest node and a full segment stay below the bound of a summary', () => {

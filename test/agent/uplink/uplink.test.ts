@@ -186,9 +186,13 @@ test('hands over orders from the stream and from replies', async () => {
   await until(() => expect(central.streams()).toBe(1));
   const streamed = central.sign({ id: 'ord-streamed' });
   central.push(streamed);
-  await until(() => expect(orders.some(({ payload }) => payload.includes('ord-streamed'))).toBe(true));
+  await until(() =>
+    expect(orders.some(({ payload }) => Buffer.from(payload).includes('ord-streamed'))).toBe(true),
+  );
   central.pending = [central.sign({ id: 'ord-replied' })];
-  await until(() => expect(orders.some(({ payload }) => payload.includes('ord-replied'))).toBe(true));
+  await until(() =>
+    expect(orders.some(({ payload }) => Buffer.from(payload).includes('ord-replied'))).toBe(true),
+  );
 });
 
 test('opens the order stream again when heartbeats stop coming', async () => {

@@ -1,0 +1,63 @@
+/** What the pipeline says of itself: for people, metrics and the local control. */
+import type { FactKind } from './features/fact.ts';
+import type { Baseline, BaselineState } from './models/baseline.ts';
+
+/** Totals since the pipeline was made. */
+export interface PipelineCounts {
+  readonly events: number;
+  readonly detections: number;
+  /** Detections not told, because a container had too many in one window. */
+  readonly suppressed: number;
+  readonly alerts: number;
+  /** Records and flow entries that could not be decoded, by reason. */
+  readonly malformed: Readonly<Record<string, number>>;
+  readonly held: number;
+  /** Events that went on without their pod's name. */
+  readonly expired: number;
+  readonly podsRefused: number;
+  /** Why the last list of pods could not be read, or null. */
+  readonly podsProblem: string | null;
+  readonly processes: number;
+  readonly openAlerts: number;
+  readonly baselines: number;
+}
+
+export interface WorkloadStatus {
+  readonly workload: string;
+  readonly state: BaselineState;
+  /** Steady periods learnt, and starts of containers learnt. */
+  readonly periods: number;
+  readonly starts: number;
+  /** Periods not learnt: something was lost; a rule matched. */
+  readonly incomplete: number;
+  readonly withheld: number;
+  readonly containers: number;
+  readonly facts: Readonly<Record<FactKind, number>>;
+  /** Upper bound of the probability that a period brings something new, by kind. */
+  readonly newness: Readonly<Record<FactKind, number>>;
+  readonly evicted: number;
+}
+
+/** The status of a workload of which so many containers run. */
+export function statusOf(baseline: Baseline, containers: number): WorkloadStatus {
+  const byKind = (value: (kind: FactKind) => number): Record<FactKind, number> => ({
+    exec: value('exec'),
+    file: value('file'),
+    connect: value('connect'),
+    accept: value('accept'),
+    syscall: value('syscall'),
+  });
+  const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
+  return {
+    workload,
+    state,
+    periods,
+    starts,
+    incomplete,
+    withheld,
+    containers,
+    facts: byKind((kind) => baseline.facts(kind)),
+    newness: byKind((kind) => baseline.newness(kind)),
+    evicted,
+  };
+}

@@ -1,0 +1,205 @@
+/** From an event or a fact to what is told: rules and rarity are asked, detections made, alerts grouped. */
+import { createHash } from 'node:crypto';
+import type { Alert } from './alerts/alert.ts';
+import { type Actor, type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { type Finding, Groups } from './alerts/group.ts';
+import {
+  isSensitiveCall,
+  judgeByRarity,
+  judgeByRules,
+  mergeCalls,
+  RARITY,
+  type Situation,
+  type Verdict,
+} from './alerts/judge.ts';
+import type { Event } from './events/event.ts';
+import type { Fact } from './features/fact.ts';
+import { type KnownProcess, processKey } from './identity/processes.ts';
+import type { Registry } from './models/registry.ts';
+import { MAX_TOLD, type Watched } from './watched.ts';
+
+export interface VerdictsOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly bootNs: bigint;
+  readonly wallMs: number;
+  readonly settings: { readonly minScore: number; readonly groupForMs: number };
+  readonly registry: Registry;
+  readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
+}
+
+/** When something happened; with the node's boot what ids are made from. */
+export interface When {
+  /** CLOCK_BOOTTIME, ns. */
+  readonly timeNs: bigint;
+  readonly cpu: number;
+}
+
+/** A fact or event on its way to a verdict. */
+interface Case {
+  readonly watched: Watched;
+  readonly situation: Situation;
+  readonly fact: Fact | null;
+  readonly when: When;
+  readonly event: Event | null;
+}
+
+export class Verdicts {
+  readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
+  readonly #options: VerdictsOptions;
+  readonly #groups: Groups;
+  #anchor: { readonly bootNs: bigint; readonly wallMs: number };
+
+  constructor(options: VerdictsOptions) {
+    this.#options = options;
+    this.#anchor = options;
+    this.#groups = new Groups({
+      groupForNs: BigInt(Math.round(options.settings.groupForMs)) * 1_000_000n,
+      emit: (alert) => {
+        this.counts.alerts += 1;
+        options.sink.alert(alert);
+      },
+    });
+  }
+
+  get openAlerts(): number {
+    return this.#groups.open;
+  }
+
+  /** One instant on both clocks: from now on it says what time it is. */
+  anchor(instant: { readonly bootNs: bigint; readonly wallMs: number }): void {
+    this.#anchor = { bootNs: instant.bootNs, wallMs: instant.wallMs };
+  }
+
+  event(event: Event, what: { watched: Watched; fact: Fact | null; lineage: readonly KnownProcess[] }): void {
+    const { watched, fact, lineage } = what;
+    const situation = this.#situation(watched, lineage);
+    const when = { timeNs: event.time, cpu: event.cpu };
+    const found = { watched, situation, fact, when, event };
+    for (const verdict of judgeByRules(event, fact, situation)) this.#found(verdict, found);
+    if (fact !== null) this.#fact(fact, found);
+  }
+
+  /** A fact that came without an event: from counts or the flow map. */
+  fact(watched: Watched, fact: Fact, when: When): void {
+    this.#fact(fact, { watched, situation: this.#situation(watched, []), fact, when, event: null });
+  }
+
+  /** The system calls of a window: each sensitive one that is new by itself, the others together. */
+  calls(watched: Watched, facts: readonly Fact[], when: When): void {
+    const situation = this.#situation(watched, []);
+    const ordinary: { fact: Fact; verdict: Verdict }[] = [];
+    for (const fact of facts) {
+      const verdict = this.#rarity(fact, watched, situation);
+      if (verdict === null) continue;
+      if (isSensitiveCall(fact)) this.#found(verdict, { watched, situation, fact, when, event: null });
+      else ordinary.push({ fact, verdict });
+      watched.flag(fact, false);
+    }
+    const merged = mergeCalls(ordinary);
+    if (merged !== null) this.#found(merged, { watched, situation, fact: null, when, event: null });
+  }
+
+  /** Tells what changed and closes what is over. */
+  tick(now: bigint): void {
+    this.#groups.tick(now);
+  }
+
+  #situation(watched: Watched, lineage: readonly KnownProcess[]): Situation {
+    const { container, phase } = watched;
+    const baseline = this.#options.registry.baseline(container.identity.workload);
+    return { container, baseline, phase, lineage };
+  }
+
+  #fact(fact: Fact, found: Case): void {
+    const verdict = this.#rarity(fact, found.watched, found.situation);
+    if (verdict !== null) this.#found(verdict, found);
+  }
+
+  /** A fact that was not yet seen in this window is judged by its rarity. */
+  #rarity(fact: Fact, watched: Watched, situation: Situation): Verdict | null {
+    if (watched.window.has(fact)) return null;
+    watched.window.fact(fact);
+    if (watched.ongoing(fact)) return null;
+    return judgeByRarity(fact, situation, this.#options.settings.minScore);
+  }
+
+  #found(verdict: Verdict, found: Case): void {
+    const { watched, fact } = found;
+    if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
+    if (verdict.withholds) watched.withhold();
+    watched.told += 1;
+    if (watched.told <= MAX_TOLD) this.#tell(this.#finding(verdict, found));
+    else this.counts.suppressed += 1;
+  }
+
+  #finding(verdict: Verdict, { watched, situation, when, event }: Case): Finding {
+    const origin: Origin = { node: this.#options.node, boot: this.#options.boot, ...when };
+    const { detector, severity, score, summary, subject, techniques, facts, explanation, next } = verdict;
+    const process = event === null ? null : actorOf(event, situation.lineage);
+    const detection = {
+      id: idOf('det', origin, detector, `${watched.container.id} ${subject}`),
+      detector,
+      severity,
+      score,
+      timeNs: when.timeNs,
+      wallMs: this.#anchor.wallMs + Number(when.timeNs - this.#anchor.bootNs) / 1e6,
+      container: watched.container,
+      process,
+      summary,
+      techniques,
+      facts: { ...facts, ...evidenceOf(event) },
+      quality: this.#quality(watched),
+    };
+    return { detection, explanation, next, lineage: lineageKeys(situation.lineage, process), origin };
+  }
+
+  #tell(finding: Finding): void {
+    this.counts.detections += 1;
+    const alert = this.#groups.alertOf(finding);
+    this.#options.sink.detection({ ...finding.detection, alert });
+    this.#groups.add(alert, finding);
+  }
+
+  #quality(watched: Watched): Quality {
+    const { window, lostBefore, completeBefore, container } = watched;
+    const baseline = this.#options.registry.baseline(container.identity.workload);
+    return {
+      lost: window.lost + lostBefore,
+      complete: window.complete && completeBefore,
+      baseline: baseline.state,
+      periods: baseline.periods,
+    };
+  }
+}
+
+function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor | null {
+  const { pid, start, parentPid, uid } = event.process;
+  if (pid === 0) return null;
+  const [known, parent] = lineage;
+  return {
+    pid,
+    startNs: start,
+    exe: 'exe' in event && event.exe !== '' ? event.exe : (known?.exe ?? ''),
+    parent: event.kind === 'exec' ? event.parentExe : (parent?.exe ?? ''),
+    parentPid,
+    uid,
+  };
+}
+
+/** What helps to find the start again without telling its arguments, which may hold secrets. */
+function evidenceOf(event: Event | null): Record<string, string> {
+  if (event?.kind !== 'exec') return {};
+  const hash = createHash('sha256').update(event.args.join('\0')).digest('hex').slice(0, 16);
+  return { path: event.path, args_sha256: hash, args_bytes: String(event.argsTotal) };
+}
+
+function lineageKeys(lineage: readonly KnownProcess[], actor: Actor | null): string[] {
+  if (actor === null) return [];
+  const keys = new Set([processKey(actor.pid, actor.startNs)]);
+  for (const process of lineage) {
+    keys.add(processKey(process.pid, process.start));
+    if (process.parentPid > 1) keys.add(processKey(process.parentPid, process.parentStart));
+  }
+  return [...keys];
+}

@@ -1,0 +1,165 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import type { Frame, Tick } from '../../../agent/events/frame.ts';
+import { LAYOUT } from '../../../agent/events/layout.ts';
+import { findCgroupRoot, ownCgroup, scanCgroups } from '../../../agent/source/cgroups.ts';
+import { CountDifferences, LOSS_NAMES } from '../../../agent/source/counts.ts';
+import { LiveSource } from '../../../agent/source/live.ts';
+import { givenClock } from '../../../kit/clock.ts';
+import { fakeProbe, slotCounts } from '../../fakes/probe.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'picket-cgroups-'));
+const sources: LiveSource[] = [];
+afterEach(async () => {
+  for (const source of sources.splice(0)) await source.stop();
+});
+afterAll(() => rmSync(root, { recursive: true }));
+
+const idOf = (path: string): number => statSync(join(root, path)).ino;
+function make(path: string): number {
+  mkdirSync(join(root, path), { recursive: true });
+  return idOf(path);
+}
+
+function removal(slot: number, cgroup: number): Buffer {
+  const bytes = Buffer.alloc(LAYOUT['sizeof cgroup_record']);
+  bytes.writeUInt32LE(LAYOUT.RECORD_CGROUP, LAYOUT['record_header.kind']);
+  bytes.writeUInt32LE(bytes.length, LAYOUT['record_header.size']);
+  bytes.writeUInt32LE(slot, LAYOUT['record_header.slot']);
+  bytes.writeBigUInt64LE(BigInt(cgroup), LAYOUT['record_header.cgroup']);
+  bytes.writeUInt32LE(LAYOUT.CGROUP_REMOVED, LAYOUT['cgroup_record.event']);
+  return bytes;
+}
+
+function start(scanMs = 60_000) {
+  const frames: Frame[] = [];
+  const errors: unknown[] = [];
+  const probe = fakeProbe();
+  const clock = givenClock({ bootNs: 7n, wallMs: 8 });
+  const source = new LiveSource({
+    probe,
+    clock,
+    cgroupRoot: root,
+    windowMs: 60_000,
+    scanMs,
+    emit: (frame) => frames.push(frame),
+    onError: (error) => errors.push(error),
+  });
+  sources.push(source);
+  const ticks = (): Tick[] => frames.flatMap((frame) => (frame.kind === 'tick' ? [frame.tick] : []));
+  return { source, probe, frames, ticks, errors };
+}
+
+test('names the cgroups that are there, owners before what is nested in them', async () => {
+  make('/a.service/nested');
+  const found = await scanCgroups(root);
+  expect(found).toEqual([
+    { id: idOf('/a.service'), path: '/a.service' },
+    { id: idOf('/a.service/nested'), path: '/a.service/nested' },
+  ]);
+});
+
+test('a tick tells what was added since the one before, with flows, losses and both clocks', async () => {
+  const { source, probe, ticks } = start();
+  probe.counts = [slotCounts(2, 42, { calls: { 0: 100n }, execs: 5n })];
+  await source.start();
+  probe.counts = [slotCounts(2, 42, { calls: { 0: 103n, 257: 2n ** 33n }, execs: 6n, lost: 4n })];
+  probe.flows = Buffer.from('flows');
+  probe.lost[1] = 9n;
+  source.tick();
+  source.tick();
+  const lost = {
+    'queue-full': 0,
+    ...Object.fromEntries(LOSS_NAMES.map((name) => [name, 0])),
+    'bulk-full': 9,
+  };
+  const slot = {
+    slot: 2,
+    cgroup: 42,
+    numbers: [0, 257],
+    counts: [3, 2 ** 33],
+    forks: 0,
+    execs: 1,
+    exits: 0,
+    lost: 4,
+  };
+  expect(ticks()).toEqual([
+    { bootNs: 7n, wallMs: 8, slots: [slot], flows: Buffer.from('flows'), lost },
+    { bootNs: 7n, wallMs: 8, slots: [], flows: Buffer.from('flows'), lost },
+  ]);
+});
+
+test('a slot that went to another cgroup begins at 0', () => {
+  const differences = new CountDifferences();
+  differences.take([slotCounts(2, 42, { calls: { 1: 100n } })]);
+  expect(differences.take([slotCounts(2, 43, { calls: { 1: 3n } })])).toMatchObject([
+    { numbers: [1], counts: [3] },
+  ]);
+});
+
+test('gives a slot back after its last counts were told', async () => {
+  const { source, probe, frames } = start();
+  await source.start();
+  probe.counts = [slotCounts(2, 42, { execs: 1n })];
+  source.records(removal(2, 42));
+  expect(probe.freed).toEqual([]);
+  source.tick();
+  expect(probe.freed).toEqual(['2 42']);
+  expect(frames.map(({ kind }) => kind)).toEqual(['cgroups', 'records', 'tick']);
+});
+
+test('never gives back the slot of the host', async () => {
+  const { source, probe } = start();
+  await source.start();
+  source.records(removal(LAYOUT.SLOT_HOST, 42));
+  source.tick();
+  expect(probe.freed).toEqual([]);
+});
+
+test('a slot whose removal was not told is given back once two looks at all cgroups missed it', async () => {
+  const there = make('/there.service');
+  const { source, probe } = start(20);
+  probe.counts = [slotCounts(2, there, {}), slotCounts(3, 999_999_999, {})];
+  await source.start();
+  source.tick();
+  expect(probe.freed).toEqual([]);
+  await vi.waitFor(() => {
+    source.tick();
+    expect(probe.freed).toContain('3 999999999');
+  });
+  expect(probe.freed).not.toContain(`2 ${there}`);
+});
+
+test('looks up cgroups that are asked for, together', async () => {
+  const { source, frames } = start();
+  await source.start();
+  frames.length = 0;
+  const [one, two] = [make('/one.service'), make('/two.service')];
+  source.lookup(one);
+  source.lookup(two);
+  source.lookup(123_456_789);
+  const asked = (): number[][] =>
+    frames.flatMap((frame) => (frame.kind === 'cgroups' ? [frame.found.map(({ id }) => id)] : []));
+  await vi.waitFor(() => expect(asked()).toEqual([expect.arrayContaining([one, two])]));
+});
+
+test('tells the window that was open when it stops, once', async () => {
+  const { source, ticks } = start();
+  await source.start();
+  await source.stop();
+  await source.stop();
+  expect(ticks()).toHaveLength(1);
+});
+
+test('finds cgroup2 beside and instead of version 1', () => {
+  expect(
+    findCgroupRoot(
+      'cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n',
+    ),
+  ).toBe('/sys/fs/cgroup/unified');
+  expect(findCgroupRoot('cgroup2 /with\\040space cgroup2 rw 0 0')).toBe('/with space');
+  expect(() => findCgroupRoot('proc /proc proc rw 0 0')).toThrow('cgroup2 is not mounted');
+  expect(ownCgroup('1:cpu:/x\n0::/system.slice/picket.service\n')).toBe('/system.slice/picket.service');
+});

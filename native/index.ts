@@ -44,6 +44,7 @@ export interface Hook {
 
 export interface SlotCounts {
   readonly slot: number;
+  /** Of the container or service; 0 for the slots 0 (none) and 1 (host). */
   readonly cgroup: number;
   /** Calls by number since the probe was loaded, 512 numbers, summed over CPUs. */
   readonly calls: BigUint64Array;
@@ -102,7 +103,7 @@ export interface NativeError extends Error {
 /** Loaded and attached programs. Safe in worker threads; every method throws PICKET_CLOSED after close(). */
 export interface Probe {
   readonly hooks: readonly Hook[];
-  /** Counts of every live slot, summed over CPUs. */
+  /** Counts of the slots 0 and 1 and of every live one, summed over CPUs. */
   readCounts(): SlotCounts[];
   /** struct flow_entry back to back; the entries are removed, so that each window starts empty. */
   readFlows(): Buffer;
@@ -135,8 +136,8 @@ export interface NativeAddon {
   /** Loads and attaches on a thread of its own; onBatch is called with whole records, never after close() resolved. */
   openProbe(options: ProbeOptions, onBatch: (records: Buffer) => void): Promise<Probe>;
   /**
-   * Opens or installs the pinned programs. With a probe, contained cgroups' denials come as RECORD_DENIED through
-   * its urgent ring; without one they are only counted.
+   * Opens or installs the pinned programs: installing holds the loop some 30 ms, taking over less than one. A probe
+   * with the same pinFolder hands over denials as RECORD_DENIED; without one they are only counted.
    */
   openContainments(options: { pinFolder: string; cgroupRoot: string }): Containments;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */

@@ -1,13 +1,28 @@
 /** Containers, probes and records of the kernel tests. Everything made here is taken back by `cleanUp`. */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { loadAddon, type NativeAddon, type Probe, type ProbeOptions, type SlotCounts } from '../../native/index.ts';
+import {
+  loadAddon,
+  type NativeAddon,
+  type Probe,
+  type ProbeOptions,
+  type SlotCounts,
+} from '../../native/index.ts';
 
 /** Where cgroup2 is mounted, or null. */
 export function findCgroup2(): string | null {
@@ -142,7 +157,13 @@ async function nextLine(lines: AsyncIterator<string>): Promise<string> {
 /** Starts doer.c in the cgroup, with `prefix` before the program, such as ['ip', 'netns', 'exec', 'x']. */
 export async function startDoer(cgroup: string | null, prefix: readonly string[] = []): Promise<Doer> {
   const enter = cgroup === null ? '' : 'echo $$ > "$0"/cgroup.procs && ';
-  const child: ChildProcessWithoutNullStreams = spawn('sh', ['-c', `${enter}exec "$@"`, cgroup ?? 'sh', ...prefix, buildDoer()]);
+  const child: ChildProcessWithoutNullStreams = spawn('sh', [
+    '-c',
+    `${enter}exec "$@"`,
+    cgroup ?? 'sh',
+    ...prefix,
+    buildDoer(),
+  ]);
   child.stderr.pipe(process.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -184,7 +205,8 @@ const addon = (): NativeAddon => loadAddon();
 const layoutOf = new Map<string, number>();
 
 function offset(name: string): number {
-  if (layoutOf.size === 0) for (const [key, value] of Object.entries(addon().layout())) layoutOf.set(key, value);
+  if (layoutOf.size === 0)
+    for (const [key, value] of Object.entries(addon().layout())) layoutOf.set(key, value);
   const value = layoutOf.get(name);
   if (value === undefined) throw new Error(`layout has no ${name}`);
   return value;
@@ -193,7 +215,15 @@ function offset(name: string): number {
 /** A constant of records.h. */
 export const constant = offset;
 
-const STRUCTS = ['', 'exec_record', 'exit_record', 'open_record', 'flow_record', 'cgroup_record', 'denied_record'];
+const STRUCTS = [
+  '',
+  'exec_record',
+  'exit_record',
+  'open_record',
+  'flow_record',
+  'cgroup_record',
+  'denied_record',
+];
 
 function toRecord(bytes: Buffer): TestRecord {
   const head = (name: string) => bytes.readUInt32LE(offset(`record_header.${name}`));
@@ -206,7 +236,10 @@ function toRecord(bytes: Buffer): TestRecord {
   };
   const path = () => {
     const from = offset(`${struct}.path`);
-    const names = bytes.toString('utf8', from, from + field('path_bytes')).split('\0').slice(0, -1);
+    const names = bytes
+      .toString('utf8', from, from + field('path_bytes'))
+      .split('\0')
+      .slice(0, -1);
     return `/${names.reverse().join('/')}`;
   };
   const cgroup = Number(bytes.readBigUInt64LE(offset('record_header.cgroup')));

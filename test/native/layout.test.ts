@@ -24,7 +24,11 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
 
   it('has the sizes that a record had when its version was given', () => {
     const sizes = Object.fromEntries(Object.entries(real).filter(([name]) => name.startsWith('sizeof ')));
-    expect({ version: real['PICKET_RECORDS_VERSION'], contain: real['PICKET_CONTAIN_LAYOUT'], ...sizes }).toEqual({
+    expect({
+      version: real['PICKET_RECORDS_VERSION'],
+      contain: real['PICKET_CONTAIN_LAYOUT'],
+      ...sizes,
+    }).toEqual({
       version: 1,
       contain: 1,
       'sizeof record_header': 64,

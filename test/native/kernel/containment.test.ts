@@ -166,7 +166,9 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     const inside = await startDoer(cgroup.path);
     const child = fileURLToPath(new URL('child.ts', import.meta.url));
     const values = [folder, cgroup.path, String(cgroup.id), String(bootTime(60))];
-    expect(spawnSync(process.execPath, [child, 'contain', ...values], { stdio: 'inherit' }).signal).toBe('SIGKILL');
+    expect(spawnSync(process.execPath, [child, 'contain', ...values], { stdio: 'inherit' }).signal).toBe(
+      'SIGKILL',
+    );
     expect(await inside.ask('connect 127.0.0.1 17906')).toBe(EPERM);
     expect(await inside.ask('exec /bin/true')).toBe(KILLED);
     const again = open(folder);
@@ -226,10 +228,14 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     const wrong = (over: Partial<ContainmentRequest>) => () => containments.contain(request(one, over));
     expect(wrong({ cgroupPath: other.path })).toThrow(expect.objectContaining({ code: 'PICKET_CGROUP' }));
     expect(wrong({ cgroupPath: '/tmp' })).toThrow(expect.objectContaining({ code: 'PICKET_CGROUP' }));
-    expect(wrong({ cgroupPath: `${one.path}-gone` })).toThrow(expect.objectContaining({ code: 'PICKET_CGROUP' }));
+    expect(wrong({ cgroupPath: `${one.path}-gone` })).toThrow(
+      expect.objectContaining({ code: 'PICKET_CGROUP' }),
+    );
     expect(containments.list()).toEqual([]);
     for (const address of ['127.0.0.1', '::1', 'node-1', '']) {
-      expect(() => containments.setNodeAddresses([address])).toThrow(expect.objectContaining({ code: 'PICKET_ARGUMENT' }));
+      expect(() => containments.setNodeAddresses([address])).toThrow(
+        expect.objectContaining({ code: 'PICKET_ARGUMENT' }),
+      );
     }
   });
 });

@@ -1,5 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { cleanUp, constant, makeCgroup, openTestProbe, skipReason, startDoer, until } from '../kernel-fixtures.ts';
+import {
+  cleanUp,
+  constant,
+  makeCgroup,
+  openTestProbe,
+  skipReason,
+  startDoer,
+  until,
+} from '../kernel-fixtures.ts';
 
 interface Flow {
   readonly direction: number;

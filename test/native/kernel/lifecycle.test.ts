@@ -5,16 +5,28 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { loadAddon } from '../../../native/index.ts';
-import { atEnd, cleanUp, findCgroup2, openTestProbe, PROBE_OPTIONS, pinFolder, skipReason } from '../kernel-fixtures.ts';
+import {
+  atEnd,
+  cleanUp,
+  findCgroup2,
+  openTestProbe,
+  PROBE_OPTIONS,
+  pinFolder,
+  skipReason,
+} from '../kernel-fixtures.ts';
 
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
 const cgroupRoot = findCgroup2() ?? '';
 
 function runChild(task: string): { status: number | null; signal: string | null } {
-  const { status, signal } = spawnSync(process.execPath, ['--expose-gc', child, task, pinFolder(), cgroupRoot], {
-    stdio: 'inherit',
-    timeout: 30_000,
-  });
+  const { status, signal } = spawnSync(
+    process.execPath,
+    ['--expose-gc', child, task, pinFolder(), cgroupRoot],
+    {
+      stdio: 'inherit',
+      timeout: 30_000,
+    },
+  );
   return { status, signal };
 }
 
@@ -101,20 +113,8 @@ describe.skipIf(skipReason('lifecycle') !== null)('lifecycle', () => {
     expect(runChild('openAndClose')).toEqual({ status: 0, signal: null });
   });
 
-  it('holds the loop no longer than 5 ms while it loads', async () => {
-    let longest = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      longest = Math.max(longest, performance.now() - last - 1);
-      last = performance.now();
-    }, 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    longest = 0;
-    await openTestProbe();
-    clearInterval(timer);
-    console.log(`longest hold of the loop while loading: ${longest.toFixed(1)} ms`);
-    // Another process may take the processor: the limit is for the load, which takes some hundred milliseconds.
-    expect(longest).toBeLessThan(50);
+  it('takes less than 5 ms of the JavaScript thread to open, however long the kernel takes', () => {
+    expect(runChild('openBriefly')).toEqual({ status: 0, signal: null });
   });
 
   it('goes on after a batch handler that throws', async () => {
@@ -142,7 +142,9 @@ describe.skipIf(skipReason('lifecycle') !== null)('lifecycle', () => {
     await expect(opened({ urgentBytes: 5000 })).rejects.toEqual(argument);
     await expect(opened({ slots: 2 })).rejects.toEqual(argument);
     await expect(opened({ watchedNames: [{ name: 'a/b', where: 'file' }] })).rejects.toEqual(argument);
-    await expect(opened({ watchedNames: [{ name: 'x'.repeat(32), where: 'file' }] })).rejects.toEqual(argument);
+    await expect(opened({ watchedNames: [{ name: 'x'.repeat(32), where: 'file' }] })).rejects.toEqual(
+      argument,
+    );
     await expect(opened({ selfPid: 'me' })).rejects.toEqual(argument);
   });
 });

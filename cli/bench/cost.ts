@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Child } from '../child.ts';
 import { cgroup2Root } from '../demo/cgroups.ts';
 import { must } from '../demo/run.ts';
+import { unpin } from '../demo/unpin.ts';
 
 export type LoadName = 'getppid' | 'file';
 export const LOADS: Readonly<Record<LoadName, number>> = { getppid: 2_000_000, file: 150_000 };
@@ -35,6 +36,7 @@ export interface CostOptions {
 }
 
 const TOP = 'picket-bench';
+const PINS = `/sys/fs/bpf/${TOP}`;
 const PORT = 7485;
 
 function compileLoad(folder: string): string {
@@ -75,7 +77,7 @@ function rssMib(pid: number): number {
 function startAgent(options: CostOptions, folder: string): Child {
   const flags = {
     'state-folder': join(folder, 'state'),
-    'pin-folder': `/sys/fs/bpf/${TOP}`,
+    'pin-folder': PINS,
     'agent-listen': `127.0.0.1:${PORT}`,
     'central-url': '',
     pods: '',
@@ -123,6 +125,7 @@ export async function measureCost(options: CostOptions): Promise<CostResult> {
     }
   } finally {
     cgroup.remove();
+    await unpin(PINS);
     rmSync(folder, { recursive: true, force: true });
   }
   return { pairs, agentCpu, agentRss };

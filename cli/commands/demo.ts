@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { EXIT } from '../args.ts';
 import { Child, lastLines } from '../child.ts';
 import { type Call, type Command, type Io, toJson } from '../command.ts';
-import { cgroup2Root } from '../demo/cgroups.ts';
 import { leftovers, Sandbox, whyNoContainers } from '../demo/containers.ts';
 import { perform } from '../demo/demo.ts';
 import { demoSettings } from '../demo/demo-settings.ts';
 import { Shop } from '../demo/shop.ts';
 import { Story } from '../demo/story.ts';
+import { unpin } from '../demo/unpin.ts';
 
 const NAME = 'picket-demo';
 const PORT = 7463;
@@ -33,15 +33,6 @@ async function whyNot(): Promise<string | null> {
   } catch (error) {
     return (error as Error).message;
   }
-}
-
-/** Takes the pinned programs and maps off the node; nothing may outlive the demo. */
-async function unpin(pinFolder: string): Promise<void> {
-  const { loadAddon } = await import('../../native/index.ts');
-  const containments = loadAddon().openContainments({ pinFolder, cgroupRoot: cgroup2Root() ?? '' });
-  containments.remove();
-  containments.close();
-  rmSync(pinFolder, { recursive: true, force: true });
 }
 
 /** A demo that was killed an instant ago may still be there; one that lives is left alone. */

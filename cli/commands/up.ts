@@ -90,16 +90,33 @@ async function attend(call: Call, running: Running, client: AgentClient): Promis
 
 function needsRoot(call: Call): boolean {
   if (process.getuid?.() === 0) return false;
-  call.io.error('picket: loading kernel probes needs root. Run:\n\n  sudo npm start\n\n');
+  call.io.error(
+    [
+      'picket: loading kernel probes needs root. Run:',
+      '',
+      '  sudo npm start',
+      '',
+      'or, to see it work on a recording instead:',
+      '',
+      '  npm start -- --recorded --state-folder "$HOME/.picket"',
+      '',
+      '',
+    ].join('\n'),
+  );
   return true;
 }
 
-async function run(call: Call): Promise<number> {
-  if (needsRoot(call)) return EXIT.failed;
-  const { io, values } = call;
+/** Why a recording is shown in place of this machine, or null. */
+async function whyRecorded(call: Call): Promise<string | null> {
+  if (call.flags['recorded'] === true) return 'it was asked for (--recorded)';
   const refusal = await kernelRefusal();
-  const recorded = refusal === null ? null : `this machine's kernel refuses the probes: ${refusal}`;
-  if (recorded !== null) io.error(`picket: ${recorded}\n`);
+  return refusal === null ? null : `this machine's kernel refuses the probes: ${refusal}`;
+}
+
+async function run(call: Call): Promise<number> {
+  if (call.flags['recorded'] !== true && needsRoot(call)) return EXIT.failed;
+  const { io, values } = call;
+  const recorded = await whyRecorded(call);
   const options = { io, values, flags: call.settings };
   const central = startCentral(options);
   let agent: Child | null = null;
@@ -135,12 +152,13 @@ export const up: Command = {
   takes: [],
   sentence:
     'Runs agent and central on this machine, shows what was found and, from then on, one line per alert; Ctrl-C stops both.',
-  flags: {},
+  flags: { recorded: { sentence: 'Take the recording that ships in place of this machine; needs no root.' } },
   settings: 'all',
   examples: [
     'sudo npm start',
     'sudo picket up --policy-files my-policies.yaml',
     'sudo picket up --pods http://127.0.0.1:10255/pods',
+    'picket up --recorded --state-folder "$HOME/.picket"',
   ],
   run,
 };

@@ -1,28 +1,14 @@
 /** The demo's acts: an ordinary day, an attack, what picket makes of it, and the way back. Every claim is proved. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { actionInWords } from '../../central/respond/plan.ts';
 import { agentClient } from '../client/agent-client.ts';
 import { followAlertLog, type RawLine } from '../client/alert-log.ts';
-import type { IncidentLine, ListedContainment, WorkloadLine } from '../client/answers.ts';
+import type { IncidentAnswer, IncidentLine, ListedContainment, WorkloadLine } from '../client/answers.ts';
 import { type PeopleClient, peopleClient } from '../client/people-client.ts';
-import { cgroup2Root } from './cgroups.ts';
-import type { Container } from './containers.ts';
+import { count } from '../text.ts';
 import { run } from './run.ts';
-import type { Shop } from './shop.ts';
-import type { Story } from './story.ts';
+import { ask, endShells, type Scene, waitConnection } from './scene.ts';
 import { until } from './wait.ts';
-
-export interface Scene {
-  readonly shop: Shop;
-  readonly story: Story;
-  /** State folder of the demo's picket. */
-  readonly folder: string;
-  readonly apiListen: string;
-  /** Command line prefix of the shipped binary. */
-  readonly picket: readonly string[];
-  readonly environment: NodeJS.ProcessEnv;
-  readonly signal: AbortSignal;
-}
 
 /** The demo cannot go on: something that had to happen did not. */
 export class DemoError extends Error {
@@ -30,10 +16,11 @@ export class DemoError extends Error {
 }
 
 const LEARN_LIMIT_MS = 90_000;
+/** The first delivery takes milliseconds, unless picket is faster. */
+const THEFT_LIMIT_MS = 1500;
 const SEEN_LIMIT_MS = 10_000;
 const DECIDED_LIMIT_MS = 15_000;
-/** Twice what the shop waits between two connections, and its time limit for one. */
-const SHOP_TURN_MS = 2000;
+const GRAVE: readonly string[] = ['critical', 'high'];
 
 async function need<T>(
   scene: Scene,
@@ -46,33 +33,8 @@ async function need<T>(
   return found;
 }
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-
-/** The last outcome of the container's own connections since a time, of the kind that is asked for. */
-async function waitConnection(
-  scene: Scene,
-  container: Container,
-  since: number,
-  connected: boolean,
-): Promise<string | null> {
-  const fact = await until(SHOP_TURN_MS, scene.signal, () => {
-    const facts = scene.shop.connections(container).filter((each) => each.at >= since);
-    return facts.find((each) => (each.out === 'connected') === connected) ?? null;
-  });
-  return fact?.out ?? null;
-}
-
-/** Asks a shop from outside, as a customer's browser would. @returns status or error. */
-async function ask(scene: Scene, container: Container, path: string): Promise<string> {
-  const since = scene.shop.outside.length;
-  const url = scene.shop.request(container, path);
-  const reply = await until(
-    3000,
-    scene.signal,
-    () => scene.shop.outside.slice(since).find((fact) => fact.url === url) ?? null,
-  );
-  return reply === null ? 'no answer' : (reply.error ?? `status ${reply.status}`);
-}
+const span = (ms: number): string =>
+  ms < 1000 ? `${Math.max(0, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`;
 
 export async function ordinaryDay(scene: Scene): Promise<void> {
   const { story, shop } = scene;
@@ -115,11 +77,20 @@ export async function attack(scene: Scene): Promise<number> {
   const at = Date.now();
   const reply = await ask(scene, shop.web[0], `/report?host=${encodeURIComponent(shop.payload)}`);
   story.tell(`From outside, one request to /report smuggles a shell command into web (${reply}).`, at);
-  const first = await need(scene, 'the theft', 5000, () => shop.taken.find((fact) => fact.at >= at) ?? null);
-  story.tell(
-    `The shell reads /etc/shadow and sends it out: the attacker has ${first.taken} bytes, and it goes on every second.`,
-    first.at,
+  const first = await until(
+    THEFT_LIMIT_MS,
+    scene.signal,
+    () => shop.taken.find((fact) => fact.at >= at) ?? null,
   );
+  if (first === null)
+    story.tell(
+      'The shell reads /etc/shadow and tries to send it out, once a second: nothing has arrived yet.',
+    );
+  else
+    story.tell(
+      `The shell reads /etc/shadow and sends it out, once a second: the attacker has ${first.taken} bytes.`,
+      first.at,
+    );
   return at;
 }
 
@@ -138,16 +109,23 @@ export async function seen(scene: Scene, lines: readonly RawLine[], attackedAt: 
     () => about().find(({ value }) => value.kind === 'alert') ?? null,
   );
   const detections = about().filter(({ value }) => value.kind === 'detection');
-  for (const { value } of detections.slice(0, 6))
+  const grave = detections.filter(({ value }) => GRAVE.includes(value.severity));
+  for (const { value } of grave.slice(0, 5))
     story.tell(`${value.severity}: ${value.summary} [${value.detector}]`, Date.parse(value.time));
+  const weak = detections.filter(({ value }) => !GRAVE.includes(value.severity));
+  if (weak.length > 0)
+    story.tell(`and ${count(weak.length, 'weaker sign')}, such as: ${weak[0]?.value.summary}`);
   const alert = about().findLast(({ value }) => value.kind === 'alert')?.value;
-  story.tell(`Together: ${alert?.title} (${alert?.severity}, ${alert?.id}).`, Date.parse(alert?.time ?? ''));
-  for (const sentence of alert?.explanation?.slice(0, 4) ?? []) story.tell(`  ${sentence}`);
+  story.tell(
+    `One alert of it all: ${alert?.title} (${alert?.severity}, ${alert?.id}).`,
+    Date.parse(alert?.time ?? ''),
+  );
+  for (const sentence of alert?.explanation?.slice(0, 2) ?? []) story.tell(`  ${sentence}`);
   const first = Math.min(...detections.map(({ value }) => Date.parse(value.time)));
   story.prove(
     'the agent detected the attack',
     detections.length > 0,
-    `${detections.length} detections, the first ${seconds(first - attackedAt)} after the request`,
+    `${count(detections.length, 'detection')}, the first ${span(first - attackedAt)} after the request`,
   );
 }
 
@@ -171,11 +149,14 @@ export async function decided(scene: Scene, people: PeopleClient): Promise<Liste
       .containments;
     return all.find((each) => each.container.id === shop.web[0].id && each.state === 'applied') ?? null;
   });
-  story.tell(`Policy ${containment.actor}: ${containment.reason}`, containment.issuedMs);
-  story.tell(
-    `Signed order ${containment.id}, applied by the agent; lease until ${new Date(containment.untilMs).toTimeString().slice(0, 8)}.`,
-    Date.now(),
-  );
+  const { plans } = (await people.get(`/api/v1/incidents/${incident.id}`)) as IncidentAnswer;
+  for (const step of plans[0]?.steps ?? [])
+    story.tell(
+      `Plan: ${step.verdict}, because ${step.because}: ${actionInWords(step.action)}.`,
+      plans[0]?.madeMs,
+    );
+  const until = new Date(containment.untilMs).toTimeString().slice(0, 8);
+  story.tell(`Signed order ${containment.id}: ${containment.state} by the agent, until ${until}.`);
   return containment;
 }
 
@@ -193,32 +174,23 @@ export async function cutOff(scene: Scene, attackedAt: number): Promise<void> {
   story.prove('from outside, web cannot be reached', !outside.startsWith('status'), outside);
   const taken = shop.taken.length;
   await until(2500, scene.signal, () => null);
-  const after = shop.taken.length - taken;
-  const lastAt = shop.taken.at(-1)?.at ?? attackedAt;
-  story.prove(
-    'the theft has stopped',
-    after === 0,
-    `${taken} deliveries, the last ${seconds(lastAt - attackedAt)} after the request, none in the last 2.5 s`,
-  );
+  const more = shop.taken.length - taken;
+  const lastAt = shop.taken.at(-1)?.at;
+  const before =
+    lastAt === undefined
+      ? 'nothing ever arrived'
+      : `${count(taken, 'parcel')} before, the last ${span(lastAt - attackedAt)} after the request`;
+  story.prove('the theft has stopped', more === 0, `${before}; ${more} in the last 2.5 s`);
   const sibling = await ask(scene, shop.web[1], '/items');
   story.prove('the other replica still serves', sibling === 'status 200', sibling);
-}
-
-/** Processes of the container that run a program of this name. */
-function pidsRunning(container: Container, comm: string): number[] {
-  const procs = readFileSync(join(cgroup2Root() ?? '', container.cgroup, 'cgroup.procs'), 'utf8')
-    .split('\n')
-    .filter(Boolean);
-  return procs.map(Number).filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === comm);
 }
 
 export async function undo(scene: Scene, containment: ListedContainment): Promise<void> {
   const { story, shop } = scene;
   story.part('The way back');
-  const shells = pidsRunning(shop.web[0], 'bash');
-  for (const pid of shells) process.kill(pid, 'SIGKILL');
+  const shells = await endShells(scene, shop.web[0]);
   story.tell(
-    `The operator ends the attacker's shell (${shells.length} process) and takes the containment back.`,
+    `The operator ends the attacker's shell (${shells} of its processes) and takes the containment back.`,
   );
   const [file = '', ...prefix] = scene.picket;
   const args = [
@@ -244,7 +216,7 @@ export async function undo(scene: Scene, containment: ListedContainment): Promis
   story.prove(
     'from inside, web reaches its stock service again',
     true,
-    `${inside.out} ${seconds(inside.at - since)} after the undo`,
+    `${inside.out} ${span(inside.at - since)} after the undo`,
   );
   const outside = await ask(scene, shop.web[0], '/items');
   story.prove('from outside, web serves again', outside === 'status 200', outside);

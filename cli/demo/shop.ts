@@ -79,7 +79,7 @@ export class Shop {
     return url;
   }
 
-  /** Deliveries of stolen data, in order. */
+  /** Parcels of stolen data, in order. */
   get taken(): Fact[] {
     return this.outside.filter((fact) => (fact.taken ?? 0) > 0);
   }

@@ -117,6 +117,14 @@ const HOOK_COSTS: Readonly<Record<string, string>> = {
   sys_exit: 'system calls are not counted',
   inet_sock_set_state: 'TCP connections are not seen',
   cgroup_mkdir: 'new containers are found late, by a scan',
+  cgroup_attach_task: 'a process that is moved between cgroups keeps counting for the old one',
+  task_rename: 'the name of a process before its exec is not known',
+  ingress: 'a contained container still receives packets',
+  egress: 'a contained container still sends packets',
+  connect4: 'a contained container waits for a timeout instead of an error',
+  connect6: 'a contained container waits for a timeout instead of an error',
+  sendmsg4: 'a contained container gets no error for what it sends',
+  sendmsg6: 'a contained container gets no error for what it sends',
   cgroup_rmdir: 'slots of removed containers are freed late, by a scan',
 };
 

@@ -76,6 +76,7 @@ function emit() {
       filter: (from) => (statSync(from).isDirectory() ? from !== at('cli/setup') : isAsset(from)),
     });
   }
+  run(pinnedNode(), [at('cli/setup/vendor.mjs'), fresh]);
   // Replaced as a whole: a file whose source is gone must not stay behind.
   rmSync(at('dist.old'), { recursive: true, force: true });
   if (existsSync(at('dist'))) renameSync(at('dist'), at('dist.old'));
@@ -85,7 +86,14 @@ function emit() {
 
 const javascript = () =>
   step('JavaScript', {
-    inputs: [...SOURCES, 'wire/generated', 'native/index.ts', 'tsconfig.json', 'package.json'],
+    inputs: [
+      ...SOURCES,
+      'wire/generated',
+      'node_modules/.picket-stamp',
+      'native/index.ts',
+      'tsconfig.json',
+      'package.json',
+    ],
     outputs: ['dist/cli/main.js'],
     stamp: 'dist/.stamp',
     make: emit,

@@ -10,7 +10,7 @@ export async function kernelRefusal(): Promise<string | null> {
 /** A real run of the demo, recorded. */
 export const RECORDING = fileURLToPath(new URL('../demo/recording.pkt.gz', import.meta.url));
 
-/** Flags with which the agent takes the recording in place of the kernel. */
+/** Flags with which the agent takes the recording in place of the kernel, faster than it was: its quiet part is 46 s. */
 export function shippedRecording(): string[] {
-  return ['--replay', RECORDING];
+  return ['--replay', RECORDING, '--speed', '4'];
 }

@@ -85,6 +85,7 @@ export function firstScreen(facts: ScreenFacts): string {
       : [
           `Recorded   ${safe(facts.recorded)}`,
           '           What follows comes from the recording that ships with picket, not from this machine.',
+          '           Within a quarter of a minute: a shell in a web shop reads a secret and sends it out.',
         ]),
     `Watching   ${count(containers, 'container')} and services in ${count(facts.workloads.length, 'workload')}:`,
     ...workloadTable(facts),

@@ -38,6 +38,7 @@ const script = (parts: Readonly<Record<string, string>>, body: string): string =
 
 function run(text: string, env: Readonly<Record<string, string>> = {}) {
   return spawnSync(process.execPath, ['--input-type=module', '-e', text], {
+    cwd: root,
     encoding: 'utf8',
     env: { ...process.env, ...env },
   });
@@ -184,6 +185,50 @@ describe('system packages', () => {
       '\n  sudo apt-get update && sudo apt-get install -y --no-install-recommends no-such-package\n',
     );
     expect(run(text).stdout).toMatch(/^2 /);
+  });
+});
+
+describe('a start after the set-up', () => {
+  const launch = (...args: string[]) =>
+    spawnSync(process.execPath, ['cli/launch.mjs', ...args], { cwd: root, encoding: 'utf8' });
+
+  test('does none of it again, says nothing of its own, and hands on arguments and exit code', () => {
+    launch('version');
+    const { stdout, stderr, status } = launch('version');
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect({ stdout, stderr, status }).toEqual({ stdout: `${version}\n`, stderr: '', status: 0 });
+    expect(launch('no-such-command').status).toBe(2);
+  });
+
+  test('the executable without set-up does the same', () => {
+    const { stdout, status } = spawnSync(join(root, 'cli/picket.mjs'), ['version'], { encoding: 'utf8' });
+    expect({ stdout, status }).toEqual({ stdout: launch('version').stdout, status: 0 });
+  });
+
+  test('the sources run as they are when asked for', () => {
+    const { stdout, status } = spawnSync(process.execPath, ['cli/launch.mjs', 'version'], {
+      cwd: root,
+      encoding: 'utf8',
+      env: { ...process.env, PICKET_INTERNAL_SOURCES: '1' },
+    });
+    expect({ stdout, status }).toEqual({ stdout: launch('version').stdout, status: 0 });
+  });
+});
+
+describe('emitted code', () => {
+  test.each([
+    ['kysely', 'kysely'],
+    ['kysely/migration', 'kysely-migration'],
+    ['@peculiar/x509', 'x509'],
+  ])('the one file of %s has every export of the package', (name, file) => {
+    const reflect = `await import(${JSON.stringify(join(root, 'kit/reflect-metadata.ts'))});`;
+    const text = (from: string) =>
+      `${reflect} const all = Object.keys(await import(${JSON.stringify(from)}));
+       console.log(JSON.stringify(all.filter((key) => !['default', 'module.exports'].includes(key)).sort()));`;
+    const names = (from: string): unknown => JSON.parse(run(text(from), {}).stdout);
+    const expected = names(name) as string[];
+    expect(expected.length).toBeGreaterThan(1);
+    expect(names(join(root, 'dist/vendor', `${file}.js`))).toEqual(expected);
   });
 });
 

@@ -1,5 +1,5 @@
 /**
- * The attacker's machine: takes whatever is sent to port 4444 and writes one JSON line per delivery; sends the
+ * The attacker's machine: takes whatever is sent to port 4444 and writes one JSON line per parcel; sends the
  * request whose URL comes on standard input, one a line.
  */
 
@@ -10,15 +10,14 @@ import { createInterface } from 'node:readline';
 const tell = (fact) => process.stdout.write(`${JSON.stringify({ at: Date.now(), ...fact })}\n`);
 
 createServer((socket) => {
-  let bytes = 0;
-  socket.on('data', (chunk) => {
-    bytes += chunk.length;
-  });
+  socket.on('data', (chunk) => tell({ taken: chunk.length }));
   socket.on('error', () => {});
-  socket.on('close', () => tell({ taken: bytes }));
 }).listen(4444, '0.0.0.0', () => tell({ listening: 4444 }));
 
-createInterface({ input: process.stdin }).on('line', (url) => {
+// The end of the demo, however it came, closes standard input.
+const orders = createInterface({ input: process.stdin }).on('close', () => process.exit(0));
+
+orders.on('line', (url) => {
   get(url, { agent: false, timeout: 2000 }, (reply) => {
     reply.resume();
     reply.on('end', () => tell({ url, status: reply.statusCode }));

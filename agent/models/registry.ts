@@ -1,8 +1,9 @@
 /** One baseline per workload; the longest unused leaves when there are too many. Text in and out, no files. */
 import { Baseline, type BaselineOptions } from './baseline.ts';
 
-/** Of saved baselines; another number is refused. */
-export const BASELINE_VERSION = 1;
+/** A saved baseline is a document of this kind, the form of the later custom resource; others are refused. */
+export const PROFILE_VERSION = 'picket.dev/v1alpha1';
+export const PROFILE_KIND = 'PicketProfile';
 const MAX_BASELINES = 2048;
 /** Longest text taken as a saved baseline, characters: above what LIMITS of baseline.ts allow. */
 const MAX_SAVED = 16 * 1024 * 1024;
@@ -16,6 +17,8 @@ export class Registry {
   readonly #options: BaselineOptions;
   readonly #baselines = new Map<string, Baseline>();
   readonly #changed = new Set<string>();
+  /** Workload → times its document was written, over restarts. */
+  readonly #generations = new Map<string, number>();
   #evicted = 0;
 
   constructor(options: BaselineOptions) {
@@ -44,6 +47,7 @@ export class Registry {
     if (this.#baselines.size > MAX_BASELINES && oldest !== undefined) {
       this.#baselines.delete(oldest);
       this.#changed.delete(oldest);
+      this.#generations.delete(oldest);
       this.#evicted += 1;
     }
     return known;
@@ -62,7 +66,7 @@ export class Registry {
       this.#changed.delete(workload);
       const baseline = this.#baselines.get(workload);
       if (baseline === undefined) continue;
-      saved.push({ workload, text: JSON.stringify({ version: BASELINE_VERSION, ...baseline.save() }) });
+      saved.push({ workload, text: this.#document(workload, baseline) });
     }
     return saved;
   }
@@ -70,14 +74,36 @@ export class Registry {
   /** Takes over one saved baseline. @throws Error naming what is wrong with it; nothing is changed then. */
   load(text: string): void {
     if (text.length > MAX_SAVED) throw new Error(`a saved baseline of ${text.length} characters`);
-    const saved = JSON.parse(text) as { version?: unknown; workload?: unknown } | null;
-    if (saved?.version !== BASELINE_VERSION)
-      throw new Error(`a saved baseline of version ${String(saved?.version)}, not ${BASELINE_VERSION}`);
-    if (typeof saved.workload !== 'string' || saved.workload === '')
-      throw new Error('a saved baseline without a workload');
-    const baseline = new Baseline(saved.workload, this.#options);
-    baseline.load(saved);
-    this.baseline(saved.workload);
-    this.#baselines.set(saved.workload, baseline);
+    const { workload, generation, spec } = readProfile(text);
+    const baseline = new Baseline(workload, this.#options);
+    baseline.load(spec);
+    this.baseline(workload);
+    this.#baselines.set(workload, baseline);
+    this.#generations.set(workload, generation);
   }
+
+  #document(workload: string, baseline: Baseline): string {
+    const generation = (this.#generations.get(workload) ?? 0) + 1;
+    this.#generations.set(workload, generation);
+    const { workload: _, ...spec } = baseline.save();
+    const metadata = { name: workload, generation };
+    return JSON.stringify({ apiVersion: PROFILE_VERSION, kind: PROFILE_KIND, metadata, spec });
+  }
+}
+
+interface Profile {
+  readonly workload: string;
+  readonly generation: number;
+  readonly spec: unknown;
+}
+
+/** @throws Error naming what the document has in place of what it should. */
+function readProfile(text: string): Profile {
+  const { apiVersion, kind, metadata, spec } = (JSON.parse(text) ?? {}) as Record<string, unknown>;
+  if (apiVersion !== PROFILE_VERSION || kind !== PROFILE_KIND)
+    throw new Error(`a ${String(apiVersion)} ${String(kind)}, not a ${PROFILE_VERSION} ${PROFILE_KIND}`);
+  const { name, generation } = (metadata ?? {}) as Record<string, unknown>;
+  if (typeof name !== 'string' || name === '') throw new Error('a profile without a name');
+  if (!Number.isSafeInteger(generation)) throw new Error(`a profile of generation ${String(generation)}`);
+  return { workload: name, generation: generation as number, spec };
 }

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import type { Fact } from '../../../agent/features/fact.ts';
 import { Baseline, LATE_QUORUM, type Period, QUORUM } from '../../../agent/models/baseline.ts';
 import { Checkpoint } from '../../../agent/models/checkpoint.ts';
-import { Registry } from '../../../agent/models/registry.ts';
+import { PROFILE_KIND, PROFILE_VERSION, Registry } from '../../../agent/models/registry.ts';
 
 const options = { learnWindows: 6, matureWindows: 20 };
 const exec = (value: string): Fact => ({ kind: 'exec', value });
@@ -96,12 +96,24 @@ test('a registry gives back what it saved, and only what changed', () => {
   const other = new Registry(options);
   for (const { text } of saved) other.load(text);
   expect(other.baseline('w1').save()).toEqual(registry.baseline('w1').save());
+  other.touch('w1');
+  const again = other.save().map(({ text }) => JSON.parse(text).metadata);
+  expect(again).toEqual([{ name: 'w1', generation: 2 }]);
 });
 
 test('a registry refuses other versions and broken texts and stays as it was', () => {
   const registry = new Registry(options);
-  expect(() => registry.load('{"version":9,"workload":"w"}')).toThrow('version 9, not 1');
-  expect(() => registry.load('{"version":1,"workload":"w"}')).toThrow('not a saved rarity model');
+  const document = {
+    apiVersion: PROFILE_VERSION,
+    kind: PROFILE_KIND,
+    metadata: { name: 'w', generation: 1 },
+  };
+  const load = (changed: object): void => registry.load(JSON.stringify({ ...document, ...changed }));
+  expect(() => load({ apiVersion: 'picket.dev/v9' })).toThrow('a picket.dev/v9 PicketProfile, not a');
+  expect(() => load({ kind: 'PicketPolicy' })).toThrow('a picket.dev/v1alpha1 PicketPolicy, not a');
+  expect(() => load({ metadata: { generation: 1 } })).toThrow('a profile without a name');
+  expect(() => load({ metadata: { name: 'w' } })).toThrow('a profile of generation undefined');
+  expect(() => load({})).toThrow('not a saved rarity model');
   expect(() => registry.load('{')).toThrow(SyntaxError);
   expect(registry.size).toBe(0);
 });

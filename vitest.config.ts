@@ -2,7 +2,14 @@
 import { defineConfig } from 'vitest/config';
 
 /** Attach programs, make cgroups and network namespaces, or measure time. */
-const alone = ['test/**/kernel/**/*.test.ts', 'test/cli/**/*.test.ts', 'test/scenarios/**/*.test.ts'];
+const alone = [
+  'test/**/kernel/**/*.test.ts',
+  'test/cli/**/*.test.ts',
+  'test/containers/**/*.test.ts',
+  'test/demo/**/*.test.ts',
+  'test/end-to-end/**/*.test.ts',
+  'test/scenarios/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {

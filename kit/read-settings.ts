@@ -3,7 +3,7 @@
  * A setting is one row; the row's name is its flag (`--window`), its environment variable (`PICKET_WINDOW`) and
  * its key in the file (`window:`).
  */
-import { parseDocument } from 'yaml';
+import { createRequire } from 'node:module';
 
 interface RowBase<T> {
   readonly default: T;
@@ -130,6 +130,8 @@ function parse(row: Row, raw: unknown): { value: unknown } | { wanted: string } 
 
 function readFile(file: Sources['file'], violations: string[]): Record<string, unknown> {
   if (file === null) return {};
+  // Loaded where there is a file: the agent's memory is counted, and the parser is 4 MB.
+  const { parseDocument } = createRequire(import.meta.url)('yaml') as typeof import('yaml');
   const document = parseDocument(file.text);
   for (const error of document.errors) violations.push(`${file.path}: ${error.message.split('\n')[0]}`);
   if (document.errors.length > 0) return {};

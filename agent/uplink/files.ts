@@ -14,7 +14,7 @@ export interface Enrolled extends Credentials {
 }
 
 const KEY = 'node.key';
-const CERTIFICATE = 'node.crt';
+export const CERTIFICATE = 'node.crt';
 export const CA = 'ca.crt';
 const ORDER_KEYS = 'order-keys.json';
 

@@ -1,6 +1,8 @@
 /** Agent and central together on this machine: a parent of two ordinary children, and a screen for people. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CERTIFICATE } from '../../agent/uplink/files.ts';
 import { EXIT } from '../args.ts';
 import type { Child } from '../child.ts';
 import { type AgentClient, agentClient } from '../client/agent-client.ts';
@@ -113,6 +115,8 @@ async function whyRecorded(call: Call): Promise<string | null> {
   return refusal === null ? null : `this machine's kernel refuses the probes: ${refusal}`;
 }
 
+const isEnrolled = (stateFolder: string): boolean => existsSync(join(stateFolder, 'agent', CERTIFICATE));
+
 async function run(call: Call): Promise<number> {
   if (call.flags['recorded'] !== true && needsRoot(call)) return EXIT.failed;
   const { io, values } = call;
@@ -121,9 +125,10 @@ async function run(call: Call): Promise<number> {
   const central = startCentral(options);
   let agent: Child | null = null;
   try {
-    await interruptible(central.ready, io.signal);
+    // An agent that has its certificate need not wait for central: what it finds waits in its spool.
+    if (!isEnrolled(values['state-folder'])) await interruptible(central.ready, io.signal);
     agent = startAgent(options, recorded === null ? [] : shippedRecording());
-    const ready = await interruptible(agent.ready, io.signal);
+    const [ready] = await interruptible(Promise.all([agent.ready, central.ready]), io.signal);
     const client = agentClient(values['state-folder']);
     if (!call.json) io.out(firstScreen(await facts(call, client, recorded)));
     io.out(`${ready}\n`);

@@ -1,5 +1,5 @@
 /** What stands between a fresh clone and a running picket, in order. Each step knows whether it is done. */
-import { cpSync, existsSync, renameSync, rmSync, statSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { pinnedNode, pinnedNodePath } from './pinned-node.mjs';
 import { at } from './root.mjs';
@@ -22,12 +22,22 @@ function step(name, { inputs, extra = [], outputs, stamp, make }) {
   };
 }
 
+/** By the lock file, with its hashes. */
+function installPackages() {
+  const lock = JSON.parse(readFileSync(at('package-lock.json'), 'utf8'));
+  const { version } = lock.packages[pinnedNodePath().replace(/\/bin\/node$/, '')];
+  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    NODE_OPTIONS: `--require ${JSON.stringify(at('cli/setup/as-pinned-node.cjs'))}`,
+    PICKET_INTERNAL_PINNED_NODE: `v${version}`,
+  });
+}
+
 const nodeModules = () =>
   step('npm packages', {
     inputs: ['package-lock.json', 'package.json'],
     outputs: [pinnedNodePath()],
     stamp: 'node_modules/.picket-stamp',
-    make: () => void run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']),
+    make: installPackages,
   });
 
 const wire = () =>

@@ -215,6 +215,22 @@ describe('a start after the set-up', () => {
   });
 });
 
+describe('npm', () => {
+  test('compares with the pinned version, and what it starts does not', () => {
+    const report = 'console.log(process.version)';
+    const nested = `${report}; require('node:child_process').spawnSync(process.execPath, ['-e', '${report}'], { stdio: 'inherit' })`;
+    const { stdout } = spawnSync(process.execPath, ['-e', nested], {
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        NODE_OPTIONS: `--require ${JSON.stringify(join(root, 'cli/setup/as-pinned-node.cjs'))}`,
+        PICKET_INTERNAL_PINNED_NODE: 'v99.0.0',
+      },
+    });
+    expect(stdout).toBe(`v99.0.0\n${process.version}\n`);
+  });
+});
+
 describe('emitted code', () => {
   test.each([
     ['kysely', 'kysely'],

@@ -17,6 +17,13 @@ const ignored = read('.dockerignore')
   .filter((line) => line !== '' && !line.startsWith('#'));
 
 describe('Dockerfile', () => {
+  test('starts picket with the flags that the launcher gives', () => {
+    const list = /export const NODE_FLAGS = \[([^\]]*)\]/.exec(read('cli/setup/command.mjs'))?.[1] ?? '';
+    const flags = [...list.matchAll(/'([^']+)'/g)].map((match) => match[1]);
+    expect(flags).toContain('--max-semi-space-size=1');
+    expect(read('Dockerfile')).toContain(`/usr/local/bin/node ${flags.join(' ')} /opt/picket/`);
+  });
+
   test('names no base by a moving tag', () => {
     expect(read('Dockerfile')).not.toMatch(/latest/);
     expect(lines.filter((line) => line.startsWith('FROM')).map((line) => line.split(' ')[1])).toEqual([

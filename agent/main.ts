@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../kit/log.ts';
 import { loadAddon } from '../native/index.ts';
 import { Agent, type Ready } from './agent.ts';
-import { openRecording } from './events/recording.ts';
 import type { AgentSettings } from './settings.ts';
 
 export interface AgentIo {
@@ -47,6 +46,7 @@ export async function runAgent(
 ): Promise<number> {
   const log = createLog({ name: 'agent', level: settings['log-level'] });
   const { record, redact = false, replay, speed = 1 } = extras;
+  const opened = async (path: string) => (await import('./events/recording.ts')).openRecording(path);
   const agent = new Agent({
     settings,
     node: settings.node || hostname(),
@@ -55,7 +55,7 @@ export async function runAgent(
     out: io.out,
     addon: loadAddon,
     record: record === undefined ? null : { path: record, redact },
-    replay: replay === undefined ? null : { recording: await openRecording(replay), speed },
+    replay: replay === undefined ? null : { recording: await opened(replay), speed },
   });
   const stopped = new Promise<void>((resolve) => {
     if (io.signal.aborted) resolve();

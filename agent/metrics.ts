@@ -1,7 +1,6 @@
 /** The agent's metrics: read from its parts at each scrape, so that nothing is counted twice. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import type { Counter, Gauge, Metrics } from '../kit/metrics.ts';
-import { createMetrics } from '../kit/metrics.ts';
+import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
 
 /** Everything that is told as a number; names become labels or parts of names. */
 export interface Numbers {
@@ -34,6 +33,7 @@ export interface Numbers {
   readonly hooks: number;
 }
 
+type LoopDelay = ReturnType<typeof monitorEventLoopDelay>;
 type Pairs = Iterable<readonly [string, number]>;
 
 const one =
@@ -109,17 +109,14 @@ function fill(metric: Counter<string> | Gauge<string>, label: string, pairs: Pai
   for (const [name, value] of pairs) metric.inc(label === '' ? {} : { [label]: name }, value);
 }
 
-/** Registers every metric; `numbers` is asked at each scrape. Returns the registry and how to stop. */
-export function agentMetrics(numbers: () => Numbers): { metrics: Metrics; stop: () => void } {
-  const metrics = createMetrics('agent');
+/** Registers every row; `numbers` is asked for each of them. */
+function register(metrics: Metrics, numbers: () => Numbers, delay: LoopDelay): void {
   for (const [name, sentence, label, read] of ROWS) {
     const labels = label === '' ? [] : [label];
     if (name.endsWith('_total'))
       metrics.counter(name, sentence, labels, (found) => fill(found, label, read(numbers())));
     else metrics.gauge(name, sentence, labels, (found) => fill(found, label, read(numbers())));
   }
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
   metrics.gauge(
     'loop_delay_seconds',
     'How late the event loop ran since the last scrape, quantiles.',
@@ -130,5 +127,23 @@ export function agentMetrics(numbers: () => Numbers): { metrics: Metrics; stop: 
       delay.reset();
     },
   );
-  return { metrics, stop: () => delay.disable() };
+}
+
+export type Scrape = () => Promise<{ readonly type: string; readonly body: string }>;
+
+/** `numbers` is asked once for each scrape: asking reads the counters of the kernel side. */
+export function agentMetrics(numbers: () => Numbers): { scrape: Scrape; stop: () => void } {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  let asked: Numbers | null = null;
+  const metrics = createMetrics('agent');
+  register(metrics, () => asked ?? numbers(), delay);
+  const { registry } = metrics;
+  return {
+    scrape: async () => {
+      asked = numbers();
+      return { type: registry.contentType, body: await registry.metrics() };
+    },
+    stop: () => delay.disable(),
+  };
 }

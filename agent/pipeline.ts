@@ -2,8 +2,6 @@
  * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
-import type { Alert } from './alerts/alert.ts';
-import type { Detection } from './alerts/detection.ts';
 import { decodeFlows, decodeRecords } from './events/decode.ts';
 import type { Event, Flow } from './events/event.ts';
 import type { CgroupFound, Frame, SlotTick, Tick } from './events/frame.ts';
@@ -11,39 +9,19 @@ import { LAYOUT } from './events/layout.ts';
 import type { Fact } from './features/fact.ts';
 import { factOf, factOfFlow } from './features/facts.ts';
 import { type Architecture, syscallName } from './features/syscalls.ts';
-import type { Window } from './features/window.ts';
 import { Attribution, HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
-import type { BaselineState } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
+import type { Sink } from './sink.ts';
 import { type PipelineCounts, statusOf, type WorkloadStatus } from './status.ts';
 import { Verdicts } from './verdicts.ts';
 import { Watched } from './watched.ts';
 
+export type { ContainerWindow, Sink } from './sink.ts';
 export type { PipelineCounts, WorkloadStatus } from './status.ts';
-
-/** A window with whose it is. */
-export interface ContainerWindow extends Window {
-  readonly container: Container;
-  /** Facts that the baseline did not know. */
-  readonly newFacts: number;
-  readonly state: BaselineState;
-}
-
-/** What comes out. The calls are made while the input is being handled; they must not throw. */
-export interface Sink {
-  detection(detection: Detection): void;
-  /** A new alert, or a later revision of one. */
-  alert(alert: Alert): void;
-  window(window: ContainerWindow): void;
-  newContainer(container: Container): void;
-  goneContainer(container: Container): void;
-  /** A cgroup whose path is wanted: find it and give it to `cgroups`. */
-  lookupCgroup(cgroup: number): void;
-}
 
 export interface PipelineSettings {
   /** Periods before a baseline judges, and before it counts as mature. */
@@ -72,6 +50,12 @@ export interface PipelineOptions {
 
 /** Reason under which the agent counts LOSS_NO_SLOT. */
 const NO_SLOT = 'no-slot';
+/** Events judged in one step. Each may be a detection: a place in the spool and a line of the log, 0.2 ms. */
+const STEP_EVENTS = 4;
+
+function finish(steps: Generator<void>): void {
+  for (let step = steps.next(); step.done !== true; ) step = steps.next();
+}
 
 export class Pipeline {
   /** Baselines, for checkpoints. */
@@ -115,33 +99,28 @@ export class Pipeline {
 
   /** One frame of a recording; a Start changes nothing here, it is what the options were made from. */
   frame(frame: Frame): void {
-    if (frame.kind === 'records') this.records(frame.bytes);
-    else if (frame.kind === 'cgroups') this.cgroups(frame.found);
+    finish(this.steps(frame));
+  }
+
+  /**
+   * The same in steps of less than a millisecond, between which the event loop may be let go. The next frame comes after
+   * the last step of this one. A list of pods is one step: it is one JSON text.
+   */
+  *steps(frame: Frame): Generator<void> {
+    if (frame.kind === 'records') yield* this.#records(frame.bytes);
+    else if (frame.kind === 'cgroups') yield* this.#cgroups(frame.found);
     else if (frame.kind === 'pods') this.pods(frame.list);
-    else if (frame.kind === 'tick') this.tick(frame.tick);
+    else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
 
   /** A batch of whole records of native/records.h. */
   records(bytes: Uint8Array): void {
-    const { events, problems } = decodeRecords(bytes);
-    for (const [problem, count] of Object.entries(problems)) this.#count(problem, count);
-    for (const event of events) {
-      this.#events += 1;
-      this.#attribution.advance(event.time);
-      if (event.kind === 'cgroup') this.#cgroup(event);
-      else {
-        this.#attribution.event(event);
-        this.#askFor(event.cgroup, event.slot);
-      }
-    }
+    finish(this.#records(bytes));
   }
 
   /** Cgroups found in the cgroup file system, at start or because they were asked for. */
   cgroups(found: readonly CgroupFound[]): void {
-    // Owners before what is nested in them.
-    for (const { id, path } of found.toSorted((a, b) => a.path.length - b.path.length))
-      this.#containers.found(id, path);
-    this.#attribution.advance(0n);
+    finish(this.#cgroups(found));
   }
 
   /** A PodList as JSON. */
@@ -156,16 +135,54 @@ export class Pipeline {
 
   /** The end of a window. */
   tick(tick: Tick): void {
+    finish(this.#tick(tick));
+  }
+
+  *#records(bytes: Uint8Array): Generator<void> {
+    const { events, problems } = decodeRecords(bytes);
+    for (const [problem, count] of Object.entries(problems)) this.#count(problem, count);
+    yield;
+    for (const event of events) {
+      this.#events += 1;
+      this.#attribution.advance(event.time);
+      if (event.kind === 'cgroup') this.#cgroup(event);
+      else {
+        this.#attribution.event(event);
+        this.#askFor(event.cgroup, event.slot);
+      }
+      if (this.#events % STEP_EVENTS === 0) yield;
+    }
+  }
+
+  *#cgroups(found: readonly CgroupFound[]): Generator<void> {
+    // Owners before what is nested in them.
+    for (const { id, path } of found.toSorted((a, b) => a.path.length - b.path.length)) {
+      this.#containers.found(id, path);
+      yield;
+    }
+    this.#attribution.advance(0n);
+  }
+
+  *#tick(tick: Tick): Generator<void> {
     this.#bootNs = tick.bootNs;
     this.#verdicts.anchor(tick);
     this.#attribution.advance(tick.bootNs);
     for (const container of [this.#containers.host, ...this.#containers.live()]) this.#watch(container);
     const unattributed = this.#unattributedLoss(tick);
-    for (const slot of tick.slots) this.#slot(slot, tick);
+    for (const slot of tick.slots) {
+      this.#slot(slot, tick);
+      yield;
+    }
     const { flows, malformed } = decodeFlows(tick.flows);
     if (malformed > 0) this.#count('flow', malformed);
-    for (const flow of flows) this.#flow(flow);
-    for (const [key, watched] of this.#watched) this.#close(key, watched, tick, unattributed);
+    for (const flow of flows) {
+      this.#flow(flow);
+      yield;
+    }
+    for (const [key, watched] of this.#watched) {
+      this.#close(key, watched, tick, unattributed);
+      yield;
+    }
     this.#verdicts.tick(tick.bootNs);
     this.#containers.forget(tick.bootNs);
   }

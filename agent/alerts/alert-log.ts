@@ -5,7 +5,16 @@
  * throws after construction. A line that `write` returned true for is with the kernel, not yet on the disk: it survives
  * the end of the process, not the loss of power.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { pino } from 'pino';
 
@@ -33,6 +42,19 @@ const UNSAFE = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069
 
 const escapeUnsafe = (line: string): string =>
   line.replace(UNSAFE, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+const LINE_END = Buffer.from('\n');
+
+/** Whether a writer died in the middle of its last line, of which ours must not become a part. */
+function isTorn(path: string, size: number): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    const last = Buffer.alloc(1);
+    return readSync(fd, last, 0, 1, size - 1) === 1 && !last.equals(LINE_END);
+  } finally {
+    closeSync(fd);
+  }
+}
 
 export class AlertLog {
   readonly counts: AlertLogCounts = { written: 0, dropped: 0, errors: 0 };
@@ -97,8 +119,9 @@ export class AlertLog {
 
   #drain(): void {
     try {
-      for (let [bytes] = this.#waiting; bytes !== undefined; [bytes] = this.#waiting) {
-        const fd = this.#file(bytes.length);
+      for (let [line] = this.#waiting; line !== undefined; [line] = this.#waiting) {
+        const fd = this.#file(line.length);
+        const [bytes = line] = this.#waiting;
         const written = writeSync(fd, bytes);
         this.#bytes += written;
         this.#waitingBytes -= written;
@@ -135,11 +158,18 @@ export class AlertLog {
   }
 
   #openFile(): number {
-    const fd = openSync(this.#options.path, 'a', 0o600);
+    const { path } = this.#options;
+    const fd = openSync(path, 'a', 0o600);
     const { ino, size } = fstatSync(fd);
     this.#fd = fd;
     this.#inode = ino;
     this.#bytes = size;
+    // The first line that waits brings the end of the torn one: one write, which fails or succeeds with it.
+    const [first] = this.#waiting;
+    if (first !== undefined && size > 0 && isTorn(path, size)) {
+      this.#waiting[0] = Buffer.concat([LINE_END, first]);
+      this.#waitingBytes += LINE_END.length;
+    }
     return fd;
   }
 

@@ -54,6 +54,8 @@ export type Refused =
 const MAX_LEASES = 1024;
 /** An order that is sent again is answered again, but no more often than this. */
 const REPEAT_REPORT_MS = 30_000;
+/** Workload of a container whose pod is not known, or not yet. */
+const NAMELESS = /\/-\/Container\//;
 const WAITING = 'accepted; no such container runs now, it will be cut off when it starts';
 
 export class Leases {
@@ -96,7 +98,10 @@ export class Leases {
 
   /** After a list of pods was read: containers may have got the name that a lease is for. */
   sweep(): void {
-    if (this.active().length > 0) for (const container of this.parts.live()) this.appeared(container);
+    if (this.active().length === 0) return;
+    const live = this.parts.live();
+    if (this.takeNames(live)) void this.save();
+    for (const container of live) this.appeared(container);
   }
 
   /** Leases that hold now. */
@@ -144,6 +149,7 @@ export class Leases {
     if (refusal !== null) return this.refuse(order, refusal);
     const lease = this.leaseOf(order, 'active', '');
     this.leases.set(order.id, lease);
+    this.takeNames(this.parts.live());
     const there = this.parts.live().filter((container) => matches(lease, container));
     const failure = there.map((container) => this.enforce(container)).find((message) => message !== null);
     if (failure !== undefined) return this.fail(order.id, failure);
@@ -153,6 +159,25 @@ export class Leases {
       until: lease.untilMs,
     });
     await this.conclude(order.id, 'applied', there.length === 0 ? WAITING : '');
+  }
+
+  /**
+   * A lease can be for a container that central did not yet know by its pod. What the container is called it learns
+   * here, or it would not follow it through a restart. True when one learnt.
+   */
+  private takeNames(live: readonly LeaseContainer[]): boolean {
+    let learnt = false;
+    for (const lease of this.active()) {
+      const named = live.find(
+        ({ id, identity }) => id === lease.containerId && !NAMELESS.test(identity.workload),
+      );
+      if (named === undefined) continue;
+      const { podUid, name, workload } = named.identity;
+      if (podUid === lease.podUid && name === lease.containerName) continue;
+      this.leases.set(lease.order, { ...lease, podUid, containerName: name, workload });
+      learnt = true;
+    }
+    return learnt;
   }
 
   private objection(order: Order): Refused | null {
@@ -178,6 +203,8 @@ export class Leases {
       // The order it takes back may still be on its way: it must not take effect after its release.
       const never = { ...order, id: order.releases };
       this.leases.set(never.id, this.leaseOf(never, 'refused', 'released before it came'));
+      // An agent that died before it kept the lease, or lost the file of it, has left the kernel's entry.
+      this.releaseMarked(order.releases, new Set());
     } else if (lease.state === 'active') {
       await this.end(lease, 'released', `by ${order.actor}: ${order.reason}`);
     }
@@ -243,12 +270,19 @@ export class Leases {
     const there = this.parts.live().filter((container) => matches(lease, container));
     for (const container of there) this.enforce(container);
     // Entries under cgroups that are not known now (a container that is just gone) go by their mark.
-    const known = new Set(there.map(({ cgroup }) => cgroup));
-    for (const entry of this.parts.containments.list())
-      if (entry.order === orderMark(lease.order) && !known.has(entry.cgroup))
-        this.parts.containments.release(entry.cgroup);
+    this.releaseMarked(lease.order, new Set(there.map(({ cgroup }) => cgroup)));
     this.parts.log(`lease ${state}`, { order: lease.order, detail });
     await this.conclude(lease.order, state, detail);
+  }
+
+  /** Takes back the kernel's entries of an order, but for those under `kept` cgroups. */
+  private releaseMarked(order: string, kept: ReadonlySet<number>): void {
+    const mark = orderMark(order);
+    for (const entry of this.parts.containments.list())
+      if (entry.order === mark && !kept.has(entry.cgroup)) {
+        this.enforced.delete(entry.cgroup);
+        this.parts.containments.release(entry.cgroup);
+      }
   }
 
   private async expire(): Promise<void> {

@@ -18,9 +18,9 @@ interface Before {
 
 const sumOf = (counts: BigUint64Array): bigint => counts.reduce((sum, count) => sum + count, 0n);
 
-/** Totals by reason since the probe was loaded, those in user space too. */
-export function lossesOf(counters: ProbeCounters): Record<string, number> {
-  const lost: Record<string, number> = { 'queue-full': Number(counters.queueFull) };
+/** Totals by reason since the probe was loaded; `overflow` are records that did not fit our own queue. */
+export function lossesOf(counters: ProbeCounters, overflow: number): Record<string, number> {
+  const lost: Record<string, number> = { 'queue-full': Number(counters.queueFull), 'frame-queue': overflow };
   for (const [index, name] of LOSS_NAMES.entries()) lost[name] = Number(counters.lost[index] ?? 0n);
   return lost;
 }

@@ -13,6 +13,8 @@ export interface LiveParts {
   readonly cgroupRoot: string;
   readonly windowMs: number;
   readonly emit: (frame: Frame) => void;
+  /** Records that were emitted and lost after that, since the start; left out where that cannot be. */
+  readonly overflow?: () => number;
   readonly onError: (error: unknown) => void;
   readonly scanMs?: number;
 }
@@ -95,7 +97,7 @@ export class LiveSource {
 
   /** Ends the window that is open: reads, emits, gives back the slots of cgroups that are gone. */
   tick(): void {
-    const { probe, clock, emit } = this.parts;
+    const { probe, clock, emit, overflow } = this.parts;
     const removed = this.removed;
     this.removed = [];
     const counts = probe.readCounts();
@@ -106,7 +108,7 @@ export class LiveSource {
         wallMs: clock.wallMs(),
         slots: this.differences.take(counts),
         flows: probe.readFlows(),
-        lost: lossesOf(probe.counters()),
+        lost: lossesOf(probe.counters(), overflow?.() ?? 0),
       },
     });
     for (const { slot, cgroup } of removed) this.free(slot, cgroup);

@@ -169,6 +169,7 @@ test('answers its owner on the socket, and metrics and health on the port', asyn
   const metrics = (await get({ port }, '/metrics')).body;
   expect(metrics).toMatch(/^picket_agent_detections_total\{severity="\w+"\} [1-9]/m);
   expect(metrics).toContain('picket_agent_lost_total{reason="urgent-full"} 0');
+  expect(metrics).toContain('picket_agent_lost_total{reason="frame-queue"} 0');
   expect((await get({ port }, '/healthz')).status).toBe(200);
   expect((await get({ port }, '/readyz')).status).toBe(200);
 });

@@ -302,3 +302,16 @@ test('a pipeline that takes over saved baselines goes on judging', () => {
     ['rarity', 'mature'],
   ]);
 });
+
+test("records that did not fit our own queue may have been anybody's: no window of that time is complete", () => {
+  const world = shop();
+  quiet(world, 2);
+  const last = world.frames.pop();
+  if (last?.kind !== 'tick') throw new Error('a world ends with a tick');
+  world.frames.push({ kind: 'tick', tick: { ...last.tick, lost: { ...last.tick.lost, 'frame-queue': 7 } } });
+  const { told } = run(world);
+  const ended = told.windows.filter(({ endNs }) => endNs === last.tick.bootNs);
+  expect(ended.length).toBeGreaterThan(1);
+  expect(ended.every(({ complete }) => !complete)).toBe(true);
+  expect(told.windows.some(({ complete }) => complete)).toBe(true);
+});

@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +38,15 @@ test('writes one JSON object per line, at once, and appends after a restart', ()
   make().write({ id: 'det-2' });
   expect(lines()).toEqual([{ schema: 1, kind: 'detection', id: 'det-1' }, { id: 'det-2' }]);
   expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test('a line that a killed agent left half-written does not swallow the next one', () => {
+  mkdirSync(join(folder, 'agent'));
+  writeFileSync(path, '{"id":"det-1"}\n{"id":"de');
+  const log = make();
+  expect([log.write({ id: 'det-2' }), log.write({ id: 'det-3' })]).toEqual([true, true]);
+  expect(readFileSync(path, 'utf8')).toBe('{"id":"det-1"}\n{"id":"de\n{"id":"det-2"}\n{"id":"det-3"}\n');
+  expect(log.waiting).toBe(0);
 });
 
 test('hostile text cannot break a line or act on a terminal, and nothing of it is lost', () => {

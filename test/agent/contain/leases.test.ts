@@ -313,3 +313,32 @@ test('a lease file that cannot be read is put aside and told', async () => {
   expect(existsSync(`${path}.unreadable`)).toBe(true);
   expect(leases.active()).toEqual([]);
 });
+
+test('a release also ends what an agent without a lease file left in the kernel', async () => {
+  const { leases, containments } = world();
+  await leases.receive(signed(order()));
+  const later = world({ containments });
+  expect(containments.entries.size).toBe(1);
+
+  await later.leases.receive(signed(order({ id: 'ord-2', kind: 'release', releases: 'ord-1' })));
+
+  expect([...containments.entries.keys()]).toEqual([]);
+  expect(later.outcomes()).toEqual(['ord-2 applied']);
+});
+
+test('a lease for a container that had no name yet takes its name over and follows it', async () => {
+  const unnamed = container(42, { name: '424242424242', workload: 'local/-/Container/unknown/424242424242' });
+  const live = [unnamed];
+  const { leases, containments } = world({ live });
+  const target = { podUid: UID, containerName: unnamed.identity.name, containerId: unnamed.id };
+  await leases.receive(signed(order({ target })));
+
+  live.splice(0, 1, container(42));
+  leases.sweep();
+  leases.gone(container(42));
+  live.splice(0, 1, container(43));
+  leases.appeared(container(43));
+
+  expect([...containments.entries.keys()]).toEqual([43]);
+  expect(leases.active()).toMatchObject([{ podUid: UID, containerName: 'web' }]);
+});

@@ -37,6 +37,7 @@ function start(scanMs = 60_000) {
   const frames: Frame[] = [];
   const errors: unknown[] = [];
   const probe = fakeProbe();
+  const overflow = { records: 0 };
   const clock = givenClock({ bootNs: 7n, wallMs: 8 });
   const source = new LiveSource({
     probe,
@@ -45,11 +46,12 @@ function start(scanMs = 60_000) {
     windowMs: 60_000,
     scanMs,
     emit: (frame) => frames.push(frame),
+    overflow: () => overflow.records,
     onError: (error) => errors.push(error),
   });
   sources.push(source);
   const ticks = (): Tick[] => frames.flatMap((frame) => (frame.kind === 'tick' ? [frame.tick] : []));
-  return { source, probe, frames, ticks, errors };
+  return { source, probe, frames, ticks, errors, overflow };
 }
 
 test('names the cgroups that are there, owners before what is nested in them', async () => {
@@ -62,7 +64,8 @@ test('names the cgroups that are there, owners before what is nested in them', a
 });
 
 test('a tick tells what was added since the one before, with flows, losses and both clocks', async () => {
-  const { source, probe, ticks } = start();
+  const { source, probe, ticks, overflow } = start();
+  overflow.records = 3;
   probe.counts = [slotCounts(2, 42, { calls: { 0: 100n }, execs: 5n })];
   await source.start();
   probe.counts = [slotCounts(2, 42, { calls: { 0: 103n, 257: 2n ** 33n }, execs: 6n, lost: 4n })];
@@ -72,6 +75,7 @@ test('a tick tells what was added since the one before, with flows, losses and b
   source.tick();
   const lost = {
     'queue-full': 0,
+    'frame-queue': 3,
     ...Object.fromEntries(LOSS_NAMES.map((name) => [name, 0])),
     'bulk-full': 9,
   };

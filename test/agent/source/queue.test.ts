@@ -31,19 +31,27 @@ test('leaves what is no whole record to the decoder', () => {
   expect(Buffer.concat(piecesOf(records, 100))).toEqual(records);
 });
 
+/** A handler that does all of a frame in one step. */
+const whole = (work: (frame: Frame) => void) =>
+  function* (frame: Frame): Generator<void> {
+    yield work(frame);
+  };
+
 test('handles a frame at once when nothing waits', () => {
   const seen: string[] = [];
-  new FrameQueue(({ kind }) => void seen.push(kind)).push({ kind: 'pods', list: '' });
+  new FrameQueue(whole(({ kind }) => void seen.push(kind))).push({ kind: 'pods', list: '' });
   expect(seen).toEqual(['pods']);
 });
 
 test('lets the loop go when frames take long, and keeps their order', async () => {
   const seen: number[] = [];
   let turns = 0;
-  const queue = new FrameQueue((frame) => {
-    busy(2);
-    if (frame.kind === 'pods') seen.push(Number(frame.list));
-  });
+  const queue = new FrameQueue(
+    whole((frame) => {
+      busy(2);
+      if (frame.kind === 'pods') seen.push(Number(frame.list));
+    }),
+  );
   const turn = setInterval(() => (turns += 1), 1);
   for (let n = 0; n < 20; n += 1) queue.push({ kind: 'pods', list: String(n) });
   expect(seen.length).toBeLessThan(4);
@@ -52,12 +60,32 @@ test('lets the loop go when frames take long, and keeps their order', async () =
   expect(turns).toBeGreaterThan(3);
 });
 
-test('counts batches that do not fit and still takes ticks', () => {
-  const queue = new FrameQueue(() => busy(4), 1500);
+test('a frame is handled to its last step before the next begins, also when the rest is wanted at once', () => {
+  const seen: string[] = [];
+  const queue = new FrameQueue(function* ({ kind }) {
+    for (const step of [1, 2, 3]) {
+      busy(3);
+      seen.push(`${kind} ${step}`);
+      yield;
+    }
+  });
+  queue.push({ kind: 'pods', list: '' });
+  queue.push({ kind: 'cgroups', found: [] });
+  expect([seen.length, queue.waiting]).toEqual([1, 2]);
+  queue.flush();
+  expect(seen).toEqual(['pods 1', 'pods 2', 'pods 3', 'cgroups 1', 'cgroups 2', 'cgroups 3']);
+  expect(queue.waiting).toBe(0);
+});
+
+test('counts records that do not fit and still takes ticks', () => {
+  const queue = new FrameQueue(
+    whole(() => busy(4)),
+    1500,
+  );
   queue.push(tick(0n));
   for (let n = 0; n < 5; n += 1) queue.push({ kind: 'records', bytes: batch(10) });
   queue.push(tick(1n));
-  expect([queue.lostBatches, queue.lostBytes]).toEqual([4, 4000]);
+  expect(queue.lostRecords).toBe(40);
   queue.flush();
   expect(queue.waiting).toBe(0);
 });

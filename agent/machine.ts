@@ -1,0 +1,99 @@
+/** This machine as the source of frames: the kernel's probes, its cgroups, the pods of the node. */
+import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
+import type { Context } from './context.ts';
+import { LiveSource } from './source/live.ts';
+import { PodsReader } from './source/pods.ts';
+import type { FrameQueue } from './source/queue.ts';
+
+export class Machine {
+  pods: PodsReader | null = null;
+  private readonly context: Context;
+  private readonly queue: FrameQueue;
+  private probe: Probe | null = null;
+  private source: LiveSource | null = null;
+  /** Batches from before there was a source. */
+  private readonly early: Buffer[] = [];
+
+  constructor(context: Context, queue: FrameQueue) {
+    this.context = context;
+    this.queue = queue;
+  }
+
+  get hooks(): readonly Hook[] {
+    return this.probe?.hooks ?? [];
+  }
+
+  /** Null without a probe: also after the end, when what it had is gone with the agent. */
+  counters(): ProbeCounters | null {
+    return this.context.lifetime.signal.aborted ? null : (this.probe?.counters() ?? null);
+  }
+
+  lookup(cgroup: number): void {
+    this.source?.lookup(cgroup);
+  }
+
+  /** @throws when the kernel refuses the probes. */
+  async start(addon: NativeAddon, cgroupRoot: string): Promise<void> {
+    const { clock, settings, lifetime } = this.context;
+    const probe = await this.openProbe(addon, cgroupRoot);
+    this.probe = probe;
+    lifetime.atEnd(() => this.queue.flush());
+    lifetime.atEnd(() => probe.close());
+    const source = new LiveSource({
+      probe,
+      clock,
+      cgroupRoot,
+      windowMs: settings.window,
+      emit: (frame) => this.queue.push(frame),
+      overflow: () => this.queue.lostRecords,
+      onError: lifetime.onError,
+    });
+    this.source = source;
+    for (const records of this.early.splice(0)) source.records(records);
+    await this.startPods();
+    await source.start();
+    this.queue.flush();
+    lifetime.atEnd(() => source.stop());
+  }
+
+  private openProbe(addon: NativeAddon, cgroupRoot: string): Promise<Probe> {
+    const { settings } = this.context;
+    const names = (list: readonly string[], where: 'file' | 'folder') =>
+      list.map((name) => ({ name, where }));
+    return addon.openProbe(
+      {
+        pinFolder: settings['pin-folder'],
+        cgroupRoot,
+        selfPid: process.pid,
+        urgentBytes: settings['urgent-bytes'],
+        bulkBytes: settings['bulk-bytes'],
+        bulkMs: settings['bulk-interval'],
+        slots: settings.slots,
+        flows: settings.flows,
+        watchedNames: [
+          ...names(settings['watched-files'], 'file'),
+          ...names(settings['watched-folders'], 'folder'),
+        ],
+        queueBatches: settings['queue-batches'],
+      },
+      (records) => {
+        if (this.source === null) this.early.push(records);
+        else this.source.records(records);
+      },
+    );
+  }
+
+  private async startPods(): Promise<void> {
+    const { settings, log, lifetime } = this.context;
+    if (settings.pods === '') return;
+    const pods = new PodsReader({
+      from: settings.pods,
+      intervalMs: settings['pods-interval'],
+      emit: (list) => this.queue.push({ kind: 'pods', list }),
+      onError: (error) => log.warn({ err: error }, 'the pod list could not be read'),
+    });
+    this.pods = pods;
+    await pods.start();
+    lifetime.atEnd(() => pods.stop());
+  }
+}

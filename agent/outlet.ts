@@ -1,0 +1,70 @@
+/**
+ * Where detections, alerts and windows go. In the spool first: an alert exists once it is there, and what the log shows,
+ * central gets.
+ */
+import type { Alert } from './alerts/alert.ts';
+import { alertLine } from './alerts/alert.ts';
+import { AlertLog } from './alerts/alert-log.ts';
+import { type Detection, detectionLine } from './alerts/detection.ts';
+import { rankOf } from './alerts/severity.ts';
+import type { Context } from './context.ts';
+import type { Container } from './identity/container.ts';
+import type { ContainerWindow } from './pipeline.ts';
+import { alertMessage, containerMessage, detectionMessage, windowMessage } from './uplink/shapes.ts';
+import { alertEntry, containerEntry, detectionEntry, windowEntry } from './uplink/summarize.ts';
+import type { Upward } from './upward.ts';
+
+const KEPT_ALERT_LOGS = 3;
+/** Detections from here on go up at once. */
+const URGENT = rankOf('high');
+
+const bump = (map: Map<string, number>, key: string): void => void map.set(key, (map.get(key) ?? 0) + 1);
+
+export class Outlet {
+  /** By severity. */
+  readonly detections = new Map<string, number>();
+  readonly alerts = new Map<string, number>();
+  readonly alertLog: AlertLog;
+  private readonly context: Context;
+  private readonly upward: Upward;
+
+  /** Makes the alert log's folder. */
+  constructor(context: Context, upward: Upward) {
+    const { settings } = context;
+    this.context = context;
+    this.upward = upward;
+    this.alertLog = new AlertLog({
+      path: context.alertLogPath,
+      maxBytes: settings['alert-log-bytes'],
+      keep: KEPT_ALERT_LOGS,
+      ...(settings['alert-log-stdout'] ? { copy: context.out } : {}),
+    });
+  }
+
+  /** Tries again, each window, what a full disk did not take. */
+  start(): void {
+    const { lifetime, settings } = this.context;
+    lifetime.repeat(settings.window, () => void this.alertLog.flush());
+  }
+
+  detection(detection: Detection): void {
+    bump(this.detections, detection.severity);
+    this.upward.append(detectionEntry(detectionMessage(detection)));
+    this.alertLog.write(detectionLine(detection, this.context.where));
+    if (rankOf(detection.severity) >= URGENT) this.upward.wake();
+  }
+
+  alert(alert: Alert): void {
+    if (alert.revision === 1) bump(this.alerts, alert.severity);
+    this.upward.append(alertEntry(alertMessage(alert)));
+    this.alertLog.write(alertLine(alert, this.context.where));
+  }
+
+  window(window: ContainerWindow): void {
+    this.upward.append(windowEntry(windowMessage(window)));
+  }
+
+  gone(container: Container): void {
+    this.upward.append(containerEntry(containerMessage(container)));
+  }
+}

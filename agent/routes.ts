@@ -1,0 +1,64 @@
+/** What the agent answers: its owner on a unix socket, scrapers and the kubelet on a port. */
+import { join } from 'node:path';
+import type { Containment } from './containment.ts';
+import type { Context } from './context.ts';
+import { json, type Listening, listenLocal, listenPublic } from './control/server.ts';
+import type { Scrape } from './metrics.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Report } from './report.ts';
+
+interface Told {
+  readonly pipeline: Pipeline;
+  readonly containment: Containment;
+  readonly report: Report;
+}
+
+/** @throws InUseError when another agent runs with this state folder. */
+export async function serveLocal(context: Context, { pipeline, containment, report }: Told): Promise<void> {
+  const { folder, lifetime } = context;
+  const containers = () =>
+    pipeline.containers().map(({ identity, ...container }) => ({ ...identity, ...container }));
+  const listening = await listenLocal(
+    join(folder, 'agent.sock'),
+    {
+      '/status': () => json(plain(report.status())),
+      '/workloads': () => json({ workloads: pipeline.workloads() }),
+      '/containers': () => json({ containers: containers() }),
+      '/containments': () =>
+        json({ leases: containment.leases.active(), kernel: containment.kernel?.list() ?? [] }),
+    },
+    lifetime.onError,
+  );
+  lifetime.atEnd(() => listening.close());
+}
+
+/** @throws when the port is taken. */
+export async function servePublic(context: Context, report: Report, scrape: Scrape): Promise<Listening> {
+  const { settings, lifetime } = context;
+  const health = () => {
+    const found = report.health();
+    return json(found, found.alive ? 200 : 503);
+  };
+  const listening = await listenPublic(
+    settings['agent-listen'],
+    {
+      '/metrics': async () => ({ status: 200, ...(await scrape()) }),
+      '/healthz': health,
+      '/readyz': () => json({ ready: report.ready }, report.ready ? 200 : 503),
+    },
+    lifetime.onError,
+  );
+  lifetime.atEnd(() => listening.close());
+  return listening;
+}
+
+/** Maps as objects: JSON has none. Of the spool, what is told of it. */
+function plain(value: unknown): unknown {
+  if (value instanceof Map) return Object.fromEntries(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;
+  if (Object.getPrototypeOf(value) !== Object.prototype) {
+    return 'bytes' in value && 'waiting' in value ? { bytes: value.bytes, waiting: value.waiting } : value;
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, found]) => [key, plain(found)]));
+}

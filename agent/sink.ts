@@ -1,0 +1,26 @@
+/** What comes out of the pipeline. */
+import type { Alert } from './alerts/alert.ts';
+import type { Detection } from './alerts/detection.ts';
+import type { Window } from './features/window.ts';
+import type { Container } from './identity/container.ts';
+import type { BaselineState } from './models/baseline.ts';
+
+/** A window with whose it is. */
+export interface ContainerWindow extends Window {
+  readonly container: Container;
+  /** Facts that the baseline did not know. */
+  readonly newFacts: number;
+  readonly state: BaselineState;
+}
+
+/** What comes out. The calls are made while the input is being handled; they must not throw. */
+export interface Sink {
+  detection(detection: Detection): void;
+  /** A new alert, or a later revision of one. */
+  alert(alert: Alert): void;
+  window(window: ContainerWindow): void;
+  newContainer(container: Container): void;
+  goneContainer(container: Container): void;
+  /** A cgroup whose path is wanted: find it and give it to `cgroups`. */
+  lookupCgroup(cgroup: number): void;
+}

@@ -129,11 +129,15 @@ export function makeCgroup(name: string = containerName(), parent: string = find
 
 let doerBinary: string | null = null;
 
-/** The program of doer.c, compiled once per test process. */
+/** The program of doer.c, compiled once until `cleanUp`. */
 export function buildDoer(): string {
   if (doerBinary !== null) return doerBinary;
   const folder = mkdtempSync(join(tmpdir(), 'picket-doer-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  // Not when the process exits: vitest ends its workers by a signal.
+  atEnd(() => {
+    rmSync(folder, { recursive: true, force: true });
+    doerBinary = null;
+  });
   const source = fileURLToPath(new URL('doer.c', import.meta.url));
   execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', source, '-o', join(folder, 'doer'), '-pthread']);
   doerBinary = join(folder, 'doer');

@@ -22,7 +22,7 @@ export interface Alert {
   readonly techniques: readonly string[];
   /** Detections so far. */
   readonly count: number;
-  /** One sentence: what was lost or unknown. */
+  /** What was lost while it was made, a sentence; empty: nothing. */
   readonly quality: string;
 }
 

@@ -171,7 +171,7 @@ export class Groups {
       detectors,
       techniques: [...alert.techniques],
       count: alert.count,
-      quality,
+      quality: alert.last.quality.complete ? '' : quality,
     });
   }
 }

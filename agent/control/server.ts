@@ -1,7 +1,8 @@
 /** Small HTTP servers of the agent: one on a unix socket for its owner, one for metrics and health. GET only. */
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 
 export interface Answer {
   readonly status: number;
@@ -90,12 +91,13 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-/** Serves on a unix socket that only its owner may open; one that a dead agent left is replaced. @throws InUseError */
+/** Serves on a unix socket that only its owner may open, in a folder made for it; one that a dead agent left is replaced. @throws InUseError */
 export async function listenLocal(
   path: string,
   routes: Routes,
   onError: (error: unknown) => void,
 ): Promise<Listening> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   if (await answers(path)) throw new InUseError(path);
   rmSync(path, { force: true });
   const server = serve(routes, onError);

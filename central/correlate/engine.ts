@@ -51,11 +51,12 @@ function involvedOf({ node, alert, container }: Evidence): Involved {
   };
 }
 
-function memberOf({ alert }: Evidence, because: string): Member {
+function memberOf({ node, alert }: Evidence, because: string): Member {
   const { id, score, title, detectors, techniques } = alert;
   const severity = severityAt(rank(alert.severity));
   return {
     alert: id,
+    container: `${node}/${alert.container}`,
     severity,
     score,
     title,

@@ -32,6 +32,8 @@ export interface TimelineEntry {
 /** What an alert brought in; one that was updated is replaced. */
 export interface Member {
   readonly alert: string;
+  /** The container it is about, as `node/id`. */
+  readonly container: string;
   readonly severity: Severity;
   readonly score: number;
   readonly title: string;

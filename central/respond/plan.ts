@@ -1,6 +1,7 @@
 /** Incident and policies to a plan: what would be done where, before any limit is looked at. Pure. */
 import { createHash } from 'node:crypto';
-import type { Incident, Involved } from '../correlate/incident.ts';
+import type { Incident, Involved, Member } from '../correlate/incident.ts';
+import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { type Action, DEFAULT_ACTION, type Mode, type Policy, policyFor } from './policy.ts';
 
 /**
@@ -27,13 +28,26 @@ export interface Plan {
 
 const VERDICT_OF: Readonly<Record<Mode, Verdict>> = { observe: 'record', ask: 'propose', enforce: 'execute' };
 
+/**
+ * What the container's own alerts say. Only where the worst of the incident was seen does the incident's severity
+ * count, which several together may have raised: else an intruder could have its neighbours cut off with it.
+ */
+function severityOf(target: Involved, incident: Incident): Severity {
+  const worst = (members: readonly Member[]): number =>
+    Math.max(0, ...members.map(({ severity }) => SEVERITIES.indexOf(severity)));
+  const here = `${target.node}/${target.id}`;
+  const own = worst(incident.members.filter(({ container }) => container === here));
+  return own === worst(incident.members) ? incident.severity : (SEVERITIES[own] ?? 'info');
+}
+
 function stepFor(target: Involved, incident: Incident, policies: readonly Policy[]): PlanStep {
   const { namespace, workload } = target;
-  const policy = policyFor(policies, { namespace, workload, severity: incident.severity });
+  const severity = severityOf(target, incident);
+  const policy = policyFor(policies, { namespace, workload, severity });
   const mode = policy?.mode ?? 'observe';
   const because =
     policy === null
-      ? `no policy matches a ${incident.severity} incident here; observe is the default`
+      ? `no policy matches ${severity} alerts here; observe is the default`
       : `policy ${policy.name} says ${mode}`;
   return {
     target,

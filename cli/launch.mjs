@@ -24,6 +24,8 @@ try {
   if (mode) process.exitCode = mode(args.slice(1)) ?? 0;
   else {
     setUp(runsSources() ? sourceSteps() : buildSteps());
+    // What the first screen tells people to type: from a checkout `picket` is on nobody's PATH.
+    process.env.PICKET_INTERNAL_COMMAND ??= 'node cli/picket.mjs';
     becomePicket(args);
   }
 } catch (error) {

@@ -38,6 +38,6 @@ export function timeOfDay(time: string | number): string {
 }
 
 /** `1 container`, `3 containers`. */
-export function count(n: number, noun: string): string {
-  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+export function count(n: number, noun: string, plural = `${noun}s`): string {
+  return `${n} ${n === 1 ? noun : plural}`;
 }

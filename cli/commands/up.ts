@@ -40,6 +40,7 @@ async function facts(call: Call, client: AgentClient, recorded: string | null): 
     windowMs: values.window,
     modes: policies.filter((each) => each.inForce).map((each) => each.document.spec?.mode ?? 'observe'),
     recorded,
+    command: process.env['PICKET_INTERNAL_COMMAND'] ?? 'picket',
   };
 }
 

@@ -14,6 +14,8 @@ export interface ScreenFacts {
   readonly windowMs: number;
   /** Modes of the policies in force; empty: observe. */
   readonly modes: readonly string[];
+  /** How this picket is called from a shell. */
+  readonly command: string;
   /** Why a recording is shown in place of the kernel, or null. */
   readonly recorded: string | null;
 }
@@ -73,9 +75,13 @@ function policyLine(modes: readonly string[]): string {
     : `Policy     ${strongest}, as the policy files say`;
 }
 
+/** The node itself, which is watched like a container: `cluster/-/Node/NAME/host`. */
+const isHost = (workload: string): boolean => workload.split('/')[2] === 'Node';
+
 /** The whole screen, without the line `ready`. */
 export function firstScreen(facts: ScreenFacts): string {
-  const containers = facts.workloads.reduce((sum, each) => sum + each.containers, 0);
+  const others = facts.workloads.filter(({ workload }) => !isHost(workload));
+  const containers = others.reduce((sum, each) => sum + each.containers, 0);
   const folder = facts.stateFolder === '/var/lib/picket' ? '' : ` --state-folder ${facts.stateFolder}`;
   return [
     'picket is running on this machine.',
@@ -87,7 +93,7 @@ export function firstScreen(facts: ScreenFacts): string {
           '           What follows comes from the recording that ships with picket, not from this machine.',
           '           Within a quarter of a minute: a shell in a web shop reads a secret and sends it out.',
         ]),
-    `Watching   ${count(containers, 'container')} and services in ${count(facts.workloads.length, 'workload')}:`,
+    `Watching   the host, and ${count(others.length, 'workload')} in ${count(containers, 'container or service', 'containers or services')}:`,
     ...workloadTable(facts),
     learningLine(facts),
     policyLine(facts.modes),
@@ -98,9 +104,9 @@ export function firstScreen(facts: ScreenFacts): string {
     '',
     'Try next, in another terminal:',
     '  sudo npm run demo                     an attack on a sample shop: seen, contained, undone',
-    `  sudo picket status${folder}`,
-    `  sudo picket workloads${folder}`,
-    `  sudo picket incidents${folder}`,
+    `  sudo ${facts.command} status${folder}`,
+    `  sudo ${facts.command} workloads${folder}`,
+    `  sudo ${facts.command} incidents${folder}`,
     "  sudo sh -c 'cat /etc/shadow > /dev/null'   a read of a sensitive file: shows below within a moment",
     '',
   ].join('\n');

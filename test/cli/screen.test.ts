@@ -13,6 +13,7 @@ const facts: ScreenFacts = {
     ],
   },
   workloads: [
+    { workload: 'local/-/Node/n1/host', state: 'young', periods: 9, containers: 1, ...rest },
     { workload: 'local/demo/Deployment/web/web', state: 'young', periods: 9, containers: 2, ...rest },
     {
       workload: 'local/-/Service/ssh.service/ssh.service',
@@ -30,6 +31,7 @@ const facts: ScreenFacts = {
   windowMs: 5000,
   modes: [],
   recorded: null,
+  command: 'node cli/picket.mjs',
 };
 
 test('says what was found, what is missing, how far learning is, where things are and what to try', () => {
@@ -37,11 +39,12 @@ test('says what was found, what is missing, how far learning is, where things ar
 
 Hooks      1 of 2 attached; missing:
              tp_btf/cgroup_mkdir (not in this kernel): picket doctor says what that costs
-Watching   3 containers and services in 2 workloads:
+Watching   the host, and 2 workloads in 3 containers or services:
   WORKLOAD                                 CONTAINERS  STATE
+  local/-/Node/n1/host                     1           young
   local/demo/Deployment/web/web            2           young
   local/-/Service/ssh.service/ssh.service  1           learning 4 of 6
-Learning   1 of 2 workloads learnt, about 10 s to go
+Learning   2 of 3 workloads learnt, about 10 s to go
 Policy     observe: alerts and incidents, nothing is cut off unless a person says so
 
 Alert log  /var/lib/picket/agent/alerts.ndjson
@@ -50,9 +53,9 @@ Logs       /var/lib/picket/logs
 
 Try next, in another terminal:
   sudo npm run demo                     an attack on a sample shop: seen, contained, undone
-  sudo picket status
-  sudo picket workloads
-  sudo picket incidents
+  sudo node cli/picket.mjs status
+  sudo node cli/picket.mjs workloads
+  sudo node cli/picket.mjs incidents
   sudo sh -c 'cat /etc/shadow > /dev/null'   a read of a sensitive file: shows below within a moment
 `);
 });
@@ -72,5 +75,5 @@ test('names the strongest policy mode that is in force', () => {
 
 test('tells nothing to wait for once everything is learnt', () => {
   const workloads = facts.workloads.map((each) => ({ ...each, state: 'mature' as const }));
-  expect(learningLine({ ...facts, workloads })).toBe('Learning   2 of 2 workloads learnt');
+  expect(learningLine({ ...facts, workloads })).toBe('Learning   3 of 3 workloads learnt');
 });

@@ -18,6 +18,43 @@ export interface AgentStatus {
   readonly hooks: readonly HookLine[];
 }
 
+/** All of the agent's status; counts by name where the agent has maps. */
+export interface AgentReport extends AgentStatus {
+  readonly pid: number;
+  readonly ready: boolean;
+  readonly uptimeMs: number;
+  readonly source: 'kernel' | 'recording';
+  readonly alertLog: string;
+  readonly alertLogProblem: string | null;
+  readonly podsProblem: string | null;
+  readonly recordingProblem: string | null;
+  readonly containment: { readonly enabled: boolean; readonly refusal: string | null };
+  readonly central: { readonly url: string; readonly enrolled: boolean; readonly acceptedAtMs: number };
+  readonly numbers: {
+    readonly containers: number;
+    readonly workloads: number;
+    readonly detections: Readonly<Record<string, number>>;
+    readonly alerts: Readonly<Record<string, number>>;
+    readonly lost: Readonly<Record<string, number>>;
+    readonly orders: Readonly<Record<string, number>>;
+    readonly spool: { readonly waiting: number };
+    readonly uplink: {
+      readonly failures: Readonly<Record<string, number>>;
+      readonly refused: Readonly<Record<string, number>>;
+    };
+    readonly leases: number;
+    readonly mapBytes: number;
+  };
+}
+
+export interface CentralReport {
+  readonly cluster: string;
+  readonly database: string;
+  readonly streams: number;
+  readonly policies: readonly { readonly kind: string; readonly name: string }[];
+  readonly rows: Readonly<Record<string, number>>;
+}
+
 export type WorkloadLine = Pick<
   WorkloadStatus,
   'workload' | 'state' | 'periods' | 'starts' | 'incomplete' | 'withheld' | 'containers'

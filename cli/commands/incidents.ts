@@ -7,6 +7,14 @@ import { PEOPLE_FLAGS, people } from './people.ts';
 
 const STATES = ['open', 'awaiting', 'contained', 'released', 'expired', 'closed'];
 
+/** The first container, and how many more there are. */
+function where(involved: IncidentLine['involved']): string {
+  const [first] = involved;
+  if (first === undefined) return '';
+  const more = involved.length > 1 ? ` and ${involved.length - 1} more` : '';
+  return `${first.pod || first.name || first.id.slice(0, 12)}${more}`;
+}
+
 function listText(incidents: readonly IncidentLine[]): string {
   if (incidents.length === 0) return 'no incidents\n';
   const rows = incidents.map((each) => [
@@ -14,7 +22,7 @@ function listText(incidents: readonly IncidentLine[]): string {
     each.state,
     each.severity,
     `${ago(Date.now() - each.lastMs)} ago`,
-    each.involved.map((one) => one.pod || one.name || one.id.slice(0, 12)).join(','),
+    where(each.involved),
     each.title,
   ]);
   return table(['INCIDENT', 'STATE', 'SEVERITY', 'LAST', 'CONTAINERS', 'TITLE'], rows);

@@ -103,8 +103,8 @@ export function memoryLimits(texts: readonly string[]): number[] {
 export function tensorflowCheck(): Check {
   try {
     createRequire(import.meta.url).resolve('@tensorflow/tfjs-node');
-    return ok('tfjs-node', 'installed: models are trained by the native library');
+    return ok('tfjs-node', 'installed (optional): nothing uses it in this version');
   } catch {
-    return ok('tfjs-node', 'not installed (optional): models are trained by WebAssembly, slower');
+    return ok('tfjs-node', 'not installed (optional): nothing uses it in this version');
   }
 }

@@ -64,21 +64,81 @@ test('workloads without an agent is exit code 3 and names the socket', async () 
   expect(error).toContain(`the agent at ${folder}/agent/agent.sock does not answer`);
 });
 
+const REPORT = {
+  node: 'n1',
+  cluster: 'local',
+  hooks: [
+    { name: 'a', state: 'attached', reason: null },
+    { name: 'b', state: 'refused', reason: 'no\u001bBTF' },
+  ],
+  pid: 7,
+  ready: true,
+  uptimeMs: 9000,
+  source: 'kernel',
+  alertLog: '/l/alerts.ndjson',
+  alertLogProblem: null,
+  podsProblem: 'the list is no list',
+  recordingProblem: null,
+  containment: { enabled: true, adopted: false, refusal: null },
+  central: { url: 'https://c:1', enrolled: false, acceptedAtMs: 0 },
+  numbers: {
+    containers: 1,
+    workloads: 3,
+    detections: { high: 2, low: 1 },
+    alerts: {},
+    lost: { 'urgent-full': 2, 'bulk-full': 0 },
+    orders: { applied: 1 },
+    spool: { waiting: 1 },
+    uplink: { failures: { ECONNREFUSED: 4 }, refused: {} },
+    leases: 1,
+    mapBytes: 7 * 1024 ** 2,
+  },
+};
+
 test('status shows the part that answers, and why the other does not', async () => {
-  const agent = await startFakeAgent(folder, {
-    'GET /status': [
-      200,
-      { node: 'n1', hooks: [{ name: 'a', state: 'attached', reason: null }], lost: { full: 2 } },
-    ],
-  });
+  const agent = await startFakeAgent(folder, { 'GET /status': [200, REPORT] });
   running.push(agent);
 
   const { code, out } = await runPicket(['status', ...agent.flags]);
 
   expect(code).toBe(0);
-  expect(out).toContain(
-    'agent\n  node: n1\n  hooks:\n    name=a state=attached\n  lost:\n    full: 2\ncentral\n  not reachable: ',
-  );
+  expect(out).toContain(`agent on node n1, cluster local
+  state        ready, up 9 s, pid 7
+  hooks        1 of 2 attached; missing: b (no\\u001bBTF): see picket doctor
+  watching     1 container or service, 3 baselines
+  found        detections 3 (2 high, 1 low); alerts 0
+  lost         urgent-full 2
+  central      https://c:1, not enrolled yet, 1 summary waiting; ECONNREFUSED 4
+  containment  1 lease in force; orders: applied 1
+  kernel maps  7.0 MiB
+  alert log    /l/alerts.ndjson
+  problem      the list is no list
+
+central
+  not reachable: `);
+});
+
+test('status of central says what is in force and what it holds', async () => {
+  const central = await startFakeCentral(folder, {
+    'GET /api/v1/status': [
+      200,
+      {
+        cluster: 'local',
+        database: '/s/picket.db',
+        streams: 1,
+        policies: [{ kind: 'PicketPolicy', name: 'ask-production', version: 'v' }],
+        rows: { nodes: 1, incidents: 2, orders: 0 },
+      },
+    ],
+  });
+  running.push(central);
+
+  expect((await runPicket(['status', ...central.flags])).out).toContain(`central of cluster local
+  nodes        1, 1 order stream open
+  policies     PicketPolicy ask-production
+  holds        nodes 1, incidents 2
+  database     /s/picket.db
+`);
 });
 
 test('status is exit code 3 when nothing answers, and 1 when central refuses the token', async () => {

@@ -1,0 +1,80 @@
+/** `picket status` for people: what runs, what it found, what it lost, and what stands in the way. */
+import type { AgentReport, CentralReport } from './client/answers.ts';
+import { ago, count, safe } from './text.ts';
+
+const line = (name: string, words: string): string => `  ${name.padEnd(12)} ${words}`;
+const mebibytes = (bytes: number): string => `${(bytes / 1024 ** 2).toFixed(1)} MiB`;
+
+/** `3 (2 high, 1 low)`; the counts of every severity that has one. */
+function bySeverity(counts: Readonly<Record<string, number>>): string {
+  const total = Object.values(counts).reduce((sum, each) => sum + each, 0);
+  const parts = Object.entries(counts).map(([severity, each]) => `${each} ${safe(severity)}`);
+  return parts.length === 0 ? '0' : `${total} (${parts.join(', ')})`;
+}
+
+/** Only what is not 0, by name; `none` words when nothing is. */
+function nonZero(counts: Readonly<Record<string, number>>, none: string): string {
+  const parts = Object.entries(counts).filter(([, each]) => each !== 0);
+  return parts.map(([name, each]) => `${safe(name)} ${each}`).join(', ') || none;
+}
+
+function hookWords(hooks: AgentReport['hooks']): string {
+  const missing = hooks.filter(({ state }) => state !== 'attached');
+  const names = missing.map(({ name, reason }) => `${safe(name)} (${safe(reason ?? 'not attached')})`);
+  const tail = names.length === 0 ? '' : `; missing: ${names.join(', ')}: see picket doctor`;
+  return `${hooks.length - missing.length} of ${hooks.length} attached${tail}`;
+}
+
+function uplinkWords({ central, numbers }: AgentReport, nowMs: number): string {
+  if (central.url === '') return 'none: works alone';
+  const { acceptedAtMs } = central;
+  const last = acceptedAtMs === 0 ? 'nothing accepted yet' : `accepted ${ago(nowMs - acceptedAtMs)} ago`;
+  const waiting = `${count(numbers.spool.waiting, 'summary', 'summaries')} waiting`;
+  const trouble = nonZero({ ...numbers.uplink.failures, ...numbers.uplink.refused }, '');
+  return `${safe(central.url)}, ${central.enrolled ? last : 'not enrolled yet'}, ${waiting}${trouble === '' ? '' : `; ${trouble}`}`;
+}
+
+function containmentWords({ containment, numbers }: AgentReport): string {
+  if (!containment.enabled) return `not possible: ${safe(containment.refusal ?? 'switched off')}`;
+  return `${count(numbers.leases, 'lease')} in force; orders: ${nonZero(numbers.orders, 'none')}`;
+}
+
+/** Lines of the agent's part. */
+export function agentLines(report: AgentReport, nowMs: number): string[] {
+  const { numbers } = report;
+  const problems = [report.alertLogProblem, report.podsProblem, report.recordingProblem].filter(
+    (problem) => problem !== null,
+  );
+  const from = report.source === 'kernel' ? '' : ', from a recording';
+  return [
+    `agent on node ${safe(report.node)}, cluster ${safe(report.cluster)}`,
+    line(
+      'state',
+      `${report.ready ? 'ready' : 'not ready'}, up ${ago(report.uptimeMs)}, pid ${report.pid}${from}`,
+    ),
+    line('hooks', hookWords(report.hooks)),
+    line(
+      'watching',
+      `${count(numbers.containers, 'container or service', 'containers and services')}, ${count(numbers.workloads, 'baseline')}`,
+    ),
+    line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
+    line('lost', nonZero(numbers.lost, 'nothing')),
+    line('central', uplinkWords(report, nowMs)),
+    line('containment', containmentWords(report)),
+    line('kernel maps', mebibytes(numbers.mapBytes)),
+    line('alert log', safe(report.alertLog)),
+    ...problems.map((problem) => line('problem', safe(problem))),
+  ];
+}
+
+/** Lines of central's part. */
+export function centralLines({ cluster, database, streams, policies, rows }: CentralReport): string[] {
+  const inForce = policies.map(({ kind, name }) => `${safe(kind)} ${safe(name)}`);
+  return [
+    `central of cluster ${safe(cluster)}`,
+    line('nodes', `${rows['nodes'] ?? 0}, ${count(streams, 'order stream')} open`),
+    line('policies', inForce.join(', ') || 'none: observe'),
+    line('holds', nonZero(rows, 'nothing yet')),
+    line('database', safe(database)),
+  ];
+}

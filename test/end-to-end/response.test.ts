@@ -46,7 +46,11 @@ describe.skipIf(refusal !== null)('response', { timeout: 90_000 }, () => {
   /** A container that is known by its pod, contained by a person. */
   async function contained(name: string, lease: string): Promise<TestContainer> {
     const container = await world.container({ name, namespace: 'other' });
-    await eventually('the agent knows it', () => agent.knows(container.id));
+    await eventually('the agent knows it', () => agent.knows(container.id)).catch(async (error: Error) => {
+      // Seen once on a busy machine: what the agent has to say for itself.
+      const told = JSON.stringify({ id: container.id, status: await agent.status() });
+      throw new Error(`${error.message}; the agent says ${told}`);
+    });
     const body = { container: container.id, lease, reason: 'test', killOnExec: false };
     await eventually('central knows it', () =>
       central.people.post('/api/v1/containments', body).then(

@@ -68,6 +68,8 @@ export class Machine {
         urgentBytes: settings['urgent-bytes'],
         bulkBytes: settings['bulk-bytes'],
         bulkMs: settings['bulk-interval'],
+        recordsPerSecond: settings['record-rate'],
+        recordBurst: settings['record-burst'],
         slots: settings.slots,
         flows: settings.flows,
         watchedNames: [

@@ -315,6 +315,7 @@ export class Pipeline {
     const gone = container.kind !== 'host' && !this.#containers.isLive(container);
     if (unattributed > 0) watched.window.incomplete(0);
     const baseline = this.registry.baseline(container.identity.workload);
+    if (watched.window.lost > 0) this.#verdicts.flood(watched, { timeNs: tick.bootNs, cpu: 0 });
     const { window, learn } = watched.close(tick.bootNs, gone);
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);

@@ -112,8 +112,9 @@ export const agentRows = {
     type: 'bytes',
     min: 64 * 1024,
     max: 64 * MIB,
-    default: MIB,
-    sentence: 'Size of the ring buffer for records that are delivered at once, a power of two.',
+    default: 4 * MIB,
+    sentence:
+      'Size of the ring buffer for records that are delivered at once, a power of two; four containers at their record-burst fit.',
   },
   'bulk-bytes': {
     type: 'bytes',
@@ -128,6 +129,21 @@ export const agentRows = {
     max: 10 * SECOND,
     default: 200,
     sentence: 'How often the ring buffer for collected records is read.',
+  },
+  'record-rate': {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 1000,
+    sentence:
+      'Records a second that one container may have of each kind; what is above is counted, and is a finding.',
+  },
+  'record-burst': {
+    type: 'integer',
+    min: 1,
+    max: 1_000_000,
+    default: 1500,
+    sentence: 'Records that one container may have of each kind at once, before record-rate holds.',
   },
   'queue-batches': {
     type: 'integer',

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Alert } from './alerts/alert.ts';
 import { type Actor, type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { judgeFlood } from './alerts/flood.ts';
 import { type Finding, Groups } from './alerts/group.ts';
 import {
   isSensitiveCall,
@@ -98,6 +99,13 @@ export class Verdicts {
     }
     const merged = mergeCalls(ordinary);
     if (merged !== null) this.#found(merged, { watched, situation, fact: null, when, event: null });
+  }
+
+  /** Records of the window that ends were lost; once a window, as what it counts is the window's. */
+  flood(watched: Watched, when: When): void {
+    const situation = this.#situation(watched, []);
+    const verdict = judgeFlood(watched.window.lost, watched.container);
+    this.#found(verdict, { watched, situation, fact: null, when, event: null });
   }
 
   /** Tells what changed and closes what is over. */

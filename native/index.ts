@@ -23,6 +23,9 @@ export interface ProbeOptions {
   readonly bulkBytes: number;
   /** Milliseconds between two readings of the bulk ring. */
   readonly bulkMs: number;
+  /** Records of one slot and kind that are sent on average, and at once; the rest is counted as throttled. */
+  readonly recordsPerSecond: number;
+  readonly recordBurst: number;
   readonly slots: number;
   readonly flows: number;
   readonly watchedNames: readonly WatchedName[];
@@ -53,6 +56,8 @@ export interface SlotCounts {
   readonly exits: bigint;
   /** Records of this slot not delivered, by loss_reason. */
   readonly lost: BigUint64Array;
+  /** Those of `lost` that were throttled, by record_kind. */
+  readonly throttled: BigUint64Array;
 }
 
 /** Totals since the probe was loaded. */

@@ -164,7 +164,8 @@ enum loss_reason {
 	LOSS_FLOWS_FULL = 2, /* flow map had no room: not counted, first sight still reported once per call */
 	LOSS_NO_SLOT = 3,    /* more containers than slots: counted under SLOT_NONE */
 	LOSS_NO_STORAGE = 4, /* task storage could not be made: call not counted */
-	LOSS_REASONS = 5,
+	LOSS_THROTTLED = 5,  /* the slot had used up its records of this kind: see take_token in bpf/emit.h */
+	LOSS_REASONS = 6,
 };
 
 #endif

@@ -42,7 +42,8 @@ export const LAYOUT = {
   LOSS_FLOWS_FULL: 2,
   LOSS_NO_SLOT: 3,
   LOSS_NO_STORAGE: 4,
-  LOSS_REASONS: 5,
+  LOSS_THROTTLED: 5,
+  LOSS_REASONS: 6,
 
   'sizeof record_header': HEADER,
   'record_header.kind': 0,

@@ -4,7 +4,14 @@ import type { SlotTick } from '../events/frame.ts';
 import { LAYOUT } from '../events/layout.ts';
 
 /** Names of loss_reason of records.h, in its order. */
-export const LOSS_NAMES = ['urgent-full', 'bulk-full', 'flows-full', 'no-slot', 'no-storage'] as const;
+export const LOSS_NAMES = [
+  'urgent-full',
+  'bulk-full',
+  'flows-full',
+  'no-slot',
+  'no-storage',
+  'throttled',
+] as const;
 
 interface Before {
   readonly cgroup: number;

@@ -31,6 +31,8 @@ function probeOptions(values: AllSettings, cgroupRoot: string): ProbeOptions {
     urgentBytes: values['urgent-bytes'],
     bulkBytes: values['bulk-bytes'],
     bulkMs: values['bulk-interval'],
+    recordsPerSecond: values['record-rate'],
+    recordBurst: values['record-burst'],
     slots: values.slots,
     flows: values.flows,
     watchedNames: [

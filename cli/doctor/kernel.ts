@@ -163,6 +163,8 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
         urgentBytes: 64 * 1024,
         bulkBytes: 64 * 1024,
         bulkMs: 200,
+        recordsPerSecond: 100,
+        recordBurst: 100,
         slots: 8,
         flows: 256,
         watchedNames: [],

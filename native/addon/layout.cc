@@ -56,6 +56,7 @@ constexpr Entry kLayout[] = {
     CONSTANT(LOSS_FLOWS_FULL),
     CONSTANT(LOSS_NO_SLOT),
     CONSTANT(LOSS_NO_STORAGE),
+    CONSTANT(LOSS_THROTTLED),
     CONSTANT(LOSS_REASONS),
     SIZE(record_header),
     MEMBER(record_header, kind),

@@ -31,6 +31,13 @@ struct KernelFlow {
   uint64_t cgroup, opened, attempts, failures, first, last, reported;
 };
 
+// struct slot_buckets of bpf/maps.h.
+struct KernelBuckets {
+  struct {
+    uint64_t used_until, throttled;
+  } of[BUCKET_KINDS];
+};
+
 struct WatchedName {
   char name[FILE_NAME_BYTES];
   uint32_t folder;
@@ -63,7 +70,10 @@ void Probe::configure() {
   }
   skeleton_->rodata->watched_file_lengths = files;
   skeleton_->rodata->watched_folder_lengths = folders;
+  skeleton_->rodata->record_interval = 1'000'000'000ull / settings_.records_per_second;
+  skeleton_->rodata->record_burst_time = skeleton_->rodata->record_interval * settings_.record_burst;
   auto& maps = skeleton_->maps;
+  bpf_map__set_max_entries(maps.buckets, settings_.slots);
   bpf_map__set_max_entries(maps.counts, settings_.slots);
   bpf_map__set_max_entries(maps.owners, settings_.slots);
   bpf_map__set_max_entries(maps.free_slots, settings_.slots);
@@ -182,6 +192,9 @@ void Probe::add_counts(SlotSums& sums) const {
     sums.execs += counts.execs;
     sums.exits += counts.exits;
   }
+  KernelBuckets buckets = {};
+  bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.buckets), &sums.slot, &buckets);
+  for (size_t i = 0; i < BUCKET_KINDS; i++) sums.throttled[i] = buckets.of[i].throttled;
 }
 
 std::vector<SlotSums> Probe::read_counts() const {
@@ -231,6 +244,8 @@ Error Probe::free_slot(uint32_t slot, uint64_t cgroup) {
   bpf_map_delete_elem(owners, &cgroup);
   std::vector<KernelCounts> zero(static_cast<size_t>(cpus_));
   bpf_map_update_elem(bpf_map__fd(skeleton_->maps.counts), &slot, zero.data(), BPF_ANY);
+  KernelBuckets full = {};
+  bpf_map_update_elem(bpf_map__fd(skeleton_->maps.buckets), &slot, &full, BPF_ANY);
   if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.free_slots), nullptr, &slot, BPF_ANY) != 0) {
     return system_error("PICKET_BPF_REFUSED", "free_slots", errno);
   }

@@ -17,9 +17,12 @@ struct probe_bpf;
 
 namespace picket {
 
+constexpr uint32_t BUCKET_KINDS = 16;  // of bpf/maps.h
+
 struct ProbeSettings {
   std::string pin_folder, cgroup_root;
   uint32_t self_pid = 0, urgent_bytes = 0, bulk_bytes = 0, bulk_ms = 0, slots = 0, flows = 0, queue_batches = 0;
+  uint32_t records_per_second = 0, record_burst = 0;  // per slot and record kind
   std::vector<std::pair<std::string, bool>> watched_names;  // name, is it a folder's
 };
 
@@ -30,6 +33,7 @@ struct SlotSums {
   uint64_t calls[SYSCALL_NUMBERS] = {};
   uint64_t forks = 0, execs = 0, exits = 0;
   uint64_t lost[LOSS_REASONS] = {};
+  uint64_t throttled[BUCKET_KINDS] = {};
 };
 
 class Probe {

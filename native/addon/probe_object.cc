@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kBatchesPerTurn = 4;     // so that a backlog does not hold the loop
 constexpr uint64_t kMaxRing = 1u << 30;   // bytes
 constexpr uint64_t kMaxSlots = 4096;
+constexpr uint64_t kMaxRecords = 1'000'000;  // a second, or at once
 constexpr uint64_t kMaxWatched = 256;     // WATCHED_NAMES of bpf/maps.h
 
 bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
@@ -41,6 +42,8 @@ Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& sett
   settings.slots = static_cast<uint32_t>(options.number("slots", 3, kMaxSlots));
   settings.flows = static_cast<uint32_t>(options.number("flows", 1, 1u << 20));
   settings.queue_batches = static_cast<uint32_t>(options.number("queueBatches", 1, 1u << 20));
+  settings.records_per_second = static_cast<uint32_t>(options.number("recordsPerSecond", 1, kMaxRecords));
+  settings.record_burst = static_cast<uint32_t>(options.number("recordBurst", 1, kMaxRecords));
   read_watched(options, settings);
   if (!options.error() && !(is_power_of_two(settings.urgent_bytes) && is_power_of_two(settings.bulk_bytes))) {
     options.fail("urgentBytes and bulkBytes must be powers of two");
@@ -105,6 +108,7 @@ Napi::Object slot_to_js(Napi::Env env, const SlotSums& sums) {
   object.Set("execs", Napi::BigInt::New(env, sums.execs));
   object.Set("exits", Napi::BigInt::New(env, sums.exits));
   object.Set("lost", numbers_to_js(env, sums.lost, LOSS_REASONS));
+  object.Set("throttled", numbers_to_js(env, sums.throttled, BUCKET_KINDS));
   return object;
 }
 

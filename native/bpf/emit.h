@@ -13,10 +13,39 @@ static __always_inline void count_loss(__u32 slot, __u32 reason)
 
 	if (reason >= LOSS_REASONS)
 		return;
+	/* Atomic although per CPU: an accept is reported in an interrupt, maybe of a program that counts a loss. */
 	if (count)
-		count->lost[reason] += 1;
+		__sync_fetch_and_add(&count->lost[reason], 1);
 	if (total)
-		total->lost[reason] += 1;
+		__sync_fetch_and_add(&total->lost[reason], 1);
+}
+
+#define TOKEN_TRIES 4 /* of a compare and swap; each failed one means that another CPU was given a token */
+
+/* Whether the slot may send one more record of the kind, so that a flood of one kind hides no other kind and no other
+ * container. The token bucket as one number, the time until which it is used up (the generic cell rate algorithm of
+ * ATM): a slot that was freed is 0, which is a full bucket, and refilling is the passing of time. After the last try
+ * the token is taken without looking, which lets at most one record per CPU through too many and loses no token. */
+static __noinline int take_token(__u32 slot, __u32 kind)
+{
+	struct slot_buckets *all = bpf_map_lookup_elem(&buckets, &slot);
+
+	if (!all)
+		return 1;
+	struct bucket *bucket = &all->of[kind & (BUCKET_KINDS - 1)];
+	__u64 now = bpf_ktime_get_boot_ns();
+	for (int i = 0; i < TOKEN_TRIES; i++) {
+		__u64 before = *(volatile __u64 *)&bucket->used_until;
+		__u64 after = (before > now ? before : now) + record_interval;
+		if (after > now + record_burst_time) {
+			__sync_fetch_and_add(&bucket->throttled, 1);
+			return 0;
+		}
+		if (__sync_val_compare_and_swap(&bucket->used_until, before, after) == before)
+			return 1;
+	}
+	__sync_fetch_and_add(&bucket->used_until, record_interval);
+	return 1;
 }
 
 static __always_inline void fill_header(struct record_header *header, __u32 kind, __u32 size, __u32 slot, __u64 cgroup)
@@ -44,16 +73,20 @@ static __always_inline void fill_process(struct record_header *header)
 	header->parent_start = parent->group_leader->start_boottime;
 }
 
-/* Memory for a record, all zero and with its header, or NULL with the loss counted. `room` is more than the
+/* Memory for a record, all zero and with its header, or NULL with the loss counted. Slots come and go by
+ * RECORD_CGROUP, so that one is never throttled. `room` is more than the
  * record's size where a path is written into it: see path.h. */
 #define reserve_record(ring, kind, type, room, slot, cgroup, reason)                                                   \
 	({                                                                                                             \
-		type *record_ = bpf_ringbuf_reserve(ring, sizeof(type) + (room), 0);                                   \
+		type *record_ = NULL;                                                                                  \
+		bool may_ = (kind) == RECORD_CGROUP || take_token(slot, kind);                                         \
+		if (may_)                                                                                              \
+			record_ = bpf_ringbuf_reserve(ring, sizeof(type) + (room), 0);                                 \
 		if (record_) {                                                                                         \
 			__builtin_memset(record_, 0, sizeof(type));                                                    \
 			fill_header(&record_->header, kind, sizeof(type), slot, cgroup);                               \
 		} else {                                                                                               \
-			count_loss(slot, reason);                                                                      \
+			count_loss(slot, may_ ? (reason) : LOSS_THROTTLED);                                            \
 		}                                                                                                      \
 		record_;                                                                                               \
 	})

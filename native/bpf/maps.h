@@ -19,6 +19,8 @@
 const volatile __u32 self_pid = 0;
 const volatile __u64 watched_file_lengths = 0; /* bit n: a watched file name has n bytes */
 const volatile __u64 watched_folder_lengths = 0;
+const volatile __u64 record_interval = 1000000;     /* ns that one record of a slot and kind uses up */
+const volatile __u64 record_burst_time = 1000000000; /* ns that may be used up ahead: interval times burst */
 
 /* Raised whenever a task may have changed its slot: every task then looks its own up again. Never 0. */
 __u32 generation = 1;
@@ -66,6 +68,26 @@ struct {
 	__type(key, __u32);
 	__type(value, struct loss_totals);
 } totals SEC(".maps");
+
+/* More than there are kinds of records; a power of two, so that a mask is proof enough for the verifier. */
+#define BUCKET_KINDS 16
+
+struct bucket {
+	__u64 used_until; /* CLOCK_BOOTTIME, ns; before now: the bucket is full */
+	__u64 throttled;
+};
+
+struct slot_buckets {
+	struct bucket of[BUCKET_KINDS]; /* by record_kind */
+};
+
+/* Shared by all CPUs: a container that runs on all of them has no more than one that runs on one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slot_buckets);
+} buckets SEC(".maps");
 
 /* Slots that no container has; filled by user space. */
 struct {

@@ -18,7 +18,8 @@ export function slotCounts(
   const calls = new BigUint64Array(512);
   for (const [number, count] of Object.entries(more.calls ?? {})) calls[Number(number)] = count;
   const { forks = 0n, execs = 0n, exits = 0n, lost = 0n } = more;
-  return { slot, cgroup, calls, forks, execs, exits, lost: BigUint64Array.of(lost, 0n, 0n, 0n, 0n) };
+  const reasons = BigUint64Array.of(lost, 0n, 0n, 0n, 0n, 0n);
+  return { slot, cgroup, calls, forks, execs, exits, lost: reasons, throttled: new BigUint64Array(16) };
 }
 
 export function fakeProbe(): FakeProbe {
@@ -33,7 +34,7 @@ export function fakeProbe(): FakeProbe {
     hooks: [{ name: 'tp_btf/sched_process_exec', state: 'attached', reason: null, required: true }],
     counts: [],
     flows: Buffer.alloc(0),
-    lost: new BigUint64Array(5),
+    lost: new BigUint64Array(6),
     freed: [],
     closed: false,
     readCounts() {

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Does single things on command, one line in, one line out, so that a test knows exactly what a container did.
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +153,49 @@ static int threads(long n) {
 	return 0;
 }
 
+struct flood {
+	const char *kind;
+	long n;
+	int cpu;
+};
+
+// Repeats one kind of action as fast as it can; connects are refused, each by another address.
+static void *flood_one(void *argument) {
+	const struct flood *flood = argument;
+	char *arguments[] = {"true", NULL};
+	pid_t child;
+	cpu_set_t cpus;
+	CPU_ZERO(&cpus);
+	CPU_SET(flood->cpu, &cpus);
+	sched_setaffinity(0, sizeof cpus, &cpus);
+	for (long i = 0; i < flood->n; i++) {
+		if (!strcmp(flood->kind, "open")) {
+			close(open("/etc/shadow", O_RDONLY));
+		} else if (!strcmp(flood->kind, "exec")) {
+			posix_spawn(&child, "/bin/true", NULL, NULL, arguments, NULL);
+			waitpid(child, NULL, 0);
+		} else {
+			struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+			to.sin_addr.s_addr = htonl(0x7f000000u + ((unsigned)flood->cpu + 1) * 65536 * 16 + (unsigned)i);
+			int fd = socket(AF_INET, SOCK_STREAM, 0);
+			connect(fd, (struct sockaddr *)&to, sizeof to);
+			close(fd);
+		}
+	}
+	return NULL;
+}
+
+// n actions on each of two CPUs.
+static int flood_both(const char *kind, long n) {
+	struct flood one = {kind, n, 0}, other = {kind, n, 1};
+	pthread_t first, second;
+	pthread_create(&first, NULL, flood_one, &one);
+	pthread_create(&second, NULL, flood_one, &other);
+	pthread_join(first, NULL);
+	pthread_join(second, NULL);
+	return 0;
+}
+
 int main(void) {
 	char line[4096], word[64], text[3900];
 	printf("ready %d\n", getpid());
@@ -183,6 +229,8 @@ int main(void) {
 			result = run(text);
 		else if (!strcmp(word, "memory"))
 			result = run_memory_file(text);
+		else if (!strcmp(word, "flood"))
+			result = flood_both(text, n);
 		else
 			result = -1;
 		printf("%d\n", result);

@@ -275,6 +275,8 @@ export const PROBE_OPTIONS: Omit<ProbeOptions, 'pinFolder' | 'cgroupRoot'> = {
   urgentBytes: 1 << 20,
   bulkBytes: 1 << 19,
   bulkMs: 50,
+  recordsPerSecond: 1000,
+  recordBurst: 1500,
   slots: 64,
   flows: 1024,
   watchedNames: [

@@ -10,6 +10,8 @@ function openProbe(cgroupRoot: string): Promise<Probe> {
     urgentBytes: 1 << 20,
     bulkBytes: 1 << 16,
     bulkMs: 20,
+    recordsPerSecond: 1000,
+    recordBurst: 1500,
     slots: 16,
     flows: 64,
     queueBatches: 16,

@@ -47,10 +47,30 @@ test('a verdict made after a loss says so', () => {
   tool(world);
   world.tick();
   const { told } = run(world);
-  expect(told.detections.map(({ quality }) => quality)).toEqual([
-    { lost: 5, complete: false, baseline: 'mature', periods: 61 },
+  expect(told.detections.map(({ detector, quality }) => [detector, quality])).toEqual([
+    ['flood', { lost: 5, complete: false, baseline: 'mature', periods: 60 }],
+    ['rarity', { lost: 5, complete: false, baseline: 'mature', periods: 61 }],
   ]);
-  expect(told.alerts[0]?.quality).toBe(
+  expect(told.alerts.at(-1)?.quality).toBe(
     'Observation was incomplete: at least 5 record(s) of this container lost; the baseline is mature after 61 periods.',
   );
+});
+
+test('a flood is itself told, once for each window and container that lost records', () => {
+  const world = shop();
+  quiet(world, 10);
+  world.tick({ lost: { 2: 700 } });
+  world.tick({ lost: { 2: 900, 1: 3 } });
+  world.tick({ queueFull: 40 });
+  const { told } = run(world);
+  const floods = told.detections.filter(({ detector }) => detector === 'flood');
+  expect(
+    floods.map(({ container, severity, facts }) => [container.identity.workload, severity, facts.lost]),
+  ).toEqual([
+    [API, 'medium', '700'],
+    [API, 'medium', '900'],
+    ['c1/-/Node/n1/host', 'low', '3'],
+  ]);
+  expect(told.alerts.filter(({ detectors }) => detectors.includes('flood')).length).toBeGreaterThan(0);
+  expect(told.windows.filter(({ complete }) => !complete).length).toBeGreaterThanOrEqual(3);
 });

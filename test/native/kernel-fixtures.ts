@@ -129,13 +129,22 @@ export function makeCgroup(name: string = containerName(), parent: string = find
 
 let doerBinary: string | null = null;
 
-/** The program of doer.c, compiled once per test process. */
+/** The program of doer.c and actions.c, compiled once per test process. */
 export function buildDoer(): string {
   if (doerBinary !== null) return doerBinary;
   const folder = mkdtempSync(join(tmpdir(), 'picket-doer-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const source = fileURLToPath(new URL('doer.c', import.meta.url));
-  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', source, '-o', join(folder, 'doer'), '-pthread']);
+  const sources = ['doer.c', 'actions.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+  execFileSync('cc', [
+    '-O1',
+    '-Wall',
+    '-Wextra',
+    '-Werror',
+    ...sources,
+    '-o',
+    join(folder, 'doer'),
+    '-pthread',
+  ]);
   doerBinary = join(folder, 'doer');
   return doerBinary;
 }
@@ -223,6 +232,7 @@ const STRUCTS = [
   'flow_record',
   'cgroup_record',
   'denied_record',
+  'action_record',
 ];
 
 function toRecord(bytes: Buffer): TestRecord {

@@ -141,7 +141,7 @@ struct denied_record {
 	__u8 peer[16];
 };
 
-/* What was done, or tried and refused (EPERM, EACCES; module loads: whatever came of it). Args are the call's own
+/* What was done, or tried and refused (EPERM, EACCES; modules and kexec: whatever came of it). Args are the call's own
  * values, without addresses; in brackets what stands there instead when it was done, and what else is told. */
 enum action {
 	ACTION_SET_ID = 1,      /* setuid and its like [effective | real << 32: uid before, after, gid before, after] */
@@ -170,7 +170,7 @@ enum action {
 	ACTION_SOCKET_USE = 24,    /* connect to a Unix socket of a watched name [path; claimed where refused] */
 	ACTION_SIGNAL = 25,        /* to a process of another slot [signal; target; name: its executable] */
 	ACTION_URING_SETUP = 26,
-	ACTION_URING_OP = 27,      /* [operation; name: of the file to open, claimed]; first of each process image, watched names always */
+	ACTION_URING_OP = 27,      /* [operation, flags of an open; path: to open, claimed]; first of each image, watched names always */
 	ACTION_OOM_KILL = 28,      /* header and exe are the victim's */
 	ACTION_OPEN_HANDLE = 29,   /* open_by_handle_at [path] */
 	ACTION_TAKE_FD = 30,       /* pidfd_getfd [path] */

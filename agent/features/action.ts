@@ -41,7 +41,7 @@ function objectOf(event: ActionEvent): string {
     case 'raw-socket':
       return first === AF_INET || first === AF_INET6 ? 'ip' : 'packet';
     case 'uring-op':
-      return String(first);
+      return event.path === '' ? String(first) : `${first} ${generalisePath(event.path)}`;
     case 'signal':
     case 'ptrace':
     case 'vm-read':

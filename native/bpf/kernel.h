@@ -328,9 +328,14 @@ struct io_kiocb {
 	u8 opcode;
 } READ_BY_OFFSET;
 
+struct open_how {
+	u64 flags;
+} READ_BY_OFFSET;
+
 /* Lies at the beginning of the request, as far as its operation is an open. */
 struct io_open {
 	struct filename *filename;
+	struct open_how how;
 } READ_BY_OFFSET;
 
 #if defined(__TARGET_ARCH_x86)

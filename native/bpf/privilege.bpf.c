@@ -56,6 +56,7 @@ struct deed {
 	struct dentry *dentry;
 	struct task_struct *target;
 	const void *name, *claimed_name, *claimed_path;
+	const void *copied_path; /* the kernel's copy of what was claimed */
 };
 
 static __always_inline bool was_refused(const struct deed *deed)
@@ -163,6 +164,10 @@ static __always_inline void write_texts(struct action_record *record, const stru
 		record->flags |= path.flags;
 	} else if (deed->claimed_path) {
 		long length = bpf_probe_read_user_str(record->path, PATH_BYTES, deed->claimed_path);
+		record->path_bytes = length > 0 ? length : 0;
+		record->flags |= PATH_CLAIMED;
+	} else if (deed->copied_path) {
+		long length = bpf_probe_read_kernel_str(record->path, PATH_BYTES, deed->copied_path);
 		record->path_bytes = length > 0 ? length : 0;
 		record->flags |= PATH_CLAIMED;
 	}
@@ -541,8 +546,9 @@ static __noinline int is_told(struct task_state *state, struct deed *deed)
 		return look_at_refused_signal(deed);
 	case ACTION_PERF_OPEN:
 	case ACTION_URING_SETUP:
-	case ACTION_KEXEC:
 		return was_done_or_refused(deed);
+	case ACTION_KEXEC: /* whatever came of it, as for modules */
+		return true;
 	}
 	return look_at_mounts(deed);
 }
@@ -680,11 +686,11 @@ int BPF_PROG(uring_submitted, struct io_kiocb *request)
 		return 0;
 	struct task_state *process = state_of_process(state);
 	struct deed deed = {.action = ACTION_URING_OP, .number = ACTION_NO_CALL, .args = {operation}};
-	deed.name = name_to_open(request, operation);
-	if ((process->seen_uring & bit) && !(deed.name && is_watched_text(deed.name)))
+	deed.copied_path = name_to_open(request, operation);
+	if ((process->seen_uring & bit) && !(deed.copied_path && is_watched_text(deed.copied_path)))
 		return 0;
-	if (deed.name)
-		deed.flags = ACTION_CLAIMED;
+	if (deed.copied_path)
+		deed.args[1] = BPF_CORE_READ((struct io_open *)request, how.flags);
 	if (tell(state, &deed))
 		process->seen_uring |= bit;
 	return 0;

@@ -167,7 +167,46 @@ static long open_by_ring(const char *path) {
 	return result;
 }
 
-// Number 24 of the 32-bit numbering and others, by the old entry.
+static long open_by_handle(const char *path) {
+	char room[sizeof(struct file_handle) + 128];
+	struct file_handle *handle = (struct file_handle *)room;
+	int mount, root = open(path, O_RDONLY);
+	handle->handle_bytes = 128;
+	if (name_to_handle_at(AT_FDCWD, path, handle, &mount, 0))
+		return 200;
+	return close_after(open_by_handle_at(root, handle, O_RDONLY));
+}
+
+static long take_file(void) {
+	pid_t child = sleeper();
+	int process = (int)syscall(434, child, 0); // pidfd_open
+	return end(child, close_after(syscall(438, process, 2, 0)));
+}
+
+// fsopen, fsconfig (create), fsmount, move_mount
+static long mount_anew(const char *path) {
+	int context = (int)syscall(430, "tmpfs", 0);
+	if (context < 0 || syscall(431, context, 6, NULL, NULL, 0))
+		return errno;
+	int tree = (int)syscall(432, context, 0, 0);
+	if (tree < 0)
+		return errno;
+	return code(syscall(429, tree, "", AT_FDCWD, path, 4)) ?: code(umount2(path, MNT_DETACH));
+}
+
+static long raise_capabilities(void) {
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {{1u << CAP_NET_RAW, 1u << CAP_NET_RAW, 0}, {0, 0, 0}};
+	return code(syscall(SYS_capset, &header, data));
+}
+
+static long take_memory(long megabytes) {
+	for (long i = 0; i < megabytes; i++)
+		memset(malloc(1 << 20), 1, 1 << 20);
+	return 0;
+}
+
+// By the entry that has the 32-bit numbering.
 static long compat(long number, long first, long second) {
 #if defined(__x86_64__)
 	long result;
@@ -186,6 +225,12 @@ static long one(const char *what, const char *text, long number) {
 	ON("setuid", code(syscall(SYS_setuid, number)));
 	ON("setresgid", code(syscall(SYS_setresgid, number, number, number)));
 	ON("capset", change_capabilities());
+	ON("raise", raise_capabilities());
+	ON("open-handle", open_by_handle(text));
+	ON("take-file", take_file());
+	ON("mount-anew", mount_anew(text));
+	ON("kexec", code(syscall(SYS_kexec_load, 0, 0, NULL, 0)));
+	ON("take-memory", take_memory(number));
 	ON("trace", trace());
 	ON("traceme", code(ptrace(PTRACE_TRACEME, 0, NULL, NULL)));
 	ON("attach", code(ptrace(PTRACE_ATTACH, (pid_t)number, NULL, NULL)));

@@ -246,6 +246,14 @@ test.each<[ActionFields, string[]]>([
   expect(hits(host, actionRecord(fields))).toEqual([]);
 });
 
+test('a secret opened through io_uring is one too', () => {
+  const ring = (path: string, args: readonly bigint[]): Buffer =>
+    actionRecord({ action: 'URING_OP', exe: 'sh', args, path, flags: 8 });
+  expect(hits(inside, ring('/etc/shadow', [18n]))).toEqual(['secret-read high']);
+  expect(hits(inside, ring('shadow', [28n, 1n]))).toEqual(['secret-read high']);
+  expect(hits(inside, ring('/etc/hosts', [18n]))).toEqual([]);
+});
+
 test('what leads out is less while a container starts, and nothing when its runtime does it', () => {
   const young = container('container', 997n * SECOND);
   expect(hits(young, actionRecord({ action: 'MOUNT', exe: 'entrypoint' }))).toEqual(['escape-attempt low']);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -119,6 +119,26 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     const args = said(record)?.args ?? [];
     expect((args[0] ?? 0n) & ~(args[1] ?? 0n)).toBe(1n << 13n);
     expect(args[2]).toBe(args[0]);
+    const [refused] = await doTimes(here, 'user:raise', 'ACTION_CAPSET', EPERM);
+    expect(said(refused)).toMatchObject({ result: -EPERM, args: [0n, 0n, 0n, 0n] });
+  });
+
+  it('tells ids that an executable gave', async () => {
+    const here = await scene();
+    const file = join(temporaryFolder(), 'gives-ids');
+    copyFileSync('/bin/true', file);
+    chownSync(file, USER, USER);
+    chmodSync(file, 0o4755);
+    for (let i = 0; i < TIMES; i++) expect(await here.doer.ask(`exec ${file}`)).toBe(0);
+    await until(() => here.of('ACTION_EXEC_ID').length === TIMES);
+    expect(said(here.of('ACTION_EXEC_ID')[0])).toEqual({
+      ...NOTHING,
+      number: constant('ACTION_NO_CALL'),
+      result: 0,
+      args: [0n, BigInt(USER), 0n, 0n],
+      exe: 'gives-ids',
+      path: file,
+    });
   });
 
   it('tells tracing and writing of the memory of others, with whose it is', async () => {
@@ -186,8 +206,25 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     expect(said(denied)).toMatchObject({ flags: constant('PATH_CLAIMED'), path: folder });
     const [tree] = await doTimes(here, `open-tree ${folder}/root`, 'ACTION_OPEN_TREE');
     expect(said(tree)).toMatchObject({ flags: 0, path: join(folder, 'root') });
+    const [anew] = await doTimes(here, `mount-anew ${folder}/root`, 'ACTION_FSMOUNT');
+    expect(said(anew)).toMatchObject({ flags: 0, name: 'tmpfs' });
+    expect(here.of('ACTION_MOVE_MOUNT')).toHaveLength(TIMES);
+    expect(said(here.of('ACTION_MOVE_MOUNT')[0])).toMatchObject({ result: 0, path: `${folder}/root` });
     const [pivot] = await doTimes(here, `user:pivot-root ${folder}`, 'ACTION_PIVOT_ROOT', EPERM);
     expect(said(pivot)).toMatchObject({ result: -EPERM, path: folder });
+  });
+
+  it('tells files opened by their handle, and files taken from another process', async () => {
+    const here = await scene();
+    const folder = temporaryFolder();
+    const [opened] = await doTimes(here, `open-handle ${folder}`, 'ACTION_OPEN_HANDLE');
+    expect(said(opened)).toMatchObject({ flags: 0, path: folder });
+    const [taken] = await doTimes(here, 'take-file', 'ACTION_TAKE_FD');
+    expect(said(taken)?.path).not.toBe('');
+    const errno = await here.doer.ask('do user:kexec'); // ENOSYS where the kernel has none
+    await sleep(50);
+    const [kernel] = await doTimes(here, 'user:kexec', 'ACTION_KEXEC', errno);
+    expect(said(kernel)).toMatchObject({ result: -errno });
   });
 
   it('tells new and entered namespaces, also of clone3', async () => {
@@ -307,16 +344,40 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     expect(here.of('ACTION_SIGNAL')).toHaveLength(2 * TIMES);
   });
 
+  const v1 = '/sys/fs/cgroup/memory';
+  it.skipIf(!existsSync(join(v1, 'memory.limit_in_bytes')))('tells the victims of an OOM kill', async () => {
+    const here = await scene();
+    const group = join(v1, `picket-test-${process.pid}`);
+    mkdirSync(group);
+    atEnd(async () => {
+      await here.doer.end();
+      await sleep(100);
+      rmdirSync(group);
+    });
+    writeFileSync(join(group, 'memory.limit_in_bytes'), '16777216');
+    writeFileSync(join(group, 'cgroup.procs'), String(here.doer.pid));
+    const victims = await doTimes(here, 'take-memory - 64', 'ACTION_OOM_KILL', -9);
+    expect(said(victims[0])).toEqual({
+      ...NOTHING,
+      number: constant('ACTION_NO_CALL'),
+      result: 0,
+      args: [0n, 0n, 0n, 0n],
+    });
+    expect(new Set(victims.map(({ pid }) => pid)).size).toBe(TIMES);
+  });
+
   it('tells what is opened through io_uring', async () => {
     const here = await scene();
     const [open] = await doTimes(here, 'ring /etc/shadow', 'ACTION_URING_OP');
+    const flags = said(open)?.args[1] ?? 0n; // the kernel adds O_LARGEFILE
+    expect(flags & 3n).toBe(0n);
     expect(said(open)).toEqual({
       ...NOTHING,
       number: constant('ACTION_NO_CALL'),
       result: 0,
-      args: [18n, 0n, 0n, 0n],
-      flags: constant('ACTION_CLAIMED'),
-      name: '/etc/shadow',
+      args: [18n, flags, 0n, 0n],
+      flags: constant('PATH_CLAIMED'),
+      path: '/etc/shadow',
     });
     expect(here.of('ACTION_URING_SETUP')).toHaveLength(TIMES);
   });

@@ -126,7 +126,10 @@ function register(metrics: Metrics, numbers: () => Numbers, delay: LoopDelay): v
     ['quantile'],
     (gauge) => {
       for (const quantile of [50, 99, 99.9, 100])
-        gauge.set({ quantile: String(quantile / 100) }, Math.max(0, delay.percentile(quantile) / 1e9 - DELAY_SAMPLE_MS / 1000));
+        gauge.set(
+          { quantile: String(quantile / 100) },
+          Math.max(0, delay.percentile(quantile) / 1e9 - DELAY_SAMPLE_MS / 1000),
+        );
       delay.reset();
     },
   );

@@ -46,6 +46,7 @@ export function statusOf(baseline: Baseline, containers: number): WorkloadStatus
     connect: value('connect'),
     accept: value('accept'),
     syscall: value('syscall'),
+    action: value('action'),
   });
   const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
   return {

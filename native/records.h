@@ -18,6 +18,7 @@
 #define ARGS_BYTES 256
 #define CGROUP_PATH_BYTES 512
 #define FILE_NAME_BYTES 32
+#define ACTION_NAME_BYTES 64
 #define SYSCALL_NUMBERS 512
 
 #define SLOT_NONE 0 /* not a slot: the agent itself, or no slot was free */
@@ -30,6 +31,7 @@ enum record_kind {
 	RECORD_FLOW = 4,   /* urgent; first sight of a flow key in a window */
 	RECORD_CGROUP = 5, /* urgent */
 	RECORD_DENIED = 6, /* urgent; what a containment stopped */
+	RECORD_ACTION = 7, /* urgent; what changes what a process is, sees or may do, done or refused */
 };
 
 /* First in every record. The process is the current one, but for RECORD_FLOW of direction FLOW_ACCEPT, where no
@@ -137,6 +139,64 @@ struct denied_record {
 	__u8 family;
 	__u8 pad;
 	__u8 peer[16];
+};
+
+/* What was done, or tried and refused (EPERM, EACCES; modules and kexec: whatever came of it). Args are the call's own
+ * values, without addresses; in brackets what stands there instead when it was done, and what else is told. */
+enum action {
+	ACTION_SET_ID = 1,      /* setuid and its like [effective | real << 32: uid before, after, gid before, after] */
+	ACTION_CAPSET = 2,      /* [effective before, after, permitted after] */
+	ACTION_PTRACE = 3,      /* attach, seize, traceme, writes into the traced [target; name: its executable] */
+	ACTION_VM_READ = 4,     /* process_vm_readv [target; name: its executable] */
+	ACTION_VM_WRITE = 5,    /* process_vm_writev [as above] */
+	ACTION_MOUNT = 6,       /* [name: what, path: where, both claimed] */
+	ACTION_UMOUNT = 7,      /* [path: claimed] */
+	ACTION_MOVE_MOUNT = 8,  /* [path: where to, claimed] */
+	ACTION_FSMOUNT = 9,     /* [name: type of the file system] */
+	ACTION_OPEN_TREE = 10,  /* [path] */
+	ACTION_PIVOT_ROOT = 11, /* [path: claimed] */
+	ACTION_CHROOT = 12,     /* [path: of the new root; claimed where refused] */
+	ACTION_UNSHARE = 13,
+	ACTION_SETNS = 14,         /* [name: type of the namespace] */
+	ACTION_CLONE_NS = 15,      /* child in new namespaces [flags; target: the child] */
+	ACTION_MODULE_LOAD = 16,   /* [path: of finit_module's file] */
+	ACTION_MODULE_UNLOAD = 17, /* [name: claimed] */
+	ACTION_BPF_LOAD = 18,      /* [command, type of program; name: of the program] */
+	ACTION_PERF_OPEN = 19,
+	ACTION_MEMFD = 20,         /* [name] */
+	ACTION_WRITE_EXEC = 21,    /* memory that may be written and executed; first of each process image */
+	ACTION_MAKE_EXEC = 22,     /* memory without a file became executable; first of each process image */
+	ACTION_RAW_SOCKET = 23,    /* [family, type, protocol] */
+	ACTION_SOCKET_USE = 24,    /* connect to a Unix socket of a watched name [path; claimed where refused] */
+	ACTION_SIGNAL = 25,        /* to a process of another slot [signal; target; name: its executable] */
+	ACTION_URING_SETUP = 26,
+	ACTION_URING_OP = 27,      /* [operation, flags of an open; path: to open, claimed]; first of each image, watched names always */
+	ACTION_OOM_KILL = 28,      /* header and exe are the victim's */
+	ACTION_OPEN_HANDLE = 29,   /* open_by_handle_at [path] */
+	ACTION_TAKE_FD = 30,       /* pidfd_getfd [path] */
+	ACTION_KEXEC = 31,
+	ACTION_EXEC_ID = 32,       /* exec of a file that gives other ids [as ACTION_SET_ID; path] */
+};
+
+#define ACTION_NO_CALL 0xffffffffu /* number, where no system call told it */
+#define ACTION_COMPAT (1u << 1)    /* number is of the 32-bit numbering */
+#define ACTION_CLAIMED (1u << 2)   /* name is what the caller's memory said after the call: may lie */
+#define PATH_CLAIMED (1u << 3)     /* path too; it is one text, root first */
+
+struct action_record {
+	struct record_header header;
+	__u32 action;
+	__u32 number; /* of the system call */
+	__s64 result;
+	__u64 args[4];
+	__u32 flags; /* PATH_CUT and the above */
+	__u32 path_bytes;
+	__u32 target_pid; /* 0: none, or not known */
+	__u32 target_slot;
+	__u64 target_start;
+	char exe[FILE_NAME_BYTES]; /* file name of the caller's executable */
+	char name[ACTION_NAME_BYTES];
+	char path[PATH_BYTES];
 };
 
 /* ---- pinned ---- */

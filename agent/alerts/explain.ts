@@ -10,6 +10,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   connect: 'connection out',
   accept: 'accepted connection',
   syscall: 'system call',
+  action: 'change of privilege, namespace or memory',
 };
 
 /** What is new and how rare anything new is here. */

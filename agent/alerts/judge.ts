@@ -94,12 +94,20 @@ const TITLES: Readonly<Record<Fact['kind'], string>> = {
   connect: 'a peer never connected to before',
   accept: 'a port never accepted on before',
   syscall: 'a system call never made here before',
+  action: 'something never done here before',
 };
 
+// Servers do these as they start and stop; the second word of an action's fact.
+const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memfd']);
+
+const isOrdinary = ({ kind, value }: Fact): boolean =>
+  (kind === 'syscall' && !SENSITIVE_CALLS.has(value)) ||
+  (kind === 'action' &&
+    ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? ''));
+
 function raritySeverity(fact: Fact, { container, baseline }: Situation): Severity {
-  const ordinary = fact.kind === 'syscall' && !SENSITIVE_CALLS.has(fact.value);
   const steps = (baseline.state === 'mature' ? 0 : -1) + (container.kind === 'host' ? -1 : 0);
-  return shift(ordinary ? 'low' : 'medium', steps);
+  return shift(isOrdinary(fact) ? 'low' : 'medium', steps);
 }
 
 /** What the rarity model says of a fact: a verdict when it is new here and new things are rare enough. */

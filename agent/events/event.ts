@@ -82,7 +82,65 @@ export interface DeniedEvent extends EventBase {
   readonly port: number;
 }
 
-export type Event = ExecEvent | ExitEvent | OpenEvent | FlowEvent | CgroupEvent | DeniedEvent;
+/** What changes what a process is, sees or may do; each is explained at `enum action` of native/records.h. */
+export type Action =
+  | 'set-id'
+  | 'capset'
+  | 'ptrace'
+  | 'vm-read'
+  | 'vm-write'
+  | 'mount'
+  | 'umount'
+  | 'move-mount'
+  | 'fsmount'
+  | 'open-tree'
+  | 'pivot-root'
+  | 'chroot'
+  | 'unshare'
+  | 'setns'
+  | 'clone-ns'
+  | 'module-load'
+  | 'module-unload'
+  | 'bpf-load'
+  | 'perf-open'
+  | 'memfd'
+  | 'write-exec'
+  | 'make-exec'
+  | 'raw-socket'
+  | 'socket-use'
+  | 'signal'
+  | 'uring-setup'
+  | 'uring-op'
+  | 'oom-kill'
+  | 'open-handle'
+  | 'take-fd'
+  | 'kexec'
+  | 'exec-id';
+
+export interface ActionEvent extends EventBase {
+  readonly kind: 'action';
+  readonly action: Action;
+  /** Number of the system call; null where a kernel object told it. */
+  readonly call: number | null;
+  /** The number is of the 32-bit numbering. */
+  readonly compat: boolean;
+  readonly result: bigint;
+  /** It was tried and not allowed. */
+  readonly refused: boolean;
+  readonly args: readonly [bigint, bigint, bigint, bigint];
+  /** The other process, where there is one. `slot` is 0 when not known. */
+  readonly target: { readonly pid: number; readonly start: bigint; readonly slot: number } | null;
+  /** File name of the caller's executable; of an OOM kill, the victim's. */
+  readonly exe: string;
+  /** Of the target's executable, a namespace's type, a program, a memory file; empty where there is none. */
+  readonly name: string;
+  readonly path: string;
+  readonly pathCut: boolean;
+  /** Name or path are the caller's words, which may lie. */
+  readonly claimed: boolean;
+}
+
+export type Event = ExecEvent | ExitEvent | OpenEvent | FlowEvent | CgroupEvent | DeniedEvent | ActionEvent;
 
 /** One entry of the kernel's flow map, read at the end of a window. */
 export interface Flow {

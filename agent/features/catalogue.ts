@@ -36,6 +36,13 @@ export const FACT_FEATURES: readonly (Feature & { readonly name: FactKind })[] =
     sentence: 'A TCP connection was accepted on a port of its own.',
   },
   { name: 'syscall', unit: 'fact', version: 1, sentence: 'A system call was made at all, by name.' },
+  {
+    name: 'action',
+    unit: 'fact',
+    version: 1,
+    sentence:
+      'A program changed, or tried to change, what a process is, sees or may do: program, action, what it was done to.',
+  },
 ];
 
 export const COUNT_FEATURES: readonly Feature[] = [

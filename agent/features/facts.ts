@@ -1,5 +1,6 @@
 /** From an event or a flow to its fact. */
 import type { Event, Flow } from '../events/event.ts';
+import { actionShape } from './action.ts';
 import { commandShape } from './command.ts';
 import type { Fact } from './fact.ts';
 import { bounded, generalisePath } from './generalise.ts';
@@ -31,6 +32,9 @@ export function factOf(event: Event, nameOf: NameOfAddress): Fact | null {
     }
     case 'flow':
       return flowFact(event, nameOf);
+    case 'action':
+      // An OOM kill is done to the workload, not by it.
+      return event.action === 'oom-kill' ? null : { kind: 'action', value: bounded(actionShape(event)) };
     default:
       return null;
   }

@@ -50,7 +50,12 @@ export const LIMITS: Readonly<Record<FactKind, number>> = {
   connect: 1024,
   accept: 256,
   syscall: 512,
+  action: 512,
 };
+
+/** Kinds that baselines saved by earlier versions do not have. */
+const ADDED: ReadonlySet<FactKind> = new Set(['action']);
+const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
 
 interface Suspect {
   periods: number;
@@ -79,6 +84,7 @@ const models = (learnPeriods: number): Models => {
     connect: make('connect'),
     accept: make('accept'),
     syscall: make('syscall'),
+    action: make('action'),
   };
 };
 
@@ -189,10 +195,8 @@ export class Baseline {
   /** @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
     const { steady, start, suspects, incomplete, withheld } = (saved ?? {}) as Record<string, unknown>;
-    for (const kind of FACT_KINDS) {
-      this.#steady[kind].load((steady as Record<string, unknown> | undefined)?.[kind]);
-      this.#start[kind].load((start as Record<string, unknown> | undefined)?.[kind]);
-    }
+    loadAll(this.#steady, steady);
+    loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
     this.#suspects.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS)) {
@@ -221,6 +225,16 @@ export class Baseline {
   }
 }
 
+/** A kind that came after the baseline was saved has seen nothing in as many periods, and so learns them anew. */
+function loadAll(all: Models, saved: unknown): void {
+  const kinds = (saved ?? {}) as Record<string, unknown>;
+  for (const kind of FACT_KINDS) {
+    const one = kinds[kind];
+    if (one === undefined && ADDED.has(kind)) all[kind].load(NEVER_SEEN);
+    else all[kind].load(one);
+  }
+}
+
 function saveAll(all: Models): Record<FactKind, SavedRarity> {
   return {
     exec: all.exec.save(),
@@ -228,5 +242,6 @@ function saveAll(all: Models): Record<FactKind, SavedRarity> {
     connect: all.connect.save(),
     accept: all.accept.save(),
     syscall: all.syscall.save(),
+    action: all.action.save(),
   };
 }

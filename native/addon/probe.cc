@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "probe.skel.h"
 
@@ -17,7 +18,9 @@ constexpr uint32_t kFirstSlot = SLOT_HOST + 1;
 
 // Without these the counts would be wrong rather than fewer.
 bool is_required(const std::string& program) {
-  return program != "task_renamed" && program != "socket_state";
+  static const std::set<std::string> optional = {"task_renamed", "socket_state",    "ids_by_exec", "namespaces_by_fork",
+                                                 "signal_sent",  "uring_submitted", "oom_kill"};
+  return optional.count(program) == 0;
 }
 
 // As the kernel lays it out: struct slot_counts of bpf/maps.h.

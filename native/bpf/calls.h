@@ -21,17 +21,22 @@ enum {
 	CALL_CREAT = 85,
 	CALL_EXIT_GROUP = 231,
 	CALL_OPENAT = 257,
+	CALL_PIDFD_SEND_SIGNAL = 424,
 	CALL_CLONE3 = 435,
+	CALL_FINIT_MODULE = 313,
 	CALL_OPENAT2 = 437,
 	COMPAT_OPEN = 5,
 	COMPAT_CREAT = 8,
 	COMPAT_OPENAT = 295,
+	COMPAT_FINIT_MODULE = 350,
 	COMPAT_OPENAT2 = 437,
 };
 #define CALL_NUMBER(regs) ((int)(regs)->orig_ax)
 #define SECOND_ARGUMENT(regs) ((__u32)(regs)->si)
 #define THIRD_ARGUMENT(regs) ((__u32)(regs)->dx)
 #define IS_COMPAT(task) ((task)->thread_info.status & 2) /* TS_COMPAT */
+#define NATIVE_ARGUMENTS(regs) {(regs)->di, (regs)->si, (regs)->dx, (regs)->r10}
+#define COMPAT_ARGUMENTS(regs) {(__u32)(regs)->bx, (__u32)(regs)->cx, (__u32)(regs)->dx, (__u32)(regs)->si}
 #else
 enum {
 	CALL_OPEN = -2, /* these do not exist */
@@ -43,17 +48,22 @@ enum {
 	CALL_EXIT_GROUP = 94,
 	CALL_RT_SIGRETURN = 139,
 	CALL_CLONE = 220,
+	CALL_PIDFD_SEND_SIGNAL = 424,
 	CALL_CLONE3 = 435,
+	CALL_FINIT_MODULE = 273,
 	CALL_OPENAT2 = 437,
 	COMPAT_OPEN = 5,
 	COMPAT_CREAT = 8,
 	COMPAT_OPENAT = 322,
+	COMPAT_FINIT_MODULE = 379,
 	COMPAT_OPENAT2 = 437,
 };
 #define CALL_NUMBER(regs) ((regs)->syscallno)
 #define SECOND_ARGUMENT(regs) ((__u32)(regs)->regs[1])
 #define THIRD_ARGUMENT(regs) ((__u32)(regs)->regs[2])
 #define IS_COMPAT(task) ((task)->thread_info.flags & (1 << 22)) /* TIF_32BIT */
+#define NATIVE_ARGUMENTS(regs) {(regs)->orig_x0, (regs)->regs[1], (regs)->regs[2], (regs)->regs[3]}
+#define COMPAT_ARGUMENTS(regs) {(__u32)(regs)->orig_x0, (__u32)(regs)->regs[1], (__u32)(regs)->regs[2], (__u32)(regs)->regs[3]}
 #endif
 
 #endif

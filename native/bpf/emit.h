@@ -73,6 +73,17 @@ static __always_inline void fill_process(struct record_header *header)
 	header->parent_start = parent->group_leader->start_boottime;
 }
 
+static __always_inline void read_ids(struct ids *ids, struct task_struct *task)
+{
+	const struct cred *cred = task->cred;
+
+	ids->uid = cred->uid.val;
+	ids->euid = cred->euid.val;
+	ids->gid = cred->gid.val;
+	ids->egid = cred->egid.val;
+	bpf_probe_read_kernel(&ids->effective, sizeof(ids->effective), &cred->cap_effective);
+}
+
 /* Memory for a record, all zero and with its header, or NULL with the loss counted. Slots come and go by
  * RECORD_CGROUP, so that one is never throttled. `room` is more than the
  * record's size where a path is written into it: see path.h. */

@@ -93,14 +93,21 @@ struct qstr {
 	const unsigned char *name;
 } READ_BY_OFFSET;
 
+struct file_system_type {
+	const char *name;
+} READ_BY_OFFSET;
+
 struct super_block {
 	unsigned int s_dev;
 	unsigned long s_magic;
+	struct file_system_type *s_type;
 } READ_BY_OFFSET;
 
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 	struct super_block *i_sb;
+	void *i_private;
 } READ_BY_OFFSET;
 
 struct hlist_bl_node {
@@ -133,6 +140,7 @@ struct file {
 	struct path f_path;
 	struct inode *f_inode;
 	unsigned int f_flags;
+	void *private_data;
 } READ_BY_OFFSET;
 
 struct fdtable {
@@ -153,8 +161,71 @@ typedef struct {
 	unsigned int val;
 } kuid_t;
 
+typedef struct {
+	u32 cap[2]; /* one u64 since Linux 6.3: read as eight bytes */
+} kernel_cap_t;
+
+struct ns_common;
+struct user_namespace;
+
 struct cred {
-	kuid_t uid;
+	kuid_t uid, euid;
+	kuid_t gid, egid; /* kgid_t, which is the same */
+	kernel_cap_t cap_permitted, cap_effective;
+	struct user_namespace *user_ns;
+} READ_BY_OFFSET;
+
+struct nsproxy {
+	void *uts_ns, *ipc_ns, *mnt_ns, *pid_ns_for_children, *net_ns, *time_ns_for_children, *cgroup_ns;
+} READ_BY_OFFSET;
+
+struct proc_ns_operations {
+	const char *name;
+} READ_BY_OFFSET;
+
+struct ns_common {
+	const struct proc_ns_operations *ops;
+} READ_BY_OFFSET;
+
+struct fs_struct {
+	struct path root;
+} READ_BY_OFFSET;
+
+/* A process id to its process, as find_vpid() goes: a tree of 64 slots a node. */
+struct xarray {
+	void *xa_head;
+} READ_BY_OFFSET;
+
+struct idr {
+	struct xarray idr_rt;
+} READ_BY_OFFSET;
+
+struct xa_node {
+	unsigned char shift;
+	void *slots[64];
+} READ_BY_OFFSET;
+
+struct pid_namespace {
+	struct idr idr;
+} READ_BY_OFFSET;
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+} READ_BY_OFFSET;
+
+struct hlist_node {
+	struct hlist_node *next;
+} READ_BY_OFFSET;
+
+struct hlist_head {
+	struct hlist_node *first;
+} READ_BY_OFFSET;
+
+struct pid {
+	unsigned int level;
+	struct hlist_head tasks[4];
+	struct upid numbers[1];
 } READ_BY_OFFSET;
 
 struct signal_struct {
@@ -178,6 +249,10 @@ struct task_struct {
 	struct files_struct *files;
 	struct css_set *cgroups;
 	struct signal_struct *signal;
+	struct nsproxy *nsproxy;
+	struct fs_struct *fs;
+	struct pid *thread_pid;
+	struct hlist_node pid_links[4];
 	char comm[16];
 } READ_BY_OFFSET;
 
@@ -210,13 +285,67 @@ struct sock {
 	struct sock_cgroup_data sk_cgrp_data;
 } READ_BY_OFFSET;
 
+struct socket {
+	short type;
+	struct sock *sk;
+} READ_BY_OFFSET;
+
+struct unix_sock {
+	struct path path; /* of a connected peer: where its listener is bound */
+	struct sock *peer;
+} READ_BY_OFFSET;
+
+struct kernel_siginfo {
+	int si_code;
+} READ_BY_OFFSET;
+
+struct vm_area_struct {
+	struct file *vm_file;
+} READ_BY_OFFSET;
+
+enum bpf_func_id {
+	BPF_FUNC_find_vma = 180, /* Linux 5.17 */
+};
+
+struct bpf_prog_aux {
+	char name[16];
+} READ_BY_OFFSET;
+
+enum bpf_prog_type {
+	BPF_PROG_TYPE_UNSPEC = 0,
+};
+
+struct bpf_prog {
+	enum bpf_prog_type type;
+	struct bpf_prog_aux *aux;
+} READ_BY_OFFSET;
+
+struct filename {
+	const char *name;
+} READ_BY_OFFSET;
+
+struct io_kiocb {
+	u8 opcode;
+} READ_BY_OFFSET;
+
+struct open_how {
+	u64 flags;
+} READ_BY_OFFSET;
+
+/* Lies at the beginning of the request, as far as its operation is an open. */
+struct io_open {
+	struct filename *filename;
+	struct open_how how;
+} READ_BY_OFFSET;
+
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
-	unsigned long dx, si, orig_ax;
+	unsigned long r10, bx, cx, dx, si, di, orig_ax;
 } READ_BY_OFFSET;
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
+	u64 orig_x0;
 	__s32 syscallno;
 } READ_BY_OFFSET;
 #else

@@ -28,6 +28,15 @@ __u32 generation = 1;
 #define TASK_SELF (1u << 0)     /* picket's own: nothing of it is counted or reported */
 #define TASK_EXECUTED (1u << 1) /* executed something since the probe was loaded */
 
+struct ids {
+	__u32 uid, euid, gid, egid;
+	__u64 effective; /* capabilities */
+};
+
+/* Of a process, in the state of its leader: what is told once of each image. */
+#define SEEN_WRITE_EXEC (1u << 0)
+#define SEEN_MAKE_EXEC (1u << 1)
+
 struct task_state {
 	__u32 slot;
 	__u32 generation; /* of the lookup; 0: not looked up yet */
@@ -35,6 +44,10 @@ struct task_state {
 	__u32 pad;
 	__u64 owner;   /* cgroup id of the container or service, or of the task's own cgroup where it has none */
 	char comm[16]; /* before the last change of it */
+	struct ids ids; /* before the last call that changes them */
+	__u64 seen_uring; /* bit n: operation n was told */
+	__u32 seen;
+	__u32 pad2;
 };
 
 struct {

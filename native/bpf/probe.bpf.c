@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "cgroup.bpf.c"
 #include "process.bpf.c"
+#include "privilege.bpf.c"
 #include "syscalls.bpf.c"
 #include "network.bpf.c"
 

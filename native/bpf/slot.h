@@ -143,6 +143,8 @@ static __noinline int resolve_task(struct task_state *state)
 	if (!state)
 		return 0;
 	find_slot(BPF_CORE_READ(task, cgroups, dfl_cgrp), NULL, &found);
+	if (!state->generation)
+		read_ids(&state->ids, task);
 	state->slot = found.slot;
 	state->owner = found.owner;
 	if (task->tgid == (int)self_pid)

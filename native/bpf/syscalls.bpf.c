@@ -5,21 +5,7 @@
  */
 #include "path.h"
 #include "slot.h"
-
-#define LENGTH_BITS 64
-
-static __always_inline bool may_be(__u64 lengths, __u32 length)
-{
-	return length < FILE_NAME_BYTES && (lengths >> (length & (LENGTH_BITS - 1))) & 1;
-}
-
-static __noinline bool is_watched(const unsigned char *name, __u32 folder)
-{
-	struct watched_name key = {.folder = folder};
-
-	bpf_probe_read_kernel_str(key.name, sizeof(key.name), name);
-	return bpf_map_lookup_elem(&watched_names, &key) != NULL;
-}
+#include "watched.h"
 
 /* The folder directly above, which for a mounted folder is named by where it is mounted. */
 static __always_inline bool folder_is_watched(struct vfsmount *mnt, struct dentry *folder)
@@ -105,8 +91,12 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	if (!state)
 		return 0;
 	int number = CALL_NUMBER(regs);
-	if (IS_COMPAT(bpf_get_current_task_btf()))
+	if (IS_COMPAT(bpf_get_current_task_btf())) {
+		__u32 compat = number & (SYSCALL_NUMBERS - 1);
+		if (compat_actions[compat] && number == (int)compat)
+			look_at_action(state, regs, result, compat_actions[compat], true);
 		return count_compat(state, number, result, SECOND_ARGUMENT(regs), THIRD_ARGUMENT(regs));
+	}
 	if (number == CALL_NONE)
 		number = CALL_RT_SIGRETURN;
 	__u32 index = number, slot = state->slot;
@@ -118,6 +108,9 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
 	if (count)
 		count->calls[index & (SYSCALL_NUMBERS - 1)] += 1;
+	__u32 action = actions[index & (SYSCALL_NUMBERS - 1)];
+	if (action)
+		return look_at_action(state, regs, result, action, false);
 	if (result < 0)
 		return 0;
 	if (number == CALL_OPENAT)

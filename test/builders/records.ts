@@ -173,3 +173,39 @@ export function deniedRecord(
     );
   return bytes;
 }
+
+export interface ActionFields extends HeaderFields {
+  /** Such as SETNS: the end of the constant's name. */
+  action: string;
+  exe: string;
+  call?: number;
+  result?: bigint;
+  args?: readonly bigint[];
+  flags?: number;
+  target?: { pid: number; start: bigint; slot: number };
+  name?: string;
+  path?: string;
+}
+
+export function actionRecord(fields: ActionFields): Buffer {
+  const bytes = record(LAYOUT.RECORD_ACTION, LAYOUT['sizeof action_record'], fields);
+  const at = (member: string): number => (LAYOUT as Record<string, number>)[`action_record.${member}`] ?? 0;
+  const action = (LAYOUT as Record<string, number>)[`ACTION_${fields.action}`];
+  if (action === undefined) throw new Error(`no action ${fields.action}`);
+  const claimed = ((fields.flags ?? 0) & LAYOUT.PATH_CLAIMED) !== 0;
+  const path = claimed ? Buffer.from(`${fields.path}\0`) : leafFirst(fields.path ?? '');
+  bytes.writeUInt32LE(action, at('action'));
+  bytes.writeUInt32LE(fields.call ?? LAYOUT.ACTION_NO_CALL, at('number'));
+  bytes.writeBigInt64LE(fields.result ?? 0n, at('result'));
+  for (const [index, value] of (fields.args ?? []).entries())
+    bytes.writeBigUInt64LE(value, at('args') + 8 * index);
+  bytes.writeUInt32LE(fields.flags ?? 0, at('flags'));
+  bytes.writeUInt32LE(path.length, at('path_bytes'));
+  bytes.writeUInt32LE(fields.target?.pid ?? 0, at('target_pid'));
+  bytes.writeUInt32LE(fields.target?.slot ?? 0, at('target_slot'));
+  bytes.writeBigUInt64LE(fields.target?.start ?? 0n, at('target_start'));
+  bytes.write(fields.exe, at('exe'));
+  bytes.write(fields.name ?? '', at('name'));
+  path.copy(bytes, at('path'));
+  return bytes;
+}

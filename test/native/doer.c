@@ -196,6 +196,8 @@ static int flood_both(const char *kind, long n) {
 	return 0;
 }
 
+int act(const char *what, const char *text, long number); // actions.c
+
 int main(void) {
 	char line[4096], word[64], text[3900];
 	printf("ready %d\n", getpid());
@@ -231,7 +233,12 @@ int main(void) {
 			result = run_memory_file(text);
 		else if (!strcmp(word, "flood"))
 			result = flood_both(text, n);
-		else
+		else if (!strcmp(word, "do")) {
+			char what[64] = "", where[3800] = "";
+			long number = 0;
+			sscanf(line, "%*s %63s %3799s %ld", what, where, &number);
+			result = act(what, where, number);
+		} else
 			result = -1;
 		printf("%d\n", result);
 		fflush(stdout);

@@ -129,7 +129,7 @@ export function makeCgroup(name: string = containerName(), parent: string = find
 
 let doerBinary: string | null = null;
 
-/** The program of doer.c, compiled once until `cleanUp`. */
+/** The program of doer.c and actions.c, compiled once until `cleanUp`. */
 export function buildDoer(): string {
   if (doerBinary !== null) return doerBinary;
   const folder = mkdtempSync(join(tmpdir(), 'picket-doer-'));
@@ -138,8 +138,9 @@ export function buildDoer(): string {
     rmSync(folder, { recursive: true, force: true });
     doerBinary = null;
   });
-  const source = fileURLToPath(new URL('doer.c', import.meta.url));
-  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', source, '-o', join(folder, 'doer'), '-pthread']);
+  const sources = ['doer.c', 'actions.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
+  const output = ['-o', join(folder, 'doer'), '-pthread'];
+  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', ...sources, ...output]);
   doerBinary = join(folder, 'doer');
   return doerBinary;
 }
@@ -227,6 +228,7 @@ const STRUCTS = [
   'flow_record',
   'cgroup_record',
   'denied_record',
+  'action_record',
 ];
 
 function toRecord(bytes: Buffer): TestRecord {

@@ -40,6 +40,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
       'sizeof flow_entry': 72,
       'sizeof cgroup_record': 584,
       'sizeof denied_record': 88,
+      'sizeof action_record': 488,
       'sizeof containment': 56,
     });
   });

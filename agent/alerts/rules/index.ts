@@ -1,7 +1,12 @@
 /** The list of rules. */
+import { codeInMemory } from './code-in-memory.ts';
 import { containmentDenied } from './containment-denied.ts';
+import { escapeAttempt } from './escape-attempt.ts';
 import { execFromMemoryOrTemp } from './exec-from-memory-or-temp.ts';
+import { processInjection } from './process-injection.ts';
+import { rawSocket } from './raw-socket.ts';
 import type { Rule } from './rule.ts';
+import { runtimeSocket } from './runtime-socket.ts';
 import { secretRead } from './secret-read.ts';
 import { serverSpawnsShell } from './server-spawns-shell.ts';
 import { shellCallsOut } from './shell-calls-out.ts';
@@ -14,4 +19,9 @@ export const RULES: readonly Rule[] = [
   execFromMemoryOrTemp,
   containmentDenied,
   toolInContainer,
+  escapeAttempt,
+  processInjection,
+  codeInMemory,
+  rawSocket,
+  runtimeSocket,
 ];

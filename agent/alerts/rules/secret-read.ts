@@ -1,4 +1,4 @@
-import type { OpenEvent } from '../../events/event.ts';
+import type { Event, OpenEvent } from '../../events/event.ts';
 import type { ContainerKind } from '../../identity/container.ts';
 import { isInterpreter, isShell, isTool } from './programs.ts';
 import type { Rule } from './rule.ts';
@@ -63,8 +63,21 @@ const SECRETS: readonly Secret[] = [
   },
 ];
 
+type Opening = Pick<OpenEvent, 'path' | 'write' | 'exe' | 'process'>;
+
+const O_ACCMODE = 3n;
+
+/** Also what is opened through io_uring, by the name that was asked for: a link to a secret is not seen there. */
+function openingOf(event: Event): Opening | null {
+  if (event.kind === 'open') return event;
+  if (event.kind !== 'action' || event.action !== 'uring-op' || event.path === '') return null;
+  const { exe, process, args } = event;
+  const path = event.path.startsWith('/') ? event.path : `…/${event.path}`;
+  return { path, exe, process, write: (args[1] & O_ACCMODE) !== 0n };
+}
+
 /** Whether this reader is no finding: the component whose file it is, or a program using its own. */
-function usual(secret: Secret, event: OpenEvent, where: ContainerKind): boolean {
+function usual(secret: Secret, event: Opening, where: ContainerKind): boolean {
   // The names of a node's own components are believed on the node, where replacing them takes root.
   if (where !== 'container' && secret.readers.has(event.exe)) return true;
   if (secret.ownUse && !isShell(event.exe) && !isTool(event.exe)) return true;
@@ -78,10 +91,11 @@ export const secretRead: Rule = {
   techniques: ['T1003.008', 'T1528', 'T1552.001', 'T1552.004', 'T1552.007'],
   severity: 'high',
   knobs: {},
-  on: ['open'],
+  on: ['open', 'action'],
   next: 'Treat the secret as known to others: replace it, and look where the process connected afterwards.',
-  match(event, { container }) {
-    if (event.kind !== 'open') return null;
+  match(from, { container }) {
+    const event = openingOf(from);
+    if (event === null) return null;
     const secret = SECRETS.find((candidate) => candidate.pattern.test(event.path));
     if (secret === undefined || usual(secret, event, container.kind)) return null;
     const direct = isShell(event.exe) || isTool(event.exe);

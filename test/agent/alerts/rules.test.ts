@@ -5,7 +5,15 @@ import { decodeRecords } from '../../../agent/events/decode.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import type { Container, ContainerKind } from '../../../agent/identity/container.ts';
 import { Processes } from '../../../agent/identity/processes.ts';
-import { deniedRecord, execRecord, flowRecord, openRecord, SECOND } from '../../builders/records.ts';
+import {
+  type ActionFields,
+  actionRecord,
+  deniedRecord,
+  execRecord,
+  flowRecord,
+  openRecord,
+  SECOND,
+} from '../../builders/records.ts';
 
 const container = (kind: ContainerKind, madeAt: bigint | null = null): Container => ({
   id: 'x',
@@ -43,6 +51,11 @@ test('the list of rules, each with a name, sentences, techniques and knobs that 
     'exec-from-memory-or-temp',
     'containment-denied',
     'tool-in-container',
+    'escape-attempt',
+    'process-injection',
+    'code-in-memory',
+    'raw-socket',
+    'runtime-socket',
   ]);
   for (const rule of RULES) {
     expect(SEVERITIES).toContain(rule.severity);
@@ -188,4 +201,77 @@ test('a scanner in a container is told, also as an applet; on the host it is not
     'tool-in-container medium',
   ]);
   expect(hits(host, execRecord({ path: '/usr/bin/nmap', parentExe: 'sh' }))).toEqual([]);
+});
+
+const EPERM = -1n;
+const own = { pid: 9, start: 1n, slot: 2 };
+const outside = { pid: 9, start: 1n, slot: 1 };
+const sock = '/run/docker.sock';
+
+test.each<[ActionFields, string[]]>([
+  [{ action: 'MOUNT', exe: 'sh' }, ['escape-attempt high']],
+  [{ action: 'MOUNT', exe: 'sh', result: EPERM }, ['escape-attempt medium']],
+  [{ action: 'MOUNT', exe: 'runc' }, []],
+  [{ action: 'UMOUNT', exe: 'sh' }, []],
+  [{ action: 'CHROOT', exe: 'postfix' }, []],
+  [{ action: 'SETNS', exe: 'nsenter', name: 'mnt' }, ['escape-attempt high']],
+  [{ action: 'UNSHARE', exe: 'chrome', args: [0x1000_0000n] }, ['escape-attempt medium']],
+  [{ action: 'CLONE_NS', exe: 'chrome', args: [0x1000_0000n] }, ['escape-attempt medium']],
+  [{ action: 'MODULE_LOAD', exe: 'insmod', result: -38n, path: '/tmp/a.ko' }, ['escape-attempt high']],
+  [{ action: 'BPF_LOAD', exe: 'x', name: 'hook' }, ['escape-attempt high']],
+  [{ action: 'OPEN_HANDLE', exe: 'shocker', path: '/etc/shadow' }, ['escape-attempt high']],
+  [{ action: 'PTRACE', exe: 'gdb', args: [16n, 9n], target: own }, ['process-injection medium']],
+  [{ action: 'PTRACE', exe: 'x', args: [16n, 9n], target: outside }, ['process-injection high']],
+  [
+    { action: 'PTRACE', exe: 'x', args: [16n, 9n], target: outside, result: EPERM },
+    ['process-injection medium'],
+  ],
+  [{ action: 'PTRACE', exe: 'x', args: [0n], target: own }, []],
+  [{ action: 'VM_WRITE', exe: 'x', target: own, name: 'nginx' }, ['process-injection medium']],
+  [{ action: 'SIGNAL', exe: 'x', args: [9n], target: outside, name: 'nginx' }, ['process-injection high']],
+  [{ action: 'SIGNAL', exe: 'x', args: [9n], target: outside, result: EPERM }, []],
+  [{ action: 'WRITE_EXEC', exe: 'nginx' }, ['code-in-memory low']],
+  [{ action: 'MAKE_EXEC', exe: 'sh' }, ['code-in-memory low']],
+  [{ action: 'MAKE_EXEC', exe: 'node' }, []],
+  [{ action: 'RAW_SOCKET', exe: 'x', args: [17n, 3n, 768n] }, ['raw-socket medium']],
+  [{ action: 'RAW_SOCKET', exe: 'ping', args: [2n, 3n, 1n] }, ['raw-socket low']],
+  [{ action: 'RAW_SOCKET', exe: 'ping', args: [17n, 3n, 1n] }, ['raw-socket medium']],
+  [{ action: 'RAW_SOCKET', exe: 'x', args: [2n, 3n, 1n], result: EPERM }, ['raw-socket low']],
+  [{ action: 'SOCKET_USE', exe: 'curl', path: sock }, ['runtime-socket high']],
+  [{ action: 'SOCKET_USE', exe: 'curl', path: sock, result: -13n, flags: 8 }, ['runtime-socket medium']],
+  [{ action: 'SOCKET_USE', exe: 'curl', path: '/run/shadow' }, []],
+  [{ action: 'SET_ID', exe: 'nginx' }, []],
+])('what is done in a container is judged, on the host it is not: %#', (fields, expected) => {
+  expect(hits(inside, actionRecord(fields))).toEqual(expected);
+  expect(hits(host, actionRecord(fields))).toEqual([]);
+});
+
+test('a secret opened through io_uring is one too', () => {
+  const ring = (path: string, args: readonly bigint[]): Buffer =>
+    actionRecord({ action: 'URING_OP', exe: 'sh', args, path, flags: 8 });
+  expect(hits(inside, ring('/etc/shadow', [18n]))).toEqual(['secret-read high']);
+  expect(hits(inside, ring('shadow', [28n, 1n]))).toEqual(['secret-read high']);
+  expect(hits(inside, ring('/etc/hosts', [18n]))).toEqual([]);
+});
+
+test('what leads out is less while a container starts, and nothing when its runtime does it', () => {
+  const young = container('container', 997n * SECOND);
+  expect(hits(young, actionRecord({ action: 'MOUNT', exe: 'entrypoint' }))).toEqual(['escape-attempt low']);
+  expect(hits(young, actionRecord({ action: 'SETNS', exe: 'runc', name: 'net' }))).toEqual([]);
+  const old = container('container', 990n * SECOND);
+  expect(hits(old, actionRecord({ action: 'MOUNT', exe: 'entrypoint' }))).toEqual(['escape-attempt high']);
+});
+
+test('a program that a workload calls runc is not the runtime', () => {
+  const fake = execRecord({ path: '/usr/local/bin/runc', parentExe: 'sh' });
+  expect(hits(inside, fake, actionRecord({ action: 'MOUNT', exe: 'runc' }))).toEqual(['escape-attempt high']);
+  const real = execRecord({ path: '/usr/bin/runc', parentExe: 'containerd-shim-runc-v2' });
+  expect(hits(inside, real, actionRecord({ action: 'MOUNT', exe: 'runc' }))).toEqual([]);
+});
+
+test('writing what the kernel runs on the host is told, reading it is not', () => {
+  const path = '/proc/sys/kernel/core_pattern';
+  expect(hits(inside, openRecord({ path, exe: 'sh', openFlags: 1 }))).toEqual(['escape-attempt high']);
+  expect(hits(inside, openRecord({ path, exe: 'sh' }))).toEqual([]);
+  expect(hits(host, openRecord({ path, exe: 'systemd-sysctl', openFlags: 1 }))).toEqual([]);
 });

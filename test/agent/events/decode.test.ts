@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { addressText, decodeFlows, decodeRecords } from '../../../agent/events/decode.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import {
+  actionRecord,
   cgroupRecord,
   deniedRecord,
   execRecord,
@@ -165,4 +166,74 @@ test('never throws on hostile bytes and accounts for every record', () => {
     expect(counted).toBeLessThanOrEqual(Math.ceil(sizes / 64));
     expect(decodeFlows(cut).malformed).toBeGreaterThanOrEqual(0);
   }
+});
+
+test('decodes actions: refused and done, with a target, kernel paths and claimed ones', () => {
+  const refused = actionRecord({
+    ...header,
+    action: 'MOUNT',
+    exe: 'sh',
+    call: 165,
+    result: -1n,
+    args: [0n, 0n, 0n, 4096n],
+    flags: LAYOUT.ACTION_CLAIMED | LAYOUT.PATH_CLAIMED,
+    name: '/dev/sda1',
+    path: '/mnt/../mnt',
+  });
+  const done = actionRecord({
+    ...header,
+    action: 'VM_WRITE',
+    exe: 'gdb',
+    target: { pid: 8, start: 5n, slot: 2 },
+    name: 'nginx',
+    path: '/a/b',
+    flags: LAYOUT.ACTION_COMPAT | LAYOUT.PATH_CUT,
+  });
+  const common = { kind: 'action', ...base };
+  expect(decodeRecords(Buffer.concat([refused, done]))).toEqual({
+    problems: {},
+    events: [
+      {
+        ...common,
+        action: 'mount',
+        call: 165,
+        compat: false,
+        result: -1n,
+        refused: true,
+        args: [0n, 0n, 0n, 4096n],
+        target: null,
+        exe: 'sh',
+        name: '/dev/sda1',
+        path: '/mnt/../mnt',
+        pathCut: false,
+        claimed: true,
+      },
+      {
+        ...common,
+        action: 'vm-write',
+        call: null,
+        compat: true,
+        result: 0n,
+        refused: false,
+        args: [0n, 0n, 0n, 0n],
+        target: { pid: 8, start: 5n, slot: 2 },
+        exe: 'gdb',
+        name: 'nginx',
+        path: '…/a/b',
+        pathCut: true,
+        claimed: false,
+      },
+    ],
+  });
+});
+
+test('counts actions it does not know and paths beyond their field', () => {
+  const unknown = actionRecord({ action: 'KEXEC', exe: 'x' });
+  unknown.writeUInt32LE(63, LAYOUT['action_record.action']);
+  const long = actionRecord({ action: 'CHROOT', exe: 'x', flags: LAYOUT.PATH_CLAIMED, path: '/x' });
+  long.writeUInt32LE(257, LAYOUT['action_record.path_bytes']);
+  expect(decodeRecords(Buffer.concat([unknown, long]))).toEqual({
+    events: [],
+    problems: { 'wrong-value': 1, 'wrong-length': 1 },
+  });
 });

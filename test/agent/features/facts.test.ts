@@ -4,6 +4,8 @@ import { commandShape, commandWords } from '../../../agent/features/command.ts';
 import { factOf, factOfFlow } from '../../../agent/features/facts.ts';
 import { generalisePath } from '../../../agent/features/generalise.ts';
 import {
+  type ActionFields,
+  actionRecord,
   deniedRecord,
   execRecord,
   exitRecord,
@@ -92,4 +94,21 @@ test('an entry of the flow map gives the same fact as its record', () => {
   const [flow] = decodeFlows(flowEntry(fields)).flows;
   if (flow === undefined) throw new Error('not decoded');
   expect(factOfFlow(flow, nobody)).toEqual(fact(flowRecord(fields)));
+});
+
+test.each<[ActionFields, string | null]>([
+  [{ action: 'SETNS', exe: 'nsenter', name: 'net' }, 'nsenter setns net'],
+  [{ action: 'SETNS', exe: 'nsenter', args: [4n, 0x2002_0000n] }, 'nsenter setns mnt+pid'],
+  [{ action: 'UNSHARE', exe: 'bwrap', args: [0x5000_0000n] }, 'bwrap unshare user+net'],
+  [{ action: 'SET_ID', exe: 'nginx', args: [0n, 33n | (33n << 32n)] }, 'nginx set-id to 33'],
+  [{ action: 'SET_ID', exe: 'sh', args: [0n], result: -1n }, 'sh set-id refused'],
+  [{ action: 'RAW_SOCKET', exe: 'ping', args: [2n, 3n, 1n] }, 'ping raw-socket ip'],
+  [{ action: 'RAW_SOCKET', exe: 'x', args: [17n, 3n, 0n] }, 'x raw-socket packet'],
+  [{ action: 'MOUNT', exe: 'mount', flags: 12, name: 'whatever', path: '/x/1' }, 'mount mount'],
+  [{ action: 'URING_OP', exe: 'db', args: [22n] }, 'db uring-op 22'],
+  [{ action: 'SOCKET_USE', exe: 'curl', path: '/run/docker.sock' }, 'curl socket-use /run/docker.sock'],
+  [{ action: 'MEMFD', exe: 'app', name: 'memfd:a8f3' }, 'app memfd'],
+  [{ action: 'OOM_KILL', exe: 'app' }, null],
+])('an action becomes what comes back when it is done again: %#', (fields, value) => {
+  expect(fact(actionRecord(fields))).toEqual(value === null ? null : { kind: 'action', value });
 });

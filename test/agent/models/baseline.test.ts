@@ -149,3 +149,18 @@ test('a checkpoint that cannot be written is tried again', async () => {
   await expect(checkpoint.write(registry)).rejects.toMatchObject({ code: 'ENOENT' });
   expect(registry.save().map(({ workload }) => workload)).toEqual(['w']);
 });
+
+test('a baseline saved before there were actions is taken over, and learns them anew', () => {
+  const old = new Baseline('w', { learnWindows: 3, matureWindows: 5 });
+  for (let n = 0; n < 8; n++) old.learn(period([exec('a')]));
+  const { steady, start, ...rest } = old.save();
+  const { action: _, ...oldSteady } = steady;
+  const { action: __, ...oldStart } = start;
+  const taken = new Baseline('w', { learnWindows: 3, matureWindows: 5 });
+  taken.load(JSON.parse(JSON.stringify({ ...rest, steady: oldSteady, start: oldStart })));
+  const action = { kind: 'action', value: 'sh mount' } as const;
+  expect([taken.state, taken.facts('exec'), taken.facts('action')]).toEqual(['mature', old.facts('exec'), 0]);
+  expect(taken.score(action, 'steady').state).toBe('unknown');
+  for (let n = 0; n < 3; n++) taken.learn(period([exec('a')]));
+  expect(taken.score(action, 'steady').state).toBe('scored');
+});

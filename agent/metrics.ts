@@ -33,7 +33,7 @@ export interface Numbers {
   readonly hooks: number;
 }
 
-/** Each sample wakes the process: a hundred a second were a third of an idle agent's CPU time. */
+/** Each sample wakes the process, which an idle agent should not do often. */
 const DELAY_SAMPLE_MS = 100;
 
 type LoopDelay = ReturnType<typeof monitorEventLoopDelay>;

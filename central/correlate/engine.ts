@@ -4,7 +4,7 @@ import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { type ExceptionRule, exceptionFor } from './exception.ts';
 import type { Evidence, Incident, IncidentChange, Involved, Member, TimelineEntry } from './incident.ts';
 import { JOIN_RULES } from './rules/index.ts';
-import { fingerprint } from './rules/spread.ts';
+import { fingerprint, spreads } from './rules/spread.ts';
 import { stageOf, tacticsOf } from './tactics.ts';
 
 // An incident is read by people and rewritten with each alert: beyond these it only counts.
@@ -90,7 +90,7 @@ function factsOf(incident: Incident, evidence: Evidence): Record<string, readonl
   const facts: Record<string, readonly string[]> = { ...incident.facts };
   const here = `${evidence.node}/${evidence.alert.container}`;
   for (const detection of evidence.detections) {
-    const print = fingerprint(detection);
+    const print = spreads(detection) ? fingerprint(detection) : null;
     if (print === null || (facts[print] === undefined && Object.keys(facts).length >= FACTS)) continue;
     const places = facts[print] ?? [];
     if (!places.includes(here) && places.length < CONTAINERS) facts[print] = [...places, here];
@@ -215,9 +215,21 @@ function homeOf(
   return null;
 }
 
-/** Something that a decision was made on has become worse or wider. */
-const escalated = (before: Incident, after: Incident): boolean =>
-  rank(after.severity) > rank(before.severity) || after.involved.length > before.involved.length;
+/** Container → rank of its own worst alert. */
+function worstByContainer({ members }: Incident): Map<string, number> {
+  const worst = new Map<string, number>();
+  for (const { container, severity } of members)
+    worst.set(container, Math.max(rank(severity), worst.get(container) ?? 0));
+  return worst;
+}
+
+/** Something that a decision was made on has become worse or wider; also one container alone, as plans go by each. */
+function escalated(before: Incident, after: Incident): boolean {
+  if (rank(after.severity) > rank(before.severity)) return true;
+  if (after.involved.length > before.involved.length) return true;
+  const was = worstByContainer(before);
+  return [...worstByContainer(after)].some(([container, worst]) => worst > (was.get(container) ?? -1));
+}
 
 /** Which incidents the new alerts open or change; each incident appears once, as it is after all of them. */
 export function correlate(input: EngineInput): EngineOutput {

@@ -20,10 +20,14 @@ export function fingerprint(detection: {
   return `${detection.detector} ${JSON.stringify(facts)}`.slice(0, FINGERPRINT_CHARACTERS);
 }
 
+/** Weak signs are the same everywhere when containers start: they make no story of several. */
+export const spreads = ({ severity }: { severity: string }): boolean =>
+  severity !== 'info' && severity !== 'low';
+
 /** Why this alert belongs to that incident, or null. */
 export function spread(evidence: Evidence, incident: Incident): string | null {
   const here = `${evidence.node}/${evidence.alert.container}`;
-  for (const detection of evidence.detections) {
+  for (const detection of evidence.detections.filter(spreads)) {
     const places = incident.facts[fingerprint(detection) ?? ''];
     const elsewhere = places?.find((place) => place !== here);
     if (elsewhere !== undefined) return `${detection.detector} saw the same in container ${elsewhere}`;

@@ -197,3 +197,32 @@ it.each([
 ])('the pattern %s on %s: %s', (pattern, value, expected) => {
   expect(matchesGlob(pattern, value)).toBe(expected);
 });
+
+describe('several containers in one incident', () => {
+  const shared = { detector: 'secret-read', facts: { path: '/etc/shadow' } };
+  const two = (severity: string): readonly Evidence[] =>
+    [web, api].map((of, index) =>
+      evidence(of, {
+        alert: { id: `alr-${index}`, severity, workload: `local/demo/Deployment/w${index}/c` },
+        detections: [detection(of, { ...shared, id: `det-${index}`, severity })],
+      }),
+    );
+
+  it('is news when one of them alone becomes worse, as plans go by each container', () => {
+    const [first, second] = two('high');
+    if (first === undefined || second === undefined) throw new Error('two were made');
+    const mild = { ...second, alert: { ...second.alert, severity: 'medium' } };
+    const before = only(run([first, mild]));
+    const memberships = new Map([[second.alert.id, before.id]]);
+    const worse = { ...second, alert: { ...second.alert, revision: 2 } };
+
+    expect(run([worse], [before], { memberships }).changes.map(({ kind }) => kind)).toEqual(['escalated']);
+    const after = only(run([worse], [before], { memberships }));
+    expect(run([worse], [after], { memberships }).changes.map(({ kind }) => kind)).toEqual(['updated']);
+  });
+
+  it('is not made of weak signs that are the same everywhere', () => {
+    expect(run(two('medium')).changes).toHaveLength(1);
+    expect(run(two('low')).changes).toHaveLength(2);
+  });
+});

@@ -68,7 +68,8 @@ async function scene(): Promise<Scene> {
   const doer = await startDoer(cgroup.path, ['unshare', '-m']);
   const actions = (action: string) =>
     of('RECORD_ACTION', cgroup.id).filter((record) => record.field('action') === constant(action));
-  await until(() => actions('ACTION_UNSHARE').length === 1);
+  // unshare(1) also makes its mounts private, after it has said what it did.
+  await until(() => actions('ACTION_UNSHARE').length === 1 && actions('ACTION_MOUNT').length === 1);
   return { doer, slot: counts(cgroup.id).slot, of: actions };
 }
 

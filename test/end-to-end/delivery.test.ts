@@ -33,7 +33,7 @@ function spooled(folder: string): string[] {
   });
 }
 
-describe.skipIf(refusal !== null)('delivery', { timeout: 90_000, retry: 1 }, () => {
+describe.skipIf(refusal !== null)('delivery', { timeout: 90_000 }, () => {
   let world: World;
   let central: RunningCentral;
   let agent: RunningAgent;

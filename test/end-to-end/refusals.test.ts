@@ -19,7 +19,7 @@ import {
 
 const refusal = skipReason('hostile nodes and names from end to end');
 
-describe.skipIf(refusal !== null)('refusals', { timeout: 60_000, retry: 1 }, () => {
+describe.skipIf(refusal !== null)('refusals', { timeout: 60_000 }, () => {
   let world: World;
   let central: RunningCentral;
   let identity: Identity;
@@ -146,7 +146,7 @@ const HOSTILE = Buffer.concat([
   Buffer.from([0xff, 0xc3]),
 ]);
 
-describe.skipIf(refusal !== null)('hostile names on a node', { timeout: 60_000, retry: 1 }, () => {
+describe.skipIf(refusal !== null)('hostile names on a node', { timeout: 60_000 }, () => {
   let world: World;
   let central: RunningCentral;
   let agent: RunningAgent;

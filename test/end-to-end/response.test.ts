@@ -26,7 +26,7 @@ const EPERM = 1;
 
 const refusal = skipReason('containment from end to end');
 
-describe.skipIf(refusal !== null)('response', { timeout: 90_000, retry: 1 }, () => {
+describe.skipIf(refusal !== null)('response', { timeout: 90_000 }, () => {
   let world: World;
   let central: RunningCentral;
   let agent: RunningAgent;

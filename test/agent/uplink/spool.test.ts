@@ -196,7 +196,7 @@ test('a full disk loses what does not fit, counts it, and goes on when there is 
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=128k', 'tmpfs', folder]);
   if (mounted.status !== 0) {
     console.log('skipped: a small file system cannot be mounted here');
-    return context.skip();
+    return context.skip('a small file system cannot be mounted here');
   }
   try {
     const inner = join(folder, 'spool');

@@ -1,6 +1,7 @@
 /** This machine as the source of frames: the kernel's probes, its cgroups, the pods of the node. */
 import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
 import type { Context } from './context.ts';
+import { callIds } from './features/call-ids.ts';
 import { LiveSource } from './source/live.ts';
 import { PodsReader } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
@@ -72,6 +73,7 @@ export class Machine {
         recordBurst: settings['record-burst'],
         slots: settings.slots,
         flows: settings.flows,
+        callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
         watchedNames: [
           ...names(settings['watched-files'], 'file'),
           ...names(settings['watched-folders'], 'folder'),

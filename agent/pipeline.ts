@@ -255,7 +255,7 @@ export class Pipeline {
   }
 
   #judge(event: Event, container: Container): void {
-    if (event.kind === 'exit') return;
+    if (event.kind === 'exit' || event.kind === 'pair') return; // pairs are not judged yet
     this.#processes.note(event);
     const watched = this.#watch(container);
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;

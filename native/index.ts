@@ -28,6 +28,8 @@ export interface ProbeOptions {
   readonly recordBurst: number;
   readonly slots: number;
   readonly flows: number;
+  /** 512 bytes, by number of `calls`: what a call is in pairs, 1 to 255. Calls with the same id are one. */
+  readonly callIds: Uint8Array;
   readonly watchedNames: readonly WatchedName[];
   /** Batches that may wait for JavaScript; more are counted as lost. */
   readonly queueBatches: number;
@@ -114,6 +116,19 @@ export interface Probe {
   readFlows(): Buffer;
   /** Gives the slot of a removed cgroup back, with its counters set to 0. */
   freeSlot(slot: number, cgroup: number): void;
+  /**
+   * What a new pair of calls does in a slot: learn (as every slot begins) takes it silently, guard makes a RECORD_PAIR
+   * of it. For the host: slot 1, cgroup 0. Freeing a slot clears its pairs and puts it back to learn.
+   */
+  setMode(slot: number, cgroup: number, mode: 'learn' | 'guard'): void;
+  /**
+   * Replaces the slot's known pairs: 8192 bytes, bit id(previous) * 256 + id(current), lowest bit of a byte first. What
+   * is not in it is told again in guard. What the kernel adds in the same microsecond may be lost and told again.
+   */
+  loadPairs(slot: number, cgroup: number, pairs: Buffer): void;
+  readPairs(slot: number, cgroup: number): Buffer;
+  /** 4096 counters of pairs, hashed: (previous * 512 + current) * 2654435761 mod 2^32, its upper 12 bits; they wrap. */
+  readBigrams(slot: number, cgroup: number): Uint32Array;
   counters(): ProbeCounters;
   /** Stops draining, hands over what is in the rings, detaches; containment stays. Idempotent. */
   close(): Promise<void>;

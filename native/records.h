@@ -32,6 +32,7 @@ enum record_kind {
 	RECORD_CGROUP = 5, /* urgent */
 	RECORD_DENIED = 6, /* urgent; what a containment stopped */
 	RECORD_ACTION = 7, /* urgent; what changes what a process is, sees or may do, done or refused */
+	RECORD_PAIR = 8,   /* bulk; a pair of calls that is new to a slot in guard mode */
 };
 
 /* First in every record. The process is the current one, but for RECORD_FLOW of direction FLOW_ACCEPT, where no
@@ -124,6 +125,18 @@ struct cgroup_record {
 	__u32 event;
 	__u32 path_bytes;             /* 0: path not known here, look the id up in the cgroup file system */
 	char path[CGROUP_PATH_BYTES]; /* below the cgroup2 mount point, root first, ended by NUL */
+};
+
+#define PAIR_IDS 256 /* of calls: ProbeOptions.callIds */
+#define PAIR_BYTES (PAIR_IDS * PAIR_IDS / 8)
+#define BIGRAMS 4096 /* hashed (previous, current) counters of a slot */
+
+enum pair_mode { PAIRS_LEARN = 0, PAIRS_GUARD = 1 };
+
+struct pair_record {
+	struct record_header header;
+	__u32 previous; /* as in the counts of calls; of the same thread */
+	__u32 current;
 };
 
 #define DENIED_CONNECT 1

@@ -297,6 +297,22 @@ function actionEvent(reader: Reader): Event {
   };
 }
 
+function pairEvent(reader: Reader): Event {
+  const [previous, current] = [
+    reader.u32(LAYOUT['pair_record.previous']),
+    reader.u32(LAYOUT['pair_record.current']),
+  ];
+  if (previous >= LAYOUT.SYSCALL_NUMBERS || current >= LAYOUT.SYSCALL_NUMBERS)
+    throw new Malformed('wrong-value');
+  return {
+    kind: 'pair',
+    ...baseOf(reader),
+    tid: reader.u32(LAYOUT['record_header.tid']),
+    previous,
+    current,
+  };
+}
+
 const KINDS: Readonly<Record<number, { readonly bytes: number; readonly decode: (r: Reader) => Event }>> = {
   [LAYOUT.RECORD_EXEC]: { bytes: LAYOUT['sizeof exec_record'], decode: execEvent },
   [LAYOUT.RECORD_EXIT]: {
@@ -308,6 +324,7 @@ const KINDS: Readonly<Record<number, { readonly bytes: number; readonly decode: 
   [LAYOUT.RECORD_CGROUP]: { bytes: LAYOUT['sizeof cgroup_record'], decode: cgroupEvent },
   [LAYOUT.RECORD_DENIED]: { bytes: LAYOUT['sizeof denied_record'], decode: deniedEvent },
   [LAYOUT.RECORD_ACTION]: { bytes: LAYOUT['sizeof action_record'], decode: actionEvent },
+  [LAYOUT.RECORD_PAIR]: { bytes: LAYOUT['sizeof pair_record'], decode: pairEvent },
 };
 
 const asBuffer = (bytes: Uint8Array): Buffer =>

@@ -140,7 +140,24 @@ export interface ActionEvent extends EventBase {
   readonly claimed: boolean;
 }
 
-export type Event = ExecEvent | ExitEvent | OpenEvent | FlowEvent | CgroupEvent | DeniedEvent | ActionEvent;
+/** A pair of system calls of one thread that its slot, in guard mode, did not know. */
+export interface PairEvent extends EventBase {
+  readonly kind: 'pair';
+  readonly tid: number;
+  /** Numbers of the calls, as in the counts of a slot. */
+  readonly previous: number;
+  readonly current: number;
+}
+
+export type Event =
+  | ExecEvent
+  | ExitEvent
+  | OpenEvent
+  | FlowEvent
+  | CgroupEvent
+  | DeniedEvent
+  | ActionEvent
+  | PairEvent;
 
 /** One entry of the kernel's flow map, read at the end of a window. */
 export interface Flow {

@@ -75,6 +75,10 @@ export const LAYOUT = {
   CONTAIN_NETWORK: 1,
   CONTAIN_EXEC: 2,
   CONTAIN_CUT_PROBES: 4,
+  RECORD_PAIR: 8,
+  PAIR_IDS: 256,
+  PAIR_BYTES: 8192,
+  BIGRAMS: 4096,
   LOSS_URGENT_FULL: 0,
   LOSS_BULK_FULL: 1,
   LOSS_FLOWS_FULL: 2,
@@ -150,6 +154,11 @@ export const LAYOUT = {
   'cgroup_record.event': HEADER,
   'cgroup_record.path_bytes': 68,
   'cgroup_record.path': 72,
+
+  'sizeof pair_record': 72,
+  'pair_record.header': 0,
+  'pair_record.previous': HEADER,
+  'pair_record.current': 68,
 
   'sizeof denied_record': 88,
   'denied_record.header': 0,

@@ -32,7 +32,14 @@ export class Processes {
 
   note(event: Event): void {
     const { pid, start } = event.process;
-    if (pid === 0 || event.kind === 'exit' || event.kind === 'cgroup' || event.kind === 'denied') return;
+    if (
+      pid === 0 ||
+      event.kind === 'exit' ||
+      event.kind === 'cgroup' ||
+      event.kind === 'denied' ||
+      event.kind === 'pair'
+    )
+      return;
     const known = this.#processes.get(processKey(pid, start));
     const exe = event.kind === 'exec' || known === undefined || known.exe === '' ? event.exe : known.exe;
     if (event.kind === 'exec') this.#noteParent(event.process, event.parentExe);

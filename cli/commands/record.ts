@@ -6,6 +6,7 @@ import { arch, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame } from '../../agent/events/frame.ts';
 import { RecordingWriter } from '../../agent/events/recording.ts';
+import { callIds } from '../../agent/features/call-ids.ts';
 import type { Sink } from '../../agent/pipeline.ts';
 import { findCgroupRoot } from '../../agent/source/cgroups.ts';
 import { LiveSource } from '../../agent/source/live.ts';
@@ -16,7 +17,7 @@ import { EXIT } from '../args.ts';
 import type { Call, Command } from '../command.ts';
 import { parseDuration } from '../duration.ts';
 import { CgroupFilter } from '../record-filter.ts';
-import { pipelineOf } from '../recording.ts';
+import { architectureOf, pipelineOf } from '../recording.ts';
 import type { AllSettings } from '../settings.ts';
 
 const MAX_BYTES = 4 * 1024 ** 3;
@@ -35,6 +36,7 @@ function probeOptions(values: AllSettings, cgroupRoot: string): ProbeOptions {
     recordBurst: values['record-burst'],
     slots: values.slots,
     flows: values.flows,
+    callIds: callIds(architectureOf(process.arch)),
     watchedNames: [
       ...watched('file', values['watched-files']),
       ...watched('folder', values['watched-folders']),

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';
 import { dirname } from 'node:path';
+import { callIds } from '../../agent/features/call-ids.ts';
 import type { Containments, Hook, KernelFeatures, NativeAddon, Probe } from '../../native/index.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
@@ -167,6 +168,7 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
         recordBurst: 100,
         slots: 8,
         flows: 256,
+        callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
         watchedNames: [],
         queueBatches: 16,
       },

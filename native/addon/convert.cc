@@ -61,6 +61,16 @@ Napi::Array Options::array(const char* name) {
   return Napi::Array::New(env_);
 }
 
+void Options::bytes(const char* name, uint8_t* to, size_t count) {
+  Napi::Value value = get(name);
+  if (value.IsTypedArray() && value.As<Napi::TypedArray>().TypedArrayType() == napi_uint8_array &&
+      value.As<Napi::TypedArray>().ByteLength() == count) {
+    std::memcpy(to, value.As<Napi::Uint8Array>().Data(), count);
+    return;
+  }
+  fail(std::string(name) + " must be a Uint8Array of " + std::to_string(count) + " bytes");
+}
+
 Napi::BigUint64Array numbers_to_js(Napi::Env env, const uint64_t* values, size_t count) {
   Napi::BigUint64Array array = Napi::BigUint64Array::New(env, count);
   std::memcpy(array.Data(), values, count * sizeof *values);

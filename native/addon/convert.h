@@ -22,6 +22,8 @@ class Options {
   bool flag(const char* name);
   uint64_t big(const char* name);
   Napi::Array array(const char* name);
+  // Copies exactly `count` bytes of a Uint8Array.
+  void bytes(const char* name, uint8_t* to, size_t count);
   void fail(const std::string& message);
   const Error& error() const { return error_; }
 

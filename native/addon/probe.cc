@@ -41,6 +41,10 @@ struct KernelBuckets {
   } of[BUCKET_KINDS];
 };
 
+Error wrong_owner(uint32_t slot, uint64_t cgroup) {
+  return {"PICKET_ARGUMENT", "slot " + std::to_string(slot) + " is not cgroup " + std::to_string(cgroup) + "'s"};
+}
+
 struct WatchedName {
   char name[FILE_NAME_BYTES];
   uint32_t folder;
@@ -75,7 +79,13 @@ void Probe::configure() {
   skeleton_->rodata->watched_folder_lengths = folders;
   skeleton_->rodata->record_interval = 1'000'000'000ull / settings_.records_per_second;
   skeleton_->rodata->record_burst_time = skeleton_->rodata->record_interval * settings_.record_burst;
+  for (uint32_t i = 0; i < SYSCALL_NUMBERS; i++) {
+    skeleton_->rodata->packed_calls[i] = static_cast<uint32_t>(settings_.call_ids[i]) << 16 | i;
+  }
   auto& maps = skeleton_->maps;
+  bpf_map__set_max_entries(maps.bigrams, settings_.slots);
+  bpf_map__set_max_entries(maps.pairs, settings_.slots);
+  bpf_map__set_max_entries(maps.pair_modes, settings_.slots);
   bpf_map__set_max_entries(maps.buckets, settings_.slots);
   bpf_map__set_max_entries(maps.counts, settings_.slots);
   bpf_map__set_max_entries(maps.owners, settings_.slots);
@@ -237,12 +247,70 @@ std::vector<flow_entry> Probe::read_flows() {
   return entries;
 }
 
-Error Probe::free_slot(uint32_t slot, uint64_t cgroup) {
-  int owners = bpf_map__fd(skeleton_->maps.owners);
+// The host's slot is its own: cgroup 0.
+Error Probe::check_owner(uint32_t slot, uint64_t cgroup) const {
   uint32_t owned = 0;
-  if (bpf_map_lookup_elem(owners, &cgroup, &owned) != 0 || owned != slot) {
-    return Error{"PICKET_ARGUMENT", "slot " + std::to_string(slot) + " is not cgroup " + std::to_string(cgroup) + "'s"};
+  bool host = slot == SLOT_HOST && cgroup == 0;
+  bool found = bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.owners), &cgroup, &owned) == 0 && owned == slot;
+  return host || found ? Error{} : wrong_owner(slot, cgroup);
+}
+
+Error Probe::clear_pairs(uint32_t slot) {
+  const auto& maps = skeleton_->maps;
+  const uint32_t learn = PAIRS_LEARN;
+  std::vector<uint8_t> none(PAIR_BYTES);
+  std::vector<uint32_t> zero(static_cast<size_t>(cpus_) * BIGRAMS);
+  if (bpf_map_update_elem(bpf_map__fd(maps.pair_modes), &slot, &learn, BPF_ANY) != 0 ||
+      bpf_map_update_elem(bpf_map__fd(maps.pairs), &slot, none.data(), BPF_ANY) != 0 ||
+      bpf_map_update_elem(bpf_map__fd(maps.bigrams), &slot, zero.data(), BPF_ANY) != 0) {
+    return system_error("PICKET_BPF_REFUSED", "pairs", errno);
   }
+  return {};
+}
+
+Error Probe::set_mode(uint32_t slot, uint64_t cgroup, pair_mode mode) {
+  Error error = check_owner(slot, cgroup);
+  uint32_t value = mode;
+  if (!error && bpf_map_update_elem(bpf_map__fd(skeleton_->maps.pair_modes), &slot, &value, BPF_ANY) != 0) {
+    error = system_error("PICKET_BPF_REFUSED", "pair_modes", errno);
+  }
+  return error;
+}
+
+Error Probe::load_pairs(uint32_t slot, uint64_t cgroup, const uint8_t* bits) {
+  Error error = check_owner(slot, cgroup);
+  if (!error && bpf_map_update_elem(bpf_map__fd(skeleton_->maps.pairs), &slot, bits, BPF_ANY) != 0) {
+    error = system_error("PICKET_BPF_REFUSED", "pairs", errno);
+  }
+  return error;
+}
+
+Error Probe::read_pairs(uint32_t slot, uint64_t cgroup, uint8_t* bits) const {
+  Error error = check_owner(slot, cgroup);
+  if (!error && bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.pairs), &slot, bits) != 0) {
+    error = system_error("PICKET_BPF_REFUSED", "pairs", errno);
+  }
+  return error;
+}
+
+Error Probe::read_bigrams(uint32_t slot, uint64_t cgroup, std::vector<uint32_t>& sums) const {
+  Error error = check_owner(slot, cgroup);
+  if (error) return error;
+  std::vector<uint32_t> by_cpu(static_cast<size_t>(cpus_) * BIGRAMS);
+  if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.bigrams), &slot, by_cpu.data()) != 0) {
+    return system_error("PICKET_BPF_REFUSED", "bigrams", errno);
+  }
+  sums.assign(BIGRAMS, 0);
+  for (size_t i = 0; i < by_cpu.size(); i++) sums[i % BIGRAMS] += by_cpu[i];
+  return {};
+}
+
+Error Probe::free_slot(uint32_t slot, uint64_t cgroup) {
+  Error error = slot < kFirstSlot ? wrong_owner(slot, cgroup) : check_owner(slot, cgroup);
+  if (error) return error;
+  error = clear_pairs(slot);
+  if (error) return error;
+  int owners = bpf_map__fd(skeleton_->maps.owners);
   bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.cached_slots), &cgroup);
   bpf_map_delete_elem(owners, &cgroup);
   std::vector<KernelCounts> zero(static_cast<size_t>(cpus_));

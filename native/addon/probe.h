@@ -23,6 +23,7 @@ struct ProbeSettings {
   std::string pin_folder, cgroup_root;
   uint32_t self_pid = 0, urgent_bytes = 0, bulk_bytes = 0, bulk_ms = 0, slots = 0, flows = 0, queue_batches = 0;
   uint32_t records_per_second = 0, record_burst = 0;  // per slot and record kind
+  uint8_t call_ids[SYSCALL_NUMBERS] = {};             // of calls in pairs; never 0
   std::vector<std::pair<std::string, bool>> watched_names;  // name, is it a folder's
 };
 
@@ -56,6 +57,11 @@ class Probe {
   std::vector<SlotSums> read_counts() const;
   std::vector<flow_entry> read_flows();
   Error free_slot(uint32_t slot, uint64_t cgroup);
+  Error set_mode(uint32_t slot, uint64_t cgroup, pair_mode mode);
+  // PAIR_BYTES each.
+  Error load_pairs(uint32_t slot, uint64_t cgroup, const uint8_t* bits);
+  Error read_pairs(uint32_t slot, uint64_t cgroup, uint8_t* bits) const;
+  Error read_bigrams(uint32_t slot, uint64_t cgroup, std::vector<uint32_t>& sums) const;
   void read_lost(uint64_t (&lost)[LOSS_REASONS]) const;
   uint64_t map_bytes_total() const;
 
@@ -66,6 +72,8 @@ class Probe {
   void configure();
   Error fill_maps();
   Error attach();
+  Error check_owner(uint32_t slot, uint64_t cgroup) const;
+  Error clear_pairs(uint32_t slot);
   void add_counts(SlotSums& sums) const;
 
   ProbeSettings settings_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe_object.h"
 
+#include <cstring>
+
 #include "convert.h"
 #include "instance.h"
 
@@ -44,6 +46,8 @@ Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& sett
   settings.queue_batches = static_cast<uint32_t>(options.number("queueBatches", 1, 1u << 20));
   settings.records_per_second = static_cast<uint32_t>(options.number("recordsPerSecond", 1, kMaxRecords));
   settings.record_burst = static_cast<uint32_t>(options.number("recordBurst", 1, kMaxRecords));
+  options.bytes("callIds", settings.call_ids, sizeof settings.call_ids);
+  if (std::memchr(settings.call_ids, 0, sizeof settings.call_ids) != nullptr) options.fail("callIds must not hold a 0");
   read_watched(options, settings);
   if (!options.error() && !(is_power_of_two(settings.urgent_bytes) && is_power_of_two(settings.bulk_bytes))) {
     options.fail("urgentBytes and bulkBytes must be powers of two");
@@ -120,6 +124,10 @@ Napi::FunctionReference ProbeObject::define(Napi::Env env) {
                                        InstanceMethod<&ProbeObject::read_counts>("readCounts"),
                                        InstanceMethod<&ProbeObject::read_flows>("readFlows"),
                                        InstanceMethod<&ProbeObject::free_slot>("freeSlot"),
+                                       InstanceMethod<&ProbeObject::set_mode>("setMode"),
+                                       InstanceMethod<&ProbeObject::load_pairs>("loadPairs"),
+                                       InstanceMethod<&ProbeObject::read_pairs>("readPairs"),
+                                       InstanceMethod<&ProbeObject::read_bigrams>("readBigrams"),
                                        InstanceMethod<&ProbeObject::counters>("counters"),
                                        InstanceMethod<&ProbeObject::close>("close")}));
 }
@@ -226,6 +234,76 @@ void ProbeObject::free_slot(const Napi::CallbackInfo& info) {
   Error error = probe_->free_slot(info[0].As<Napi::Number>().Uint32Value(),
                                   static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue()));
   if (error) throw_js(info.Env(), error);
+}
+
+namespace {
+
+// The first two arguments of what is done to one slot.
+struct SlotArguments {
+  explicit SlotArguments(const Napi::CallbackInfo& info) : given(info[0].IsNumber() && info[1].IsNumber()) {
+    if (!given) {
+      throw_js(info.Env(), Error{"PICKET_ARGUMENT", "a slot and a cgroup id come first"});
+      return;
+    }
+    slot = info[0].As<Napi::Number>().Uint32Value();
+    cgroup = static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue());
+  }
+  bool given;
+  uint32_t slot = 0;
+  uint64_t cgroup = 0;
+};
+
+}  // namespace
+
+void ProbeObject::set_mode(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  SlotArguments of(info);
+  if (!of.given) return;
+  std::string mode = info[2].IsString() ? info[2].As<Napi::String>().Utf8Value() : "";
+  if (mode != "learn" && mode != "guard") {
+    return throw_js(info.Env(), Error{"PICKET_ARGUMENT", "the mode is learn or guard"});
+  }
+  Error error = probe_->set_mode(of.slot, of.cgroup, mode == "guard" ? PAIRS_GUARD : PAIRS_LEARN);
+  if (error) throw_js(info.Env(), error);
+}
+
+void ProbeObject::load_pairs(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return;
+  SlotArguments of(info);
+  if (!of.given) return;
+  if (!info[2].IsBuffer() || info[2].As<Napi::Buffer<uint8_t>>().Length() != PAIR_BYTES) {
+    return throw_js(info.Env(), Error{"PICKET_ARGUMENT", "pairs are a Buffer of 8192 bytes"});
+  }
+  Error error = probe_->load_pairs(of.slot, of.cgroup, info[2].As<Napi::Buffer<uint8_t>>().Data());
+  if (error) throw_js(info.Env(), error);
+}
+
+Napi::Value ProbeObject::read_pairs(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  SlotArguments of(info);
+  if (!of.given) return env.Undefined();
+  Napi::Buffer<uint8_t> bits = Napi::Buffer<uint8_t>::New(env, PAIR_BYTES);
+  Error error = probe_->read_pairs(of.slot, of.cgroup, bits.Data());
+  if (!error) return bits;
+  throw_js(env, error);
+  return env.Undefined();
+}
+
+Napi::Value ProbeObject::read_bigrams(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  SlotArguments of(info);
+  if (!of.given) return env.Undefined();
+  std::vector<uint32_t> sums;
+  Error error = probe_->read_bigrams(of.slot, of.cgroup, sums);
+  if (error) {
+    throw_js(env, error);
+    return env.Undefined();
+  }
+  Napi::Uint32Array array = Napi::Uint32Array::New(env, sums.size());
+  std::memcpy(array.Data(), sums.data(), sums.size() * sizeof(uint32_t));
+  return array;
 }
 
 Napi::Value ProbeObject::counters(const Napi::CallbackInfo& info) {

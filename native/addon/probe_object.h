@@ -29,6 +29,10 @@ class ProbeObject : public Napi::ObjectWrap<ProbeObject> {
   Napi::Value read_counts(const Napi::CallbackInfo& info);
   Napi::Value read_flows(const Napi::CallbackInfo& info);
   void free_slot(const Napi::CallbackInfo& info);
+  void set_mode(const Napi::CallbackInfo& info);
+  void load_pairs(const Napi::CallbackInfo& info);
+  Napi::Value read_pairs(const Napi::CallbackInfo& info);
+  Napi::Value read_bigrams(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 

@@ -22,6 +22,9 @@ const volatile __u64 watched_folder_lengths = 0;
 const volatile __u64 record_interval = 1000000;     /* ns that one record of a slot and kind uses up */
 const volatile __u64 record_burst_time = 1000000000; /* ns that may be used up ahead: interval times burst */
 
+/* By number: the call's id in pairs in the upper half, the number itself in the lower. One load gives both. */
+const volatile __u32 packed_calls[SYSCALL_NUMBERS] = {};
+
 /* Raised whenever a task may have changed its slot: every task then looks its own up again. Never 0. */
 __u32 generation = 1;
 
@@ -41,7 +44,7 @@ struct task_state {
 	__u32 slot;
 	__u32 generation; /* of the lookup; 0: not looked up yet */
 	__u32 flags;
-	__u32 pad;
+	__u32 previous; /* last call, as in packed_calls; 0: not known */
 	__u64 owner;   /* cgroup id of the container or service, or of the task's own cgroup where it has none */
 	char comm[16]; /* before the last change of it */
 	struct ids ids; /* before the last call that changes them */
@@ -69,6 +72,38 @@ struct {
 	__type(key, __u32);
 	__type(value, struct slot_counts);
 } counts SEC(".maps");
+
+struct slot_bigrams {
+	__u32 of[BIGRAMS];
+};
+
+/* Apart from the counts, which are read each window. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slot_bigrams);
+} bigrams SEC(".maps");
+
+struct slot_pairs {
+	__u32 words[PAIR_BYTES / 4]; /* bit id(previous) * PAIR_IDS + id(current) */
+};
+
+/* Shared by all CPUs: after a short while it is only read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct slot_pairs);
+} pairs SEC(".maps");
+
+/* enum pair_mode by slot; looked at only where a bit is clear. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} pair_modes SEC(".maps");
 
 struct loss_totals {
 	__u64 lost[LOSS_REASONS];

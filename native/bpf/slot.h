@@ -145,6 +145,8 @@ static __noinline int resolve_task(struct task_state *state)
 	find_slot(BPF_CORE_READ(task, cgroups, dfl_cgrp), NULL, &found);
 	if (!state->generation)
 		read_ids(&state->ids, task);
+	if (state->owner != found.owner)
+		state->previous = 0; /* a pair across two containers is neither's */
 	state->slot = found.slot;
 	state->owner = found.owner;
 	if (task->tgid == (int)self_pid)

@@ -3,6 +3,7 @@
  * The one program that runs at every system call. The end of a call has its number and its result, and costs the
  * same as the start; two hooks would cost nearly twice one.
  */
+#include "pairs.h"
 #include "path.h"
 #include "slot.h"
 #include "watched.h"
@@ -72,6 +73,7 @@ static __noinline int count_compat(struct task_state *state, int number, long re
 
 	if (count)
 		count->calls[CALL_COMPAT] += 1;
+	note_pair(state, slot, CALL_COMPAT);
 	if (result < 0)
 		return 0;
 	if (number == COMPAT_OPEN)
@@ -102,12 +104,15 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	__u32 index = number, slot = state->slot;
 	if (index >= CALL_UNKNOWN)
 		index = CALL_UNKNOWN;
-	/* In the child, whose first return it is; the parent's is the one counted. */
-	if (result == 0 && (number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3))
+	/* In the child, whose first return it is; the parent's is the one counted. What the child does next follows it. */
+	if (result == 0 && (number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3)) {
+		state->previous = packed_calls[index & (SYSCALL_NUMBERS - 1)];
 		return 0;
+	}
 	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
 	if (count)
 		count->calls[index & (SYSCALL_NUMBERS - 1)] += 1;
+	note_pair(state, slot, index & (SYSCALL_NUMBERS - 1));
 	__u32 action = actions[index & (SYSCALL_NUMBERS - 1)];
 	if (action)
 		return look_at_action(state, regs, result, action, false);

@@ -160,6 +160,16 @@ export function cgroupRecord(fields: HeaderFields & { made: boolean; path: strin
 
 const DENIED = { connect: LAYOUT.DENIED_CONNECT, send: LAYOUT.DENIED_SEND, exec: LAYOUT.DENIED_EXEC };
 
+export function pairRecord(
+  fields: HeaderFields & { tid: number; previous: number; current: number },
+): Buffer {
+  const bytes = record(LAYOUT.RECORD_PAIR, LAYOUT['sizeof pair_record'], fields);
+  bytes.writeUInt32LE(fields.tid, LAYOUT['record_header.tid']);
+  bytes.writeUInt32LE(fields.previous, LAYOUT['pair_record.previous']);
+  bytes.writeUInt32LE(fields.current, LAYOUT['pair_record.current']);
+  return bytes;
+}
+
 export function deniedRecord(
   fields: HeaderFields & { what: keyof typeof DENIED; peer?: string; port?: number },
 ): Buffer {

@@ -46,6 +46,10 @@ export function fakeProbe(): FakeProbe {
     freeSlot(slot, cgroup) {
       this.freed.push(`${slot} ${cgroup}`);
     },
+    setMode() {},
+    loadPairs() {},
+    readPairs: () => Buffer.alloc(8192),
+    readBigrams: () => new Uint32Array(4096),
     counters() {
       if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });
       return counters(this.lost);

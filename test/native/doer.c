@@ -143,6 +143,35 @@ static void *ask_parent(void *count) {
 	return NULL;
 }
 
+// Calls by number, without arguments, in the order of a list such as 110,186,110.
+static int sequence(const char *numbers) {
+	for (const char *at = numbers; *at; at += *at == ',')
+		syscall(strtol(at, (char **)&at, 10), 0, 0, 0);
+	return 0;
+}
+
+struct repeated {
+	long number, times;
+};
+
+static void *repeat(void *argument) {
+	const struct repeated *what = argument;
+	for (long i = 0; i < what->times; i++)
+		syscall(what->number);
+	return NULL;
+}
+
+// Two threads at once, one calls only getppid, the other only getuid.
+static int beside(long n) {
+	struct repeated one = {SYS_getppid, n}, other = {SYS_getuid, n};
+	pthread_t first, second;
+	pthread_create(&first, NULL, repeat, &one);
+	pthread_create(&second, NULL, repeat, &other);
+	pthread_join(first, NULL);
+	pthread_join(second, NULL);
+	return 0;
+}
+
 // Two threads, each n calls.
 static int threads(long n) {
 	pthread_t one, other;
@@ -211,6 +240,10 @@ int main(void) {
 			ask_parent((void *)atol(text));
 		else if (!strcmp(word, "threads"))
 			result = threads(atol(text));
+		else if (!strcmp(word, "sequence"))
+			result = sequence(text);
+		else if (!strcmp(word, "beside"))
+			result = beside(atol(text));
 		else if (!strcmp(word, "open"))
 			result = open_once(text);
 		else if (!strcmp(word, "connect"))

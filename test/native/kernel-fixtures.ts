@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { callIds } from '../../agent/features/call-ids.ts';
 import {
   loadAddon,
   type NativeAddon,
@@ -229,6 +230,7 @@ const STRUCTS = [
   'cgroup_record',
   'denied_record',
   'action_record',
+  'pair_record',
 ];
 
 function toRecord(bytes: Buffer): TestRecord {
@@ -281,6 +283,7 @@ export const PROBE_OPTIONS: Omit<ProbeOptions, 'pinFolder' | 'cgroupRoot'> = {
   recordBurst: 1500,
   slots: 64,
   flows: 1024,
+  callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
   watchedNames: [
     { name: 'shadow', where: 'file' },
     { name: '.ssh', where: 'folder' },

@@ -30,6 +30,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
       ...sizes,
     }).toEqual({
       version: 1,
+      'sizeof pair_record': 72,
       contain: 1,
       'sizeof record_header': 64,
       'sizeof exec_record': 656,

@@ -10,6 +10,7 @@ import {
   flowEntry,
   flowRecord,
   openRecord,
+  pairRecord,
   SECOND,
 } from '../../builders/records.ts';
 
@@ -33,6 +34,7 @@ test('decodes each kind of record, in order', () => {
     cgroupRecord({ ...header, made: false, path: null }),
     deniedRecord({ ...header, what: 'connect', peer: '2001:db8::1', port: 80 }),
     deniedRecord({ ...header, what: 'exec' }),
+    pairRecord({ ...header, tid: 8, previous: 59, current: 101 }),
   ]);
   expect(decodeRecords(batch)).toEqual({
     problems: {},
@@ -60,6 +62,7 @@ test('decodes each kind of record, in order', () => {
       { kind: 'cgroup', ...base, change: 'removed', path: null },
       { kind: 'denied', ...base, what: 'connect', peer: '2001:db8::1', port: 80 },
       { kind: 'denied', ...base, what: 'exec', peer: '', port: 0 },
+      { kind: 'pair', ...base, tid: 8, previous: 59, current: 101 },
     ],
   });
 });

@@ -1,6 +1,7 @@
 /** What tests do in a process or worker of its own: the first argument names it. */
 import { argv } from 'node:process';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { callIds } from '../../../agent/features/call-ids.ts';
 import { loadAddon, type Probe } from '../../../native/index.ts';
 
 const [task = '', pinFolder = '', ...rest]: string[] = isMainThread ? argv.slice(2) : workerData;
@@ -16,7 +17,14 @@ function openProbe(cgroupRoot: string): Promise<Probe> {
     flows: 64,
     queueBatches: 16,
   };
-  const options = { pinFolder, cgroupRoot, selfPid: process.pid, watchedNames: [], ...sizes };
+  const options = {
+    pinFolder,
+    cgroupRoot,
+    selfPid: process.pid,
+    watchedNames: [],
+    callIds: callIds('x64'),
+    ...sizes,
+  };
   return loadAddon().openProbe(options, (batch) => parentPort?.postMessage(batch.length));
 }
 

@@ -1,0 +1,52 @@
+import type { Event, Flow, FlowEvent } from '../event.ts';
+import { LAYOUT } from '../layout.ts';
+import { baseOf, Malformed, Reader } from '../reader.ts';
+import { addressText } from './address.ts';
+
+function flowKey(reader: Reader, at: number): Pick<FlowEvent, 'direction' | 'peer' | 'port'> {
+  const direction = reader.u8(at + LAYOUT['flow_key.direction']);
+  const family = reader.u8(at + LAYOUT['flow_key.family']);
+  if (direction !== LAYOUT.FLOW_CONNECT && direction !== LAYOUT.FLOW_ACCEPT)
+    throw new Malformed('wrong-value');
+  if (family !== 4 && family !== 6) throw new Malformed('wrong-value');
+  return {
+    direction: direction === LAYOUT.FLOW_CONNECT ? 'connect' : 'accept',
+    peer: addressText(family, reader.slice(at + LAYOUT['flow_key.peer'], 16)),
+    port: reader.u16(at + LAYOUT['flow_key.port']),
+  };
+}
+
+export function flowEvent(reader: Reader): Event {
+  return {
+    kind: 'flow',
+    ...baseOf(reader),
+    ...flowKey(reader, LAYOUT['flow_record.flow']),
+    exe: reader.text(LAYOUT['flow_record.exe'], LAYOUT.FILE_NAME_BYTES),
+  };
+}
+
+/** Entries of a flow map, back to back; what does not fit is counted. */
+export function flowEntries(bytes: Buffer): { flows: Flow[]; malformed: number } {
+  const size = LAYOUT['sizeof flow_entry'];
+  const flows: Flow[] = [];
+  let malformed = bytes.length % size === 0 ? 0 : 1;
+  for (let at = 0; at + size <= bytes.length; at += size) {
+    const reader = new Reader(bytes, at);
+    try {
+      flows.push({
+        slot: reader.u32(LAYOUT['flow_key.slot']),
+        ...flowKey(reader, LAYOUT['flow_entry.flow']),
+        cgroup: reader.count(LAYOUT['flow_entry.cgroup']),
+        opened: reader.count(LAYOUT['flow_entry.opened']),
+        attempts: reader.count(LAYOUT['flow_entry.attempts']),
+        failures: reader.count(LAYOUT['flow_entry.failures']),
+        first: reader.u64(LAYOUT['flow_entry.first']),
+        last: reader.u64(LAYOUT['flow_entry.last']),
+      });
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      malformed += 1;
+    }
+  }
+  return { flows, malformed };
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One action on its way to a record, and the record. What is told comes from registers and kernel objects; the few
+ * texts that only the caller's memory has are marked as claimed.
+ */
+#ifndef PICKET_DEED_H
+#define PICKET_DEED_H
+
+#include "actions.h"
+#include "path.h"
+#include "slot.h"
+
+#define EPERM 1
+#define EACCES 13
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
+
+/* One action on its way to a record: addresses are of the kernel's memory, but for those that are claimed. */
+struct deed {
+	__u64 args[4];
+	__s64 result;
+	__u32 action, number, flags, pad;
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+	struct task_struct *target;
+	const void *name, *claimed_name, *claimed_path;
+	const void *copied_path; /* the kernel's copy of what was claimed */
+};
+
+static __always_inline bool was_refused(const struct deed *deed)
+{
+	return deed->result == -EPERM || deed->result == -EACCES;
+}
+
+static __always_inline bool was_done_or_refused(const struct deed *deed)
+{
+	return deed->result >= 0 || was_refused(deed);
+}
+
+/* ---- kernel objects ---- */
+
+/* What the descriptor stands for now; another thread may have put something else in its place since the call. */
+static __noinline __u64 file_of(__u32 descriptor)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file *file = NULL, **files = BPF_CORE_READ(table, fd);
+
+	if (descriptor < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), &files[descriptor]);
+	return (__u64)file;
+}
+
+static __always_inline struct socket *socket_of(__u32 descriptor)
+{
+	struct file *file = (struct file *)file_of(descriptor);
+
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	return BPF_CORE_READ(file, private_data);
+}
+
+static __always_inline void tell_path(struct deed *deed, struct file *file)
+{
+	deed->mnt = BPF_CORE_READ(file, f_path.mnt);
+	deed->dentry = BPF_CORE_READ(file, f_path.dentry);
+}
+
+static __always_inline void claim_path(struct deed *deed, __u64 address)
+{
+	deed->claimed_path = (const void *)address;
+}
+
+/* State of the process: of its first thread, which may be gone. */
+static __always_inline struct task_state *state_of_process(struct task_state *state)
+{
+	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
+	struct task_state *found = leader ? bpf_task_storage_get(&tasks, leader, 0, 0) : NULL;
+
+	return found ? found : state;
+}
+
+/* 0 for a process of which nothing was seen yet. */
+static __always_inline __u32 slot_of(struct task_struct *task)
+{
+	__u64 id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
+
+	if (cached)
+		return cached->slot;
+	__u32 *slot = bpf_map_lookup_elem(&owners, &id);
+	return slot ? *slot : SLOT_NONE;
+}
+
+/* ---- the record ---- */
+
+static __always_inline void write_texts(struct action_record *record, const struct deed *deed)
+{
+	if (deed->dentry) {
+		struct written_path path = write_path(record->path, deed->mnt, deed->dentry);
+		record->path_bytes = path.bytes;
+		record->flags |= path.flags;
+	} else if (deed->claimed_path) {
+		long length = bpf_probe_read_user_str(record->path, PATH_BYTES, deed->claimed_path);
+		record->path_bytes = length > 0 ? length : 0;
+		record->flags |= PATH_CLAIMED;
+	} else if (deed->copied_path) {
+		long length = bpf_probe_read_kernel_str(record->path, PATH_BYTES, deed->copied_path);
+		record->path_bytes = length > 0 ? length : 0;
+		record->flags |= PATH_CLAIMED;
+	}
+	if (deed->name) {
+		bpf_probe_read_kernel_str(record->name, sizeof(record->name), deed->name);
+	} else if (deed->claimed_name) {
+		bpf_probe_read_user_str(record->name, sizeof(record->name), deed->claimed_name);
+		record->flags |= ACTION_CLAIMED;
+	}
+}
+
+static __always_inline void write_target(struct action_record *record, struct task_struct *target)
+{
+	record->target_pid = BPF_CORE_READ(target, tgid);
+	record->target_start = BPF_CORE_READ(target, group_leader, start_boottime);
+	record->target_slot = slot_of(target);
+}
+
+/* True when the record was reserved. */
+static __noinline int tell(struct task_state *state, struct deed *deed)
+{
+	if (!state || !deed)
+		return false;
+	struct action_record *record = reserve_record(&urgent, RECORD_ACTION, struct action_record, PATH_BYTES,
+						      state->slot, state->owner, LOSS_URGENT_FULL);
+	if (!record)
+		return false;
+	fill_process(&record->header);
+	write_exe(record->exe, bpf_get_current_task_btf());
+	record->action = deed->action;
+	record->number = deed->number;
+	record->result = deed->result;
+	__u8 told = told_args[deed->action & (ACTION_NUMBERS - 1)];
+	for (int i = 0; i < 4; i++)
+		record->args[i] = told & (1 << i) ? deed->args[i] : 0;
+	record->flags = deed->flags;
+	write_texts(record, deed);
+	if (deed->target)
+		write_target(record, deed->target);
+	bpf_ringbuf_submit(record, 0);
+	return true;
+}
+
+#endif

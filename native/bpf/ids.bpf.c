@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who a process is and what it may do: ids and capabilities. */
+#include "deed.h"
+
+static __always_inline void tell_ids(struct deed *deed, const struct ids *before, const struct ids *now)
+{
+	deed->args[0] = before->euid | (__u64)before->uid << 32;
+	deed->args[1] = now->euid | (__u64)now->uid << 32;
+	deed->args[2] = before->egid | (__u64)before->gid << 32;
+	deed->args[3] = now->egid | (__u64)now->gid << 32;
+}
+
+static __always_inline bool ids_differ(const struct ids *a, const struct ids *b)
+{
+	return a->uid != b->uid || a->euid != b->euid || a->gid != b->gid || a->egid != b->egid;
+}
+
+static __noinline int look_at_ids(struct task_state *state, struct deed *deed)
+{
+	struct ids now;
+
+	if (!state || !deed)
+		return false;
+	if (deed->result)
+		return was_refused(deed);
+	read_ids(&now, bpf_get_current_task_btf());
+	bool differ = ids_differ(&state->ids, &now);
+	tell_ids(deed, &state->ids, &now);
+	state->ids = now;
+	return differ;
+}
+
+static __noinline int look_at_capabilities(struct task_state *state, struct deed *deed)
+{
+	struct ids now;
+
+	if (!state || !deed)
+		return false;
+	if (deed->result) {
+		deed->args[0] = deed->args[1] = deed->args[2] = 0; /* addresses */
+		return was_refused(deed);
+	}
+	read_ids(&now, bpf_get_current_task_btf());
+	__u64 before = state->ids.effective;
+	state->ids = now;
+	deed->args[0] = before;
+	deed->args[1] = now.effective;
+	bpf_probe_read_kernel(&deed->args[2], sizeof(deed->args[2]), &bpf_get_current_task_btf()->cred->cap_permitted);
+	deed->args[3] = 0;
+	return before != now.effective;
+}
+
+/* An executable that gives its starter other ids. Also where the memory of what was told once ends. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(ids_by_exec, struct task_struct *task, int old_pid, struct linux_binprm *binary)
+{
+	struct task_state *state = current_state();
+	struct ids now;
+
+	if (!state)
+		return 0;
+	state->seen = 0;
+	state->seen_uring = 0;
+	read_ids(&now, task);
+	if (ids_differ(&state->ids, &now)) {
+		struct deed deed = {.action = ACTION_EXEC_ID, .number = ACTION_NO_CALL};
+		tell_ids(&deed, &state->ids, &now);
+		tell_path(&deed, binary->file);
+		tell(state, &deed);
+	}
+	state->ids = now;
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Memory that becomes executable. */
+#include "deed.h"
+
+#define PROT_WRITE 2
+#define PROT_EXEC 4
+
+static long has_no_file(struct task_struct *task, struct vm_area_struct *area, void *answer)
+{
+	*(__u32 *)answer = !area->vm_file;
+	return 0;
+}
+
+/* Yes when it cannot be told: an old kernel, or the map is being changed by another thread. */
+static __always_inline bool is_anonymous(__u64 address)
+{
+	__u32 answer = true;
+
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_find_vma))
+		bpf_find_vma(bpf_get_current_task_btf(), address, has_no_file, &answer, 0);
+	return answer;
+}
+
+static __noinline int look_at_memory(struct task_state *state, struct deed *deed)
+{
+	if (!state || !deed || !(deed->args[2] & PROT_EXEC))
+		return false;
+	if ((unsigned long)deed->result >= (unsigned long)-4095 && !was_refused(deed))
+		return false;
+	__u32 bit = SEEN_WRITE_EXEC;
+	if (deed->args[2] & PROT_WRITE)
+		deed->action = ACTION_WRITE_EXEC;
+	else if (deed->action == ACTION_MAKE_EXEC && is_anonymous(deed->args[0]))
+		bit = SEEN_MAKE_EXEC;
+	else
+		return false;
+	struct task_state *process = state_of_process(state);
+	if (process->seen & bit)
+		return false;
+	if (tell(state, deed))
+		process->seen |= bit;
+	return false; /* was told here */
+}

@@ -1,6 +1,6 @@
 /** Containment on this machine: the kernel's programs, and the leases that use them. */
 import { join } from 'node:path';
-import type { Containments, NativeAddon } from '../native/index.ts';
+import type { Containments, NativeAddon, NativeError } from '../native/index.ts';
 import { Leases, type LeasesParts } from './contain/leases.ts';
 import { nodeAddresses } from './contain/node-addresses.ts';
 import type { Context } from './context.ts';
@@ -25,7 +25,7 @@ export class Containment {
   leases: Leases;
   kernel: Containments | null = null;
   /** Why there is none, or null. */
-  refusal: string | null = null;
+  refusal: { readonly code: string; readonly message: string } | null = null;
   private readonly context: Context;
   private readonly parts: ContainmentParts;
 
@@ -43,7 +43,8 @@ export class Containment {
     try {
       kernel = addon.openContainments({ pinFolder: settings['pin-folder'], cgroupRoot });
     } catch (error) {
-      this.refusal = (error as Error).message;
+      const { code, message } = error as NativeError;
+      this.refusal = { code, message };
       log.error({ err: error }, 'containment is not available');
       return;
     }

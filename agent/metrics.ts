@@ -27,6 +27,8 @@ export interface Numbers {
   readonly enrolmentFailures: ReadonlyMap<string, number>;
   readonly orders: ReadonlyMap<string, number>;
   readonly leases: number;
+  /** Code of why the pinned programs cannot be used, or null. */
+  readonly containmentRefused: string | null;
   readonly pods: { readonly reads: number; readonly errors: number };
   readonly mapBytes: number;
   readonly hooksAttached: number;
@@ -93,6 +95,12 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   ['orders_total', 'Containment orders by what came of them.', 'outcome', ({ orders }) => orders],
   ['leases', 'Containment leases that hold now.', '', one(({ leases }) => leases)],
+  [
+    'containment_refused',
+    '1 while nothing can be contained here, by the code of the reason.',
+    'code',
+    ({ containmentRefused: code }) => (code === null ? [] : [[code, 1]]),
+  ],
   ['pod_list_reads_total', 'Readings of the pod list.', '', one(({ pods }) => pods.reads)],
   ['pod_list_errors_total', 'Failed readings of the pod list.', '', one(({ pods }) => pods.errors)],
   ['map_bytes', 'Kernel memory of all eBPF maps.', '', one(({ mapBytes }) => mapBytes)],

@@ -84,6 +84,7 @@ export class Report {
       enrolmentFailures: upward.membership?.failures ?? new Map(),
       orders: containment.leases.counts,
       leases: containment.leases.active().length,
+      containmentRefused: containment.refusal?.code ?? null,
       pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
       mapBytes: counters?.mapBytes ?? 0,
       hooks: hooks.length,
@@ -110,7 +111,7 @@ export class Report {
       containment: {
         enabled: containment.kernel !== null,
         adopted: containment.kernel?.adopted ?? false,
-        refusal: containment.refusal,
+        refusal: containment.refusal?.message ?? null,
       },
       central: {
         url: settings['central-url'],

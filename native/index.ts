@@ -82,6 +82,8 @@ export interface Containment {
   /** CLOCK_BOOTTIME, ns. */
   readonly until: bigint;
   readonly order: bigint;
+  /** CLOCK_BOOTTIME, ns, of the first request; 0 when it came before layout 2 of the pinned maps. */
+  readonly since: bigint;
   readonly packets: bigint;
   readonly connects: bigint;
   readonly sends: bigint;
@@ -101,7 +103,8 @@ export interface ContainmentRequest {
 
 /**
  * A failure that the addon reports. `code` is stable: PICKET_BPF_REFUSED (the kernel will not load or attach),
- * PICKET_NO_BTF, PICKET_PIN (bpffs), PICKET_CGROUP (no such cgroup), PICKET_CLOSED, PICKET_ARGUMENT.
+ * PICKET_NO_BTF, PICKET_PIN (bpffs), PICKET_PIN_NEWER (a newer picket's containment is pinned: hands off), PICKET_PIN_OLD
+ * (a layout that this version cannot read), PICKET_CGROUP (no such cgroup), PICKET_CLOSED, PICKET_ARGUMENT.
  */
 export interface NativeError extends Error {
   readonly code: string;
@@ -156,7 +159,8 @@ export interface NativeAddon {
   /** Loads and attaches on a thread of its own; onBatch is called with whole records, never after close() resolved. */
   openProbe(options: ProbeOptions, onBatch: (records: Buffer) => void): Promise<Probe>;
   /**
-   * Opens or installs the pinned programs: installing holds the loop some 30 ms, taking over less than one. A probe
+   * Opens or installs the pinned programs: installing holds the loop some 30 ms, taking over less than one. What an older
+   * layout contains is moved into this one, held at every moment; a newer layout is refused, PICKET_PIN_NEWER. A probe
    * with the same pinFolder hands over denials as RECORD_DENIED; without one they are only counted.
    */
   openContainments(options: { pinFolder: string; cgroupRoot: string }): Containments;

@@ -12,7 +12,7 @@
 #endif
 
 #define PICKET_RECORDS_VERSION 1
-#define PICKET_CONTAIN_LAYOUT 1 /* of the pinned maps; part of the pin path */
+#define PICKET_CONTAIN_LAYOUT 2 /* of the pinned maps; part of the pin path; addon/pin_layout.cc reads the one before */
 
 #define PATH_BYTES 256
 #define ARGS_BYTES 256
@@ -224,10 +224,12 @@ struct containment {
 	__u32 pad;
 	__u64 until; /* CLOCK_BOOTTIME ns */
 	__u64 order; /* first 8 bytes of SHA-256 of the order's id, for the operator's eye */
+	__u64 since; /* CLOCK_BOOTTIME ns of the first request; 0: before layout 2, not known */
 	__u64 packets; /* stopped so far */
 	__u64 connects;
 	__u64 sends;
 	__u64 execs;
+	__u64 room[4]; /* 0; counters of denials to come, which then need no new layout */
 };
 
 /* Why a record was not delivered: indexes of the loss counters, per slot and in total. */

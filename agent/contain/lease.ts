@@ -2,6 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { Clock } from '../../kit/clock.ts';
+import type { Order } from '../../wire/index.ts';
 
 /** `seen`: not a lease any more, or never one; kept until the order can no longer be sent again. */
 export type LeaseState = 'active' | 'released' | 'expired' | 'refused' | 'failed';
@@ -37,6 +39,36 @@ const FILE_VERSION = 1;
 /** What the kernel keeps of an order's id. */
 export function orderMark(id: string): bigint {
   return createHash('sha256').update(id).digest().readBigUInt64BE(0);
+}
+
+/** What an order becomes when it is received now, in the boot `at.boot`. */
+export function leaseOf(
+  order: Order,
+  at: { readonly clock: Clock; readonly boot: string },
+  outcome: Pick<Lease, 'state' | 'detail'>,
+): Lease {
+  const now = at.clock.wallMs();
+  const untilMs = Math.min(now + order.leaseMs, order.notAfterMs);
+  const { target } = order;
+  return {
+    order: order.id,
+    podUid: target?.podUid ?? '',
+    containerName: target?.containerName ?? '',
+    containerId: target?.containerId ?? '',
+    workload: target?.workload ?? '',
+    networkDeny: order.networkDeny,
+    killOnExec: order.killOnExec,
+    cutProbes: order.cutProbes,
+    reason: order.reason,
+    actor: order.actor,
+    incident: order.incident,
+    receivedMs: now,
+    untilMs,
+    notAfterMs: order.notAfterMs,
+    boot: at.boot,
+    untilNs: String(at.clock.bootNs() + BigInt(Math.max(0, untilMs - now)) * 1_000_000n),
+    ...outcome,
+  };
 }
 
 function isLease(value: unknown): value is Lease {

@@ -4,31 +4,23 @@
  * even without the agent, here by a timer that reports it.
  *
  * active ──release──▶ released     active ──time──▶ expired     order ──▶ refused | failed (never active)
- *
- * Two leases on one cgroup are one kernel entry: the flags of both until the later end; while the agent runs, the
- * earlier end takes its flags back. Without the agent they stay until the later end: the one who is contained gains
- * nothing from stopping the agent.
  */
 import { rename } from 'node:fs/promises';
 import type { Clock } from '../../kit/clock.ts';
-import type { ContainmentRequest, Containments } from '../../native/index.ts';
 import type { Input, Order, OrderReport, SignedOrder } from '../../wire/index.ts';
-import type { Container } from '../identity/container.ts';
-import { type Lease, orderMark, readLeases, writeLeases } from './lease.ts';
+import { Answers } from './answers.ts';
+import { Entries, type EntriesParts } from './entries.ts';
+import { type Lease, leaseOf, readLeases, writeLeases } from './lease.ts';
+import { type LeaseContainer, matches, type Objection, objection, withName } from './target.ts';
 import type { OrderRefusal, Verifier } from './verify.ts';
 
-export type LeaseContainer = Pick<Container, 'id' | 'kind' | 'cgroup' | 'path' | 'identity'>;
-
-export interface LeasesParts {
+export interface LeasesParts extends EntriesParts {
   /** leases.json. */
   readonly path: string;
   readonly boot: string;
   readonly clock: Clock;
-  readonly containments: Pick<Containments, 'contain' | 'release' | 'list'>;
   /** Null: the agent has no order keys yet, every order is refused. */
   readonly verifier: () => Verifier | null;
-  /** Where cgroup2 is mounted. */
-  readonly cgroupRoot: string;
   /** The agent's own cgroup path below it: never contained. */
   readonly ownCgroup: string;
   /** False: orders are refused. */
@@ -40,37 +32,29 @@ export interface LeasesParts {
   readonly onError: (error: unknown) => void;
 }
 
-export type Refused =
-  | OrderRefusal
-  | 'no-keys'
-  | 'disabled'
-  | 'unknown-container'
-  | 'host'
-  | 'own-cgroup'
-  | 'too-many'
-  | 'unknown-lease';
+export type Refused = OrderRefusal | 'no-keys' | 'disabled' | Objection | 'too-many' | 'unknown-lease';
 
 /** A kernel entry is far smaller, but each lease is also looked at for every new container. */
 const MAX_LEASES = 1024;
-/** An order that is sent again is answered again, but no more often than this. */
-const REPEAT_REPORT_MS = 30_000;
-/** Workload of a container whose pod is not known, or not yet. */
-const NAMELESS = /\/-\/Container\//;
 const WAITING = 'accepted; no such container runs now, it will be cut off when it starts';
 
 export class Leases {
-  /** Orders by outcome since the agent started. */
-  readonly counts = new Map<string, number>();
   private readonly parts: LeasesParts;
   private readonly leases = new Map<string, Lease>();
-  /** cgroups with a kernel entry that this agent made or renewed. */
-  private readonly enforced = new Set<number>();
-  private readonly reportedAt = new Map<string, number>();
+  private readonly entries: Entries;
+  private readonly answers: Answers;
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
 
   constructor(parts: LeasesParts) {
     this.parts = parts;
+    this.entries = new Entries(parts);
+    this.answers = new Answers(parts.clock, parts.report);
+  }
+
+  /** Orders by outcome since the agent started. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.answers.counts;
   }
 
   /**
@@ -112,18 +96,19 @@ export class Leases {
   /** Acts on an order; resolves when it is kept on disk and its report was given. Never throws for what is in it. */
   async receive(signed: SignedOrder): Promise<void> {
     const verifier = this.parts.verifier();
-    if (verifier === null) return this.count('no-keys');
+    if (verifier === null) return this.answers.count('no-keys');
     const verdict = verifier.verify(signed, this.parts.clock.wallMs());
     if (verdict.ok) return this.take(verdict.order);
-    if (verdict.order !== null && this.leases.has(verdict.order.id)) return this.repeat(verdict.order.id);
+    const known = verdict.order === null ? undefined : this.leases.get(verdict.order.id);
+    if (known !== undefined) return this.answers.repeat(known);
     this.parts.log('order refused', { refusal: verdict.refusal, order: verdict.order?.id ?? null });
-    if (verdict.order === null) return this.count(verdict.refusal);
+    if (verdict.order === null) return this.answers.count(verdict.refusal);
     await this.refuse(verdict.order, verdict.refusal);
   }
 
   /** A container that is new, or that only now has its name: cut off at once when a lease is meant for it. */
   appeared(container: LeaseContainer): void {
-    if (this.enforced.has(container.cgroup)) return;
+    if (this.entries.has(container.cgroup)) return;
     if (!this.active().some((lease) => matches(lease, container))) return;
     this.parts.log('containing again', { container: container.id, cgroup: container.cgroup });
     this.enforce(container);
@@ -131,7 +116,7 @@ export class Leases {
 
   /** Its cgroup is gone, and with it what was contained there. */
   gone(container: LeaseContainer): void {
-    if (this.enforced.delete(container.cgroup)) this.parts.containments.release(container.cgroup);
+    this.entries.gone(container.cgroup);
   }
 
   /** Stops the timer and waits for the file. Containments stay. */
@@ -142,12 +127,14 @@ export class Leases {
   }
 
   private async take(order: Order): Promise<void> {
-    if (this.leases.has(order.id)) return this.repeat(order.id);
+    const known = this.leases.get(order.id);
+    if (known !== undefined) return this.answers.repeat(known);
     if (this.leases.size >= MAX_LEASES) return this.refuse(order, 'too-many');
     if (order.kind === 'release') return this.release(order);
-    const refusal = this.objection(order);
-    if (refusal !== null) return this.refuse(order, refusal);
     const lease = this.leaseOf(order, 'active', '');
+    const { enabled, ownCgroup } = this.parts;
+    const refusal = enabled ? objection(order, lease, this.parts.live(), ownCgroup) : 'disabled';
+    if (refusal !== null) return this.refuse(order, refusal);
     this.leases.set(order.id, lease);
     this.takeNames(this.parts.live());
     const there = this.parts.live().filter((container) => matches(lease, container));
@@ -161,39 +148,11 @@ export class Leases {
     await this.conclude(order.id, 'applied', there.length === 0 ? WAITING : '');
   }
 
-  /**
-   * A lease can be for a container that central did not yet know by its pod. What the container is called it learns
-   * here, or it would not follow it through a restart. True when one learnt.
-   */
+  /** True when a lease learnt what its container is called. */
   private takeNames(live: readonly LeaseContainer[]): boolean {
-    let learnt = false;
-    for (const lease of this.active()) {
-      const named = live.find(
-        ({ id, identity }) => id === lease.containerId && !NAMELESS.test(identity.workload),
-      );
-      if (named === undefined) continue;
-      const { podUid, name, workload } = named.identity;
-      if (podUid === lease.podUid && name === lease.containerName) continue;
-      this.leases.set(lease.order, { ...lease, podUid, containerName: name, workload });
-      learnt = true;
-    }
-    return learnt;
-  }
-
-  private objection(order: Order): Refused | null {
-    if (!this.parts.enabled) return 'disabled';
-    const { target } = order;
-    if (target === null) return 'unknown-container';
-    if (target.containerId === 'host' || /\/-\/Node\//.test(target.workload)) return 'host';
-    const lease = this.leaseOf(order, 'active', '');
-    const there = this.parts.live().filter((container) => matches(lease, container));
-    if (there.some((container) => container.kind === 'host' || container.path === '')) return 'host';
-    const own = `${this.parts.ownCgroup}/`;
-    if (there.some((container) => own.startsWith(`${container.path}/`))) return 'own-cgroup';
-    // Between two lives of a container its pod is still known by a sibling; then the lease waits for it.
-    const podKnown =
-      target.podUid !== '' && this.parts.live().some((c) => c.identity.podUid === target.podUid);
-    return there.length > 0 || podKnown ? null : 'unknown-container';
+    const learnt = this.active().flatMap((lease) => withName(lease, live) ?? []);
+    for (const lease of learnt) this.leases.set(lease.order, lease);
+    return learnt.length > 0;
   }
 
   private async release(order: Order): Promise<void> {
@@ -204,7 +163,7 @@ export class Leases {
       const never = { ...order, id: order.releases };
       this.leases.set(never.id, this.leaseOf(never, 'refused', 'released before it came'));
       // An agent that died before it kept the lease, or lost the file of it, has left the kernel's entry.
-      this.releaseMarked(order.releases, new Set());
+      this.entries.releaseMarked(order.releases, new Set());
     } else if (lease.state === 'active') {
       await this.end(lease, 'released', `by ${order.actor}: ${order.reason}`);
     }
@@ -220,49 +179,13 @@ export class Leases {
   }
 
   private leaseOf(order: Order, state: Lease['state'], detail: string): Lease {
-    const { clock, boot } = this.parts;
-    const now = clock.wallMs();
-    const untilMs = Math.min(now + order.leaseMs, order.notAfterMs);
-    const { target } = order;
-    return {
-      order: order.id,
-      podUid: target?.podUid ?? '',
-      containerName: target?.containerName ?? '',
-      containerId: target?.containerId ?? '',
-      workload: target?.workload ?? '',
-      networkDeny: order.networkDeny,
-      killOnExec: order.killOnExec,
-      cutProbes: order.cutProbes,
-      reason: order.reason,
-      actor: order.actor,
-      incident: order.incident,
-      receivedMs: now,
-      untilMs,
-      notAfterMs: order.notAfterMs,
-      boot,
-      untilNs: String(clock.bootNs() + BigInt(Math.max(0, untilMs - now)) * 1_000_000n),
-      state,
-      detail,
-    };
+    return leaseOf(order, this.parts, { state, detail });
   }
 
   /** Brings the kernel's entry of one container in line with the leases on it; the failure's message or null. */
   private enforce(container: LeaseContainer): string | null {
     const leases = this.active().filter((lease) => matches(lease, container));
-    try {
-      const request = requestOf(container, leases, this.parts.cgroupRoot);
-      if (request === null) {
-        this.enforced.delete(container.cgroup);
-        this.parts.containments.release(container.cgroup);
-      } else {
-        this.parts.containments.contain(request);
-        this.enforced.add(container.cgroup);
-      }
-      return null;
-    } catch (error) {
-      this.parts.onError(error);
-      return (error as Error).message;
-    }
+    return this.entries.enforce(container, leases);
   }
 
   private async end(lease: Lease, state: 'released' | 'expired', detail: string): Promise<void> {
@@ -270,19 +193,9 @@ export class Leases {
     const there = this.parts.live().filter((container) => matches(lease, container));
     for (const container of there) this.enforce(container);
     // Entries under cgroups that are not known now (a container that is just gone) go by their mark.
-    this.releaseMarked(lease.order, new Set(there.map(({ cgroup }) => cgroup)));
+    this.entries.releaseMarked(lease.order, new Set(there.map(({ cgroup }) => cgroup)));
     this.parts.log(`lease ${state}`, { order: lease.order, detail });
     await this.conclude(lease.order, state, detail);
-  }
-
-  /** Takes back the kernel's entries of an order, but for those under `kept` cgroups. */
-  private releaseMarked(order: string, kept: ReadonlySet<number>): void {
-    const mark = orderMark(order);
-    for (const entry of this.parts.containments.list())
-      if (entry.order === mark && !kept.has(entry.cgroup)) {
-        this.enforced.delete(entry.cgroup);
-        this.parts.containments.release(entry.cgroup);
-      }
   }
 
   private async expire(): Promise<void> {
@@ -291,7 +204,7 @@ export class Leases {
     for (const lease of this.leases.values())
       if (lease.state !== 'active' && lease.notAfterMs < this.parts.clock.wallMs()) {
         this.leases.delete(lease.order);
-        this.reportedAt.delete(lease.order);
+        this.answers.forget(lease.order);
       }
     this.arm();
   }
@@ -313,7 +226,7 @@ export class Leases {
     // A table that is full cannot remember this one; it is refused again when it comes again.
     if (this.leases.size < MAX_LEASES) this.leases.set(order.id, this.leaseOf(order, 'refused', refusal));
     this.parts.log('order refused', { refusal, order: order.id });
-    this.count(refusal);
+    this.answers.count(refusal);
     await this.conclude(order.id, 'refused', refusal);
   }
 
@@ -330,29 +243,14 @@ export class Leases {
   private async conclude(order: string, state: string, detail: string): Promise<void> {
     this.arm();
     await this.save();
-    this.count(state);
+    this.answers.count(state);
     const lease = this.leases.get(order);
-    this.tell(order, state, detail, state === 'applied' && lease?.state === 'active' ? lease.untilMs : 0);
-  }
-
-  private tell(order: string, state: string, detail: string, untilMs: number): void {
-    const now = this.parts.clock.wallMs();
-    this.reportedAt.set(order, now);
-    this.parts.report({ order, state, detail: detail.slice(0, 1024), wallMs: now, untilMs });
-  }
-
-  /** The same order once more: central did not get the report. */
-  private repeat(id: string): void {
-    const lease = this.leases.get(id);
-    const told = this.reportedAt.get(id) ?? Number.NEGATIVE_INFINITY;
-    this.count('repeated');
-    if (lease === undefined || this.parts.clock.wallMs() - told < REPEAT_REPORT_MS) return;
-    const state = lease.state === 'active' || lease.detail.startsWith('releases ') ? 'applied' : lease.state;
-    this.tell(id, state, lease.detail, lease.state === 'active' ? lease.untilMs : 0);
-  }
-
-  private count(outcome: string): void {
-    this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + 1);
+    this.answers.tell(
+      order,
+      state,
+      detail,
+      state === 'applied' && lease?.state === 'active' ? lease.untilMs : 0,
+    );
   }
 
   private save(): Promise<void> {
@@ -361,34 +259,4 @@ export class Leases {
       .catch(this.parts.onError);
     return this.writing;
   }
-}
-
-/** Whether a lease is meant for this container. */
-export function matches(lease: Lease, container: LeaseContainer): boolean {
-  if (lease.containerId !== '' && container.id === lease.containerId) return true;
-  const { podUid, name } = container.identity;
-  return (
-    lease.podUid !== '' &&
-    lease.containerName !== '' &&
-    podUid === lease.podUid &&
-    name === lease.containerName
-  );
-}
-
-function requestOf(
-  container: LeaseContainer,
-  leases: readonly Lease[],
-  root: string,
-): ContainmentRequest | null {
-  const last = leases.toSorted((a, b) => (BigInt(a.untilNs) < BigInt(b.untilNs) ? -1 : 1)).at(-1);
-  if (last === undefined) return null;
-  return {
-    cgroup: container.cgroup,
-    cgroupPath: `${root}${container.path}`,
-    networkDeny: leases.some(({ networkDeny }) => networkDeny),
-    killOnExec: leases.some(({ killOnExec }) => killOnExec),
-    cutProbes: leases.some(({ cutProbes }) => cutProbes),
-    until: BigInt(last.untilNs),
-    order: orderMark(last.order),
-  };
 }

@@ -9,7 +9,7 @@ const HEADER = 64;
 /** `sizeof STRUCT` and `STRUCT.MEMBER` in bytes; constants under their own name. */
 export const LAYOUT = {
   PICKET_RECORDS_VERSION: 1,
-  PICKET_CONTAIN_LAYOUT: 1,
+  PICKET_CONTAIN_LAYOUT: 2,
   PATH_BYTES: 256,
   ARGS_BYTES: 256,
   CGROUP_PATH_BYTES: 512,
@@ -183,13 +183,15 @@ export const LAYOUT = {
   'action_record.name': 168,
   'action_record.path': 232,
 
-  'sizeof containment': 56,
+  'sizeof containment': 96,
   'containment.flags': 0,
   'containment.pad': 4,
   'containment.until': 8,
   'containment.order': 16,
-  'containment.packets': 24,
-  'containment.connects': 32,
-  'containment.sends': 40,
-  'containment.execs': 48,
+  'containment.since': 24,
+  'containment.packets': 32,
+  'containment.connects': 40,
+  'containment.sends': 48,
+  'containment.execs': 56,
+  'containment.room': 64,
 } as const satisfies Record<string, number>;

@@ -88,13 +88,19 @@ Error pin_in_place(int fd, const std::string& path) {
   return {};
 }
 
-Error remove_pin_folder(const std::string& folder, const std::string& layout_folder) {
-  for (const std::string& name : list_folder(layout_folder)) {
-    std::string inner = layout_folder + "/" + name;
+Error remove_layout(const std::string& folder) {
+  for (const std::string& name : list_folder(folder)) {
+    std::string inner = folder + "/" + name;
     for (const std::string& pin : list_folder(inner)) unlink((inner + "/" + pin).c_str());
     rmdir(inner.c_str());
   }
-  if (rmdir(layout_folder.c_str()) != 0 && errno != ENOENT) return system_error("PICKET_PIN", layout_folder, errno);
+  if (rmdir(folder.c_str()) != 0 && errno != ENOENT) return system_error("PICKET_PIN", folder, errno);
+  return {};
+}
+
+Error remove_pin_folder(const std::string& folder, const std::string& layout_folder) {
+  Error error = remove_layout(layout_folder);
+  if (error) return error;
   if (folder != kStandard && is_on_bpffs(folder) && is_mount_root(folder)) umount2(folder.c_str(), MNT_DETACH);
   if (folder != kStandard) rmdir(folder.c_str());  // stays where something else is in it
   return {};

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,6 +13,7 @@
 
 #include "bpffs.h"
 #include "contain.skel.h"
+#include "pin_layout.h"
 
 namespace picket {
 
@@ -20,17 +22,6 @@ namespace {
 constexpr unsigned long kCgroup2Magic = 0x63677270;  // linux/magic.h
 constexpr const char* kKillOnExec = "kill_on_exec";
 constexpr size_t kMaxNodeAddresses = 64;
-
-struct NetworkHook {
-  const char* program;
-  enum bpf_attach_type type;
-};
-
-constexpr NetworkHook kNetworkHooks[] = {
-    {"packet_in", BPF_CGROUP_INET_INGRESS},    {"packet_out", BPF_CGROUP_INET_EGRESS},
-    {"connect_v4", BPF_CGROUP_INET4_CONNECT},  {"connect_v6", BPF_CGROUP_INET6_CONNECT},
-    {"send_v4", BPF_CGROUP_UDP4_SENDMSG},      {"send_v6", BPF_CGROUP_UDP6_SENDMSG},
-};
 
 constexpr const char* kFolders[] = {"maps", "programs", "links"};
 
@@ -62,24 +53,43 @@ bool parse_address(const std::string& text, Address& address) {
   return address.family == 4 ? address.bytes[0] != 127 : std::memcmp(address.bytes, kLoopback6, 16) != 0;
 }
 
+uint64_t boot_time() {
+  struct timespec now = {};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<uint64_t>(now.tv_nsec);
+}
+
 }  // namespace
 
 Containments::Containments(const std::string& pin_folder)
-    : pin_folder_(pin_folder), folder_(pin_folder + "/v" + std::to_string(PICKET_CONTAIN_LAYOUT)) {}
-
-std::string Containments::link_path(uint64_t cgroup, const char* hook) const {
-  return folder_ + "/links/" + std::to_string(cgroup) + "-" + hook;
-}
+    : pin_folder_(pin_folder), folder_(layout_folder(pin_folder, PICKET_CONTAIN_LAYOUT)) {}
 
 Error Containments::open() {
   Error error = make_pin_folder(pin_folder_);
+  if (!error) error = refuse_newer(pin_folder_);
   if (!error) error = make_folder(folder_);
   for (const char* folder : kFolders) {
     if (!error) error = make_folder(folder_ + "/" + folder);
   }
   if (!error) error = adopt(adopted_);
   if (!error && !adopted_) error = install();
+  for (uint32_t layout : pinned_layouts(pin_folder_)) {
+    if (!error && layout < PICKET_CONTAIN_LAYOUT) error = migrate(layout);
+  }
   return error;
+}
+
+// Whoever is contained is so by the old layout, by both, or by this one; never by none. Each step may be the last before
+// the process dies: the next one begins again from what is still there.
+Error Containments::migrate(uint32_t layout) {
+  std::string from = layout_folder(pin_folder_, layout);
+  if (hooks_[0].state != "attached" && access((from + "/links/" + kKillOnExec).c_str(), F_OK) == 0) {
+    return Error{"PICKET_BPF_REFUSED", from + ": the kernel refuses this version's " + kKillOnExec + ": " + hooks_[0].reason};
+  }
+  Error error = copy_entries(pin_folder_, layout, containments_.get());
+  if (!error) error = write_settings();
+  if (!error) error = move_network(from + "/links", folder_ + "/links", programs_);
+  return error ? error : remove_layout(from);
 }
 
 Error Containments::open_maps() {
@@ -151,7 +161,7 @@ Error Containments::install() {
   error = pin_programs(skeleton);
   contain_bpf__destroy(skeleton);
   if (!error) error = open_maps();
-  if (!error) error = move_links();
+  if (!error) error = move_network(folder_ + "/links", folder_ + "/links", programs_);
   if (!error) error = write_settings();
   return error;
 }
@@ -180,21 +190,6 @@ Error Containments::pin_programs(struct contain_bpf* skeleton) {
   return error;
 }
 
-// Network links of containments that an earlier build made: the same attachment, with the new program.
-Error Containments::move_links() {
-  for (const auto& [cgroup, entry] : list()) {
-    for (const NetworkHook& hook : kNetworkHooks) {
-      Fd link(bpf_obj_get(link_path(cgroup, hook.program).c_str()));
-      auto program = programs_.find(hook.program);
-      if (!link || program == programs_.end()) continue;
-      if (bpf_link_update(link.get(), program->second.get(), nullptr) != 0 && errno != ENOLINK) {
-        return system_error("PICKET_PIN", link_path(cgroup, hook.program), errno);
-      }
-    }
-  }
-  return {};
-}
-
 Error Containments::write_settings() {
   uint32_t zero = 0;
   Settings settings = {0, 0, build_id()};
@@ -216,21 +211,7 @@ Error Containments::attach(const ContainRequest& request) {
   if (static_cast<unsigned long>(system.f_type) != kCgroup2Magic || info.st_ino != request.cgroup) {
     return Error{"PICKET_CGROUP", request.cgroup_path + " is not the cgroup2 " + std::to_string(request.cgroup)};
   }
-  if (!request.network_deny) return {};
-  for (const NetworkHook& hook : kNetworkHooks) {
-    std::string path = link_path(request.cgroup, hook.program);
-    auto program = programs_.find(hook.program);
-    if (program == programs_.end()) return Error{"PICKET_BPF_REFUSED", std::string(hook.program) + " is not loaded"};
-    if (access(path.c_str(), F_OK) == 0) continue;
-    Fd link(bpf_link_create(program->second.get(), cgroup.get(), hook.type, nullptr));
-    if (!link) return system_error("PICKET_BPF_REFUSED", "attach " + path, errno);
-    if (bpf_obj_pin(link.get(), path.c_str()) != 0) return system_error("PICKET_PIN", path, errno);
-  }
-  return {};
-}
-
-void Containments::detach(uint64_t cgroup) {
-  for (const NetworkHook& hook : kNetworkHooks) unlink(link_path(cgroup, hook.program).c_str());
+  return request.network_deny ? attach_network(folder_ + "/links", programs_, request.cgroup, cgroup.get()) : Error{};
 }
 
 Error Containments::contain(const ContainRequest& request) {
@@ -238,24 +219,25 @@ Error Containments::contain(const ContainRequest& request) {
   bool renewed = bpf_map_lookup_elem(containments_.get(), &request.cgroup, &entry) == 0;
   Error error = attach(request);
   if (error) {
-    if (!renewed) detach(request.cgroup);
+    if (!renewed) detach_network(folder_ + "/links", request.cgroup);
     return error;
   }
+  if (!renewed) entry.since = boot_time();
   entry.flags = request.flags;
   entry.until = request.until;
   entry.order = request.order;
   if (bpf_map_update_elem(containments_.get(), &request.cgroup, &entry, BPF_ANY) != 0) {
     error = system_error("PICKET_BPF_REFUSED", "containments", errno);
-    if (!renewed) detach(request.cgroup);
+    if (!renewed) detach_network(folder_ + "/links", request.cgroup);
     return error;
   }
-  if (!request.network_deny) detach(request.cgroup);
+  if (!request.network_deny) detach_network(folder_ + "/links", request.cgroup);
   return write_settings();
 }
 
 Error Containments::release(uint64_t cgroup, bool& existed) {
   existed = bpf_map_delete_elem(containments_.get(), &cgroup) == 0;
-  detach(cgroup);
+  detach_network(folder_ + "/links", cgroup);
   return write_settings();
 }
 

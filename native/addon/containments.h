@@ -2,12 +2,12 @@
 // The pinned containment: maps, programs and links that live without this process.
 #pragma once
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "bpf.h"
+#include "network_links.h"
 #include "records.h"
 
 struct contain_bpf;
@@ -27,7 +27,8 @@ class Containments {
  public:
   explicit Containments(const std::string& pin_folder);
 
-  // Takes over what an earlier agent pinned, or installs; maps with their entries stay either way.
+  // Takes over what an earlier agent pinned, or installs; maps with their entries stay either way. Entries of an older
+  // layout are moved into this one; a newer layout is refused.
   Error open();
   bool adopted() const { return adopted_; }
   const std::vector<Hook>& hooks() const { return hooks_; }
@@ -44,17 +45,15 @@ class Containments {
   Error install();
   Error load(struct contain_bpf** skeleton);
   Error pin_programs(struct contain_bpf* skeleton);
-  Error move_links();
+  Error migrate(uint32_t layout);
   Error open_maps();
   Error attach(const ContainRequest& request);
-  void detach(uint64_t cgroup);
   Error write_settings();
-  std::string link_path(uint64_t cgroup, const char* hook) const;
 
   std::string pin_folder_, folder_;
   bool adopted_ = false;
   std::vector<Hook> hooks_;
-  std::map<std::string, Fd> programs_;  // by name
+  Programs programs_;
   Fd containments_, node_addresses_, settings_;
 };
 

@@ -29,6 +29,7 @@ Napi::Object entry_to_js(Napi::Env env, uint64_t cgroup, const containment& entr
   object.Set("cutProbes", Napi::Boolean::New(env, (entry.flags & CONTAIN_CUT_PROBES) != 0));
   object.Set("until", Napi::BigInt::New(env, static_cast<uint64_t>(entry.until)));
   object.Set("order", Napi::BigInt::New(env, static_cast<uint64_t>(entry.order)));
+  object.Set("since", Napi::BigInt::New(env, static_cast<uint64_t>(entry.since)));
   object.Set("packets", Napi::BigInt::New(env, static_cast<uint64_t>(entry.packets)));
   object.Set("connects", Napi::BigInt::New(env, static_cast<uint64_t>(entry.connects)));
   object.Set("sends", Napi::BigInt::New(env, static_cast<uint64_t>(entry.sends)));

@@ -190,10 +190,12 @@ constexpr Entry kLayout[] = {
     MEMBER(containment, pad),
     MEMBER(containment, until),
     MEMBER(containment, order),
+    MEMBER(containment, since),
     MEMBER(containment, packets),
     MEMBER(containment, connects),
     MEMBER(containment, sends),
     MEMBER(containment, execs),
+    MEMBER(containment, room),
 };
 
 }  // namespace

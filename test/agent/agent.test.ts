@@ -124,6 +124,22 @@ test('what the kernel tells becomes a line of the alert log and reaches central,
   await until(() => expect(central.stored.flatMap(({ windows }) => windows).length).toBeGreaterThan(0));
 });
 
+test('it watches and says why when a newer version holds the containments of this node', async () => {
+  const addon = fakeAddon();
+  addon.pinRefusal = 'v3 was pinned by a newer version';
+  const { agent, socket } = make(newState(), { addon });
+  const { port } = await agent.start();
+  const status = JSON.parse((await get({ socketPath: socket }, '/status')).body) as { containment: unknown };
+  expect(status.containment).toEqual({
+    enabled: false,
+    adopted: false,
+    refusal: 'v3 was pinned by a newer version',
+  });
+  expect((await get({ port: port ?? 0 }, '/metrics')).body).toContain(
+    'picket_agent_containment_refused{code="PICKET_PIN_NEWER"} 1',
+  );
+});
+
 test('an order cuts the container off, survives the agent, and its release restores it', async () => {
   const state = newState();
   const addon = fakeAddon();

@@ -10,6 +10,8 @@ export interface FakeAddon extends NativeAddon {
   emit(records: Buffer): void;
   /** openProbe fails with this message and PICKET_BPF_REFUSED. */
   refusal: string | null;
+  /** openContainments fails with this message and PICKET_PIN_NEWER. */
+  pinRefusal: string | null;
 }
 
 export function fakeAddon(containments = fakeContainments()): FakeAddon {
@@ -19,13 +21,18 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
     probe,
     containments,
     refusal: null,
+    pinRefusal: null,
     emit: (records) => onBatch(records),
     async openProbe(_, take) {
       if (this.refusal !== null) throw Object.assign(new Error(this.refusal), { code: 'PICKET_BPF_REFUSED' });
       onBatch = take;
       return probe;
     },
-    openContainments: () => containments,
+    openContainments() {
+      if (this.pinRefusal !== null)
+        throw Object.assign(new Error(this.pinRefusal), { code: 'PICKET_PIN_NEWER' });
+      return containments;
+    },
     layout: () => ({}),
     features: () => ({
       btf: true,

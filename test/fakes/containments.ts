@@ -15,7 +15,7 @@ export function fakeContainments(): FakeContainments {
   const calls: string[] = [];
   const asListed = (request: ContainmentRequest): Containment => {
     const { cgroupPath: _, ...rest } = request;
-    return { ...rest, packets: 0n, connects: 0n, sends: 0n, execs: 0n };
+    return { ...rest, since: 0n, packets: 0n, connects: 0n, sends: 0n, execs: 0n };
   };
   return {
     hooks: [],

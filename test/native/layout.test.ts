@@ -31,7 +31,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
     }).toEqual({
       version: 1,
       'sizeof pair_record': 72,
-      contain: 1,
+      contain: 2,
       'sizeof record_header': 64,
       'sizeof exec_record': 656,
       'sizeof exit_record': 72,
@@ -42,7 +42,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
       'sizeof cgroup_record': 584,
       'sizeof denied_record': 88,
       'sizeof action_record': 488,
-      'sizeof containment': 56,
+      'sizeof containment': 96,
     });
   });
 });

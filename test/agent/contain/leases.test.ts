@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import { orderMark } from '../../../agent/contain/lease.ts';
-import { type LeaseContainer, Leases } from '../../../agent/contain/leases.ts';
+import { Leases } from '../../../agent/contain/leases.ts';
+import type { LeaseContainer } from '../../../agent/contain/target.ts';
 import { createVerifier } from '../../../agent/contain/verify.ts';
 import { givenClock } from '../../../kit/clock.ts';
 import {

@@ -37,6 +37,10 @@ function contain(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+function openContainments(): void {
+  loadAddon().openContainments({ pinFolder, cgroupRoot: '' }).close();
+}
+
 /** Says when the probe is open, and stays. */
 async function stay(): Promise<void> {
   await openProbe(rest[0] ?? '');
@@ -80,5 +84,14 @@ async function openBriefly(): Promise<void> {
   process.exitCode = user + system < 5000 ? 0 : 1;
 }
 
-const tasks = { contain, stay, exitWhileOpen, exitWhileLoading, loadInWorker, openAndClose, openBriefly };
+const tasks = {
+  contain,
+  openContainments,
+  stay,
+  exitWhileOpen,
+  exitWhileLoading,
+  loadInWorker,
+  openAndClose,
+  openBriefly,
+};
 await tasks[task as keyof typeof tasks]();

@@ -1,0 +1,44 @@
+/** What central is told about its orders, and how often each outcome came up. */
+import type { Clock } from '../../kit/clock.ts';
+import type { Input, OrderReport } from '../../wire/index.ts';
+import type { Lease } from './lease.ts';
+
+/** An order that is sent again is answered again, but no more often than this. */
+const REPEAT_REPORT_MS = 30_000;
+const MAX_DETAIL = 1024;
+
+export class Answers {
+  /** Orders by outcome since the agent started. */
+  readonly counts = new Map<string, number>();
+  private readonly clock: Clock;
+  private readonly report: (report: Input<OrderReport>) => void;
+  private readonly toldAt = new Map<string, number>();
+
+  constructor(clock: Clock, report: (report: Input<OrderReport>) => void) {
+    this.clock = clock;
+    this.report = report;
+  }
+
+  count(outcome: string): void {
+    this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + 1);
+  }
+
+  tell(order: string, state: string, detail: string, untilMs: number): void {
+    const now = this.clock.wallMs();
+    this.toldAt.set(order, now);
+    this.report({ order, state, detail: detail.slice(0, MAX_DETAIL), wallMs: now, untilMs });
+  }
+
+  /** The same order once more: central did not get the report. */
+  repeat(lease: Lease): void {
+    const told = this.toldAt.get(lease.order) ?? Number.NEGATIVE_INFINITY;
+    this.count('repeated');
+    if (this.clock.wallMs() - told < REPEAT_REPORT_MS) return;
+    const state = lease.state === 'active' || lease.detail.startsWith('releases ') ? 'applied' : lease.state;
+    this.tell(lease.order, state, lease.detail, lease.state === 'active' ? lease.untilMs : 0);
+  }
+
+  forget(order: string): void {
+    this.toldAt.delete(order);
+  }
+}

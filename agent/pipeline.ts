@@ -2,14 +2,13 @@
  * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
-import { decodeFlows, decodeRecords } from './events/decode.ts';
-import type { Event, Flow } from './events/event.ts';
-import type { CgroupFound, Frame, SlotTick, Tick } from './events/frame.ts';
+import { decodeRecords } from './events/decode.ts';
+import type { Event } from './events/event.ts';
+import type { CgroupFound, Frame, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
-import type { Fact } from './features/fact.ts';
-import { factOf, factOfFlow } from './features/facts.ts';
-import { type Architecture, syscallName } from './features/syscalls.ts';
-import { Attribution, HOLD_NS } from './identity/attribute.ts';
+import { factOf } from './features/facts.ts';
+import type { Architecture } from './features/syscalls.ts';
+import { Attribution } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
 import { readPodList } from './identity/pods.ts';
@@ -18,7 +17,7 @@ import { Registry } from './models/registry.ts';
 import type { Sink } from './sink.ts';
 import { type PipelineCounts, statusOf, type WorkloadStatus } from './status.ts';
 import { Verdicts } from './verdicts.ts';
-import { Watched } from './watched.ts';
+import { Windows } from './windows.ts';
 
 export type { ContainerWindow, Sink } from './sink.ts';
 export type { PipelineCounts, WorkloadStatus } from './status.ts';
@@ -48,8 +47,6 @@ export interface PipelineOptions {
   readonly sink: Sink;
 }
 
-/** Reason under which the agent counts LOSS_NO_SLOT. */
-const NO_SLOT = 'no-slot';
 /** Events judged in one step. Each may be a detection: a place in the spool and a line of the log, 0.2 ms. */
 const STEP_EVENTS = 4;
 
@@ -60,16 +57,14 @@ function finish(steps: Generator<void>): void {
 export class Pipeline {
   /** Baselines, for checkpoints. */
   readonly registry: Registry;
-  readonly #options: PipelineOptions;
   readonly #sink: Sink;
   readonly #containers: Containers;
   readonly #attribution: Attribution;
   readonly #processes = new Processes();
   readonly #verdicts: Verdicts;
-  readonly #watched = new Map<string, Watched>();
+  readonly #windows: Windows;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
   #bootNs: bigint;
-  #lost: Readonly<Record<string, number>> = {};
   #events = 0;
   #podsRefused = 0;
   #podsProblem: string | null = null;
@@ -78,7 +73,6 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     const { sink, settings } = options;
-    this.#options = options;
     this.#sink = sink;
     this.#bootNs = options.bootNs;
     this.registry = new Registry(settings);
@@ -95,6 +89,19 @@ export class Pipeline {
       emit: (event, container) => this.#judge(event, container),
     });
     this.#verdicts = new Verdicts({ ...options, registry: this.registry });
+    const { architecture, bootNs } = options;
+    this.#windows = new Windows(
+      {
+        containers: this.#containers,
+        registry: this.registry,
+        verdicts: this.#verdicts,
+        sink,
+        architecture,
+        nameOf: this.#nameOf,
+        malformed: (count) => this.#count('flow', count),
+      },
+      bootNs,
+    );
   }
 
   /** One frame of a recording; a Start changes nothing here, it is what the options were made from. */
@@ -167,22 +174,7 @@ export class Pipeline {
     this.#bootNs = tick.bootNs;
     this.#verdicts.anchor(tick);
     this.#attribution.advance(tick.bootNs);
-    for (const container of [this.#containers.host, ...this.#containers.live()]) this.#watch(container);
-    const unattributed = this.#unattributedLoss(tick);
-    for (const slot of tick.slots) {
-      this.#slot(slot, tick);
-      yield;
-    }
-    const { flows, malformed } = decodeFlows(tick.flows);
-    if (malformed > 0) this.#count('flow', malformed);
-    for (const flow of flows) {
-      this.#flow(flow);
-      yield;
-    }
-    for (const [key, watched] of this.#watched) {
-      this.#close(key, watched, tick, unattributed);
-      yield;
-    }
+    yield* this.#windows.tick(tick);
     this.#verdicts.tick(tick.bootNs);
     this.#containers.forget(tick.bootNs);
   }
@@ -202,6 +194,7 @@ export class Pipeline {
       events: this.#events,
       ...this.#verdicts.counts,
       malformed: { ...this.#malformed },
+      lostOfSlots: { ...this.#windows.losses.ofSlots },
       held,
       expired: expired + overflow,
       podsRefused: this.#podsRefused,
@@ -241,86 +234,12 @@ export class Pipeline {
     if (this.#containers.find(cgroup, slot, LAYOUT.SLOT_HOST) === null) this.#sink.lookupCgroup(cgroup);
   }
 
-  #watch(container: Container): Watched {
-    const key = `${container.id} ${container.cgroup}`;
-    const known = this.#watched.get(key);
-    if (known !== undefined) {
-      known.container = container;
-      return known;
-    }
-    const gone = container.kind !== 'host' && !this.#containers.isLive(container);
-    const made = new Watched(container, container.madeAt ?? this.#bootNs, gone);
-    this.#watched.set(key, made);
-    return made;
-  }
-
   #judge(event: Event, container: Container): void {
     if (event.kind === 'exit' || event.kind === 'pair') return; // pairs are not judged yet
     this.#processes.note(event);
-    const watched = this.#watch(container);
+    const watched = this.#windows.of(container);
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
     const lineage = this.#processes.lineage(event.process.pid, event.process.start);
     this.#verdicts.event(event, { watched, fact: factOf(event, this.#nameOf), lineage });
-  }
-
-  #slot(slot: SlotTick, tick: Tick): void {
-    if (slot.slot === LAYOUT.SLOT_NONE) return;
-    if (slot.slot !== LAYOUT.SLOT_HOST) this.#containers.bindSlot(slot.slot, slot.cgroup);
-    const container = this.#containers.find(slot.cgroup, slot.slot, LAYOUT.SLOT_HOST);
-    if (container === null) return;
-    const watched = this.#watch(container);
-    watched.observed = true;
-    watched.window.slot(slot);
-    if (!container.settled) return;
-    const called = slot.numbers.filter((_, index) => (slot.counts[index] ?? 0) > 0);
-    const facts = called.map(
-      (number): Fact => ({ kind: 'syscall', value: syscallName(this.#options.architecture, number) }),
-    );
-    this.#verdicts.calls(watched, facts, { timeNs: tick.bootNs, cpu: 0 });
-  }
-
-  #flow(flow: Flow): void {
-    const container = this.#containers.find(flow.cgroup, flow.slot, LAYOUT.SLOT_HOST);
-    if (container === null) return;
-    const watched = this.#watch(container);
-    watched.window.flow(flow);
-    if (!container.settled) return;
-    const fact = factOfFlow(flow, this.#nameOf);
-    const when = { timeNs: flow.first, cpu: 0 };
-    this.#verdicts.fact(watched, fact, when);
-  }
-
-  /** Records lost since the last tick that no slot accounts for: they may have been anybody's. */
-  #unattributedLoss(tick: Tick): number {
-    let total = 0;
-    for (const [reason, count] of Object.entries(tick.lost)) {
-      // Those who have no slot are never complete; it is nobody else's loss.
-      if (reason !== NO_SLOT) total += Math.max(0, count - (this.#lost[reason] ?? 0));
-    }
-    this.#lost = tick.lost;
-    return Math.max(0, total - tick.slots.reduce((sum, slot) => sum + slot.lost, 0));
-  }
-
-  #close(key: string, watched: Watched, tick: Tick, unattributed: number): void {
-    const current = this.#containers.find(watched.container.cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
-    if (current !== null && current.id === watched.container.id) watched.container = current;
-    if (watched.late) {
-      this.#watched.delete(key);
-      return;
-    }
-    // Still waiting for its pod: the window goes on, so that nothing is learnt under the wrong name.
-    if (!watched.container.settled && tick.bootNs - watched.window.startNs < HOLD_NS) return;
-    if (!watched.container.settled) watched.container = this.#containers.giveUp(watched.container);
-    const { container } = watched;
-    const gone = container.kind !== 'host' && !this.#containers.isLive(container);
-    if (unattributed > 0) watched.window.incomplete(0);
-    const baseline = this.registry.baseline(container.identity.workload);
-    if (watched.window.lost > 0) this.#verdicts.flood(watched, { timeNs: tick.bootNs, cpu: 0 });
-    const { window, learn } = watched.close(tick.bootNs, gone);
-    const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
-    for (const period of learn) baseline.learn(period);
-    if (learn.length > 0) this.registry.touch(container.identity.workload);
-    this.#sink.window({ ...window, container, newFacts, state: baseline.state });
-    if (gone) this.#watched.delete(key);
   }
 }

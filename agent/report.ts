@@ -50,11 +50,13 @@ export class Report {
   /** Everything that was lost since the agent started, by reason. */
   lost(counters = this.parts.machine.counters()): Record<string, number> {
     const { pipeline, queue, outlet, upward } = this.parts;
-    const { suppressed, malformed } = pipeline.counts();
+    const { suppressed, malformed, lostOfSlots } = pipeline.counts();
     const lost: Record<string, number> = {
       ...(counters === null ? {} : lossesOf(counters, queue.lostRecords)),
       suppressed,
     };
+    for (const [name, count] of Object.entries(lostOfSlots))
+      if (name.startsWith('throttled/')) lost[name] = count;
     for (const [problem, count] of Object.entries(malformed)) lost[`malformed-${problem}`] = count;
     for (const [reason, count] of Object.entries(upward.spool?.lost ?? {})) lost[`spool-${reason}`] = count;
     lost['alert-log'] = outlet.alertLog.counts.dropped;

@@ -11,6 +11,8 @@ export interface PipelineCounts {
   readonly alerts: number;
   /** Records and flow entries that could not be decoded, by reason. */
   readonly malformed: Readonly<Record<string, number>>;
+  /** Records of containers that were not delivered, by reason or `throttled/KIND`. */
+  readonly lostOfSlots: Readonly<Record<string, number>>;
   readonly held: number;
   /** Events that went on without their pod's name. */
   readonly expired: number;

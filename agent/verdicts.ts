@@ -101,10 +101,13 @@ export class Verdicts {
     if (merged !== null) this.#found(merged, { watched, situation, fact: null, when, event: null });
   }
 
-  /** Records of the window that ends were lost; once a window, as what it counts is the window's. */
+  /** Records of the window that ends were lost; told once for an episode of loss, and when it gets another reason. */
   flood(watched: Watched, when: When): void {
+    const fresh = watched.newLosses();
+    if (fresh.length === 0) return;
     const situation = this.#situation(watched, []);
-    const verdict = judgeFlood(watched.window.lost, watched.container);
+    const { lost, losses } = watched.window;
+    const verdict = judgeFlood({ lost, losses, fresh }, watched.container);
     this.#found(verdict, { watched, situation, fact: null, when, event: null });
   }
 
@@ -170,15 +173,25 @@ export class Verdicts {
   }
 
   #quality(watched: Watched): Quality {
-    const { window, lostBefore, completeBefore, container } = watched;
+    const { window, lostBefore, lossesBefore, completeBefore, container } = watched;
     const baseline = this.#options.registry.baseline(container.identity.workload);
     return {
       lost: window.lost + lostBefore,
+      losses: sumOf(lossesBefore, window.losses),
       complete: window.complete && completeBefore,
       baseline: baseline.state,
       periods: baseline.periods,
     };
   }
+}
+
+function sumOf(
+  a: Readonly<Record<string, number>>,
+  b: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const sum = { ...a };
+  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }
 
 function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor | null {

@@ -24,6 +24,7 @@ export class Watched {
   container: Container;
   window: WindowBuilder;
   lostBefore = 0;
+  lossesBefore: Readonly<Record<string, number>> = {};
   completeBefore = true;
   told = 0;
   /** The kernel side counts for it. Without that, an empty window means nothing was looked at, not that nothing happened. */
@@ -33,6 +34,9 @@ export class Watched {
   /** Flagged fact → window in which it was last seen. */
   readonly #ongoing = new Map<string, number>();
   #withheld = false;
+  readonly #lossesTold = new Set<string>();
+  /** Window in which something was lost last. */
+  #lossAt = 0;
   #start: {
     facts: Map<string, Fact>;
     flagged: Map<string, Flagged>;
@@ -75,6 +79,15 @@ export class Watched {
     if (!byRule) this.#ongoing.set(key, this.#index);
   }
 
+  /** Of the reasons for which records are lost, those that this episode of loss has not had before. */
+  newLosses(): string[] {
+    if (this.#index - this.#lossAt > ONGOING_WINDOWS) this.#lossesTold.clear();
+    this.#lossAt = this.#index;
+    const fresh = Object.keys(this.window.losses).filter((name) => !this.#lossesTold.has(name));
+    for (const name of fresh) this.#lossesTold.add(name);
+    return fresh;
+  }
+
   withhold(): void {
     this.#withheld = true;
   }
@@ -82,7 +95,7 @@ export class Watched {
   /** Ends the window; what is to be learnt is a steady window, or the whole start once it is over or `gone`. */
   close(endNs: bigint, gone: boolean): { window: Window; learn: Collected[] } {
     const phase = this.phase;
-    if (!this.observed) this.window.incomplete(0);
+    if (!this.observed) this.window.incomplete();
     const window = this.window.close(endNs);
     const learn: Collected[] = [];
     if (phase === 'start') this.#collect(window);
@@ -125,6 +138,7 @@ export class Watched {
 
   #next(window: Window): void {
     this.lostBefore = window.lost;
+    this.lossesBefore = window.losses;
     this.completeBefore = window.complete;
     this.window = new WindowBuilder(window.endNs);
     this.told = 0;

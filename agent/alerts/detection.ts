@@ -10,6 +10,8 @@ export const ALERT_LOG_SCHEMA = 1;
 export interface Quality {
   /** Records of the container not delivered in this window and the one before. */
   readonly lost: number;
+  /** Why, by reason: see `Window.losses`. */
+  readonly losses: Readonly<Record<string, number>>;
   readonly complete: boolean;
   readonly baseline: 'learning' | 'young' | 'mature';
   /** Periods learnt. */

@@ -41,11 +41,18 @@ export function explainRule(rule: { name: string; sentence: string }, summary: s
   return `${rule.name}: ${summary}. ${rule.sentence}`;
 }
 
+/** `throttled exec 30, urgent-full 2`; of what may have been anybody's: `anybody's queue-full 4`. */
+export const listLosses = (losses: Readonly<Record<string, number>>): string =>
+  Object.entries(losses)
+    .map(([name, count]) => `${name.replace('anybody/', "anybody's ").replace('/', ' ')} ${count}`)
+    .join(', ');
+
 /** One sentence on how well the workload was seen. */
 export function explainQuality(quality: Quality): string {
+  const why = listLosses(quality.losses);
   const seen = quality.complete
     ? 'Nothing was lost in this window and the one before'
-    : `Observation was incomplete: at least ${quality.lost} record(s) of this container lost`;
+    : `Observation was incomplete: at least ${quality.lost} record(s) of this container lost${why === '' ? '' : ` (${why})`}`;
   return `${seen}; the baseline is ${quality.baseline} after ${quality.periods} periods.`;
 }
 

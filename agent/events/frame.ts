@@ -19,6 +19,10 @@ export interface SlotTick {
   readonly exits: number;
   /** Records of this slot not delivered within the window. */
   readonly lost: number;
+  /** Of `lost`, why: by loss_reason, and those that were throttled by their kind, as `throttled/exec`. */
+  readonly losses: Readonly<Record<string, number>>;
+  /** Pairs of operations seen in the window, id(previous) * 256 + id(current); only of slots that learn. */
+  readonly pairs: readonly number[];
 }
 
 /** The end of a window. */

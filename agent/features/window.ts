@@ -25,6 +25,8 @@ export interface Window {
   readonly facts: readonly Fact[];
   /** Records of the container not delivered, for any reason. */
   readonly lost: number;
+  /** Why: by reason, `throttled/KIND`, and `anybody/REASON` for what may have been this container's. */
+  readonly losses: Readonly<Record<string, number>>;
   /** Everything that was to be seen was seen. */
   readonly complete: boolean;
 }
@@ -43,6 +45,7 @@ export class WindowBuilder {
     failures: 0,
   };
   #lost = 0;
+  readonly #losses: Record<string, number> = {};
   #complete = true;
 
   constructor(startNs: bigint) {
@@ -51,6 +54,10 @@ export class WindowBuilder {
 
   get lost(): number {
     return this.#lost;
+  }
+
+  get losses(): Readonly<Record<string, number>> {
+    return this.#losses;
   }
 
   get complete(): boolean {
@@ -73,7 +80,7 @@ export class WindowBuilder {
     counts.execs += tick.execs;
     counts.forks += tick.forks;
     counts.exits += tick.exits;
-    if (tick.lost > 0) this.incomplete(tick.lost);
+    if (tick.lost > 0) this.#lose(tick);
   }
 
   flow(flow: Flow): void {
@@ -85,8 +92,26 @@ export class WindowBuilder {
     }
   }
 
-  /** Something was not seen: `lost` records of this container, or an unknown number (0). */
-  incomplete(lost: number): void {
+  /** Nothing was looked at, or not everything. */
+  incomplete(): void {
+    this.#complete = false;
+  }
+
+  /** Records that no slot accounts for, by reason. */
+  anybodys(losses: Readonly<Record<string, number>>): void {
+    for (const [reason, count] of Object.entries(losses)) {
+      this.#losses[`anybody/${reason}`] = count;
+      this.#complete = false;
+    }
+  }
+
+  #lose({ lost, losses }: SlotTick): void {
+    let unnamed = lost;
+    for (const [reason, count] of Object.entries(losses)) {
+      this.#losses[reason] = (this.#losses[reason] ?? 0) + count;
+      unnamed -= count;
+    }
+    if (unnamed > 0) this.#losses['unknown'] = (this.#losses['unknown'] ?? 0) + unnamed;
     this.#lost += lost;
     this.#complete = false;
   }
@@ -98,6 +123,7 @@ export class WindowBuilder {
       counts: { ...this.#counts },
       facts: [...this.#facts.values()],
       lost: this.#lost,
+      losses: { ...this.#losses },
       complete: this.#complete,
     };
   }

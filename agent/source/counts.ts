@@ -13,6 +13,13 @@ export const LOSS_NAMES = [
   'throttled',
 ] as const;
 
+/** By number of record_kind of records.h: `exec`, `socket-use`. */
+const KIND_NAMES: ReadonlyMap<number, string> = new Map(
+  Object.entries(LAYOUT).flatMap(([name, value]) =>
+    name.startsWith('RECORD_') ? [[value, name.slice(7).toLowerCase().replaceAll('_', '-')] as const] : [],
+  ),
+);
+
 interface Before {
   readonly cgroup: number;
   /** Low and high halves of each count. */
@@ -20,10 +27,43 @@ interface Before {
   forks: bigint;
   execs: bigint;
   exits: bigint;
-  lost: bigint;
+  lost: BigUint64Array;
+  throttled: BigUint64Array;
+  /** Throttled less those told by kind: below 0 when a kind was read just before its total. */
+  kindless: number;
 }
 
-const sumOf = (counts: BigUint64Array): bigint => counts.reduce((sum, count) => sum + count, 0n);
+const NO_COUNTS = {
+  kindless: 0,
+  forks: 0n,
+  execs: 0n,
+  exits: 0n,
+  lost: new BigUint64Array(0),
+  throttled: new BigUint64Array(0),
+};
+const addedTo = (before: BigUint64Array, now: BigUint64Array, index: number): number =>
+  Number((now[index] ?? 0n) - (before[index] ?? 0n));
+
+/** What was lost between two readings, by reason, and by kind where it was throttled; reasons without any are left out. */
+function lossesBetween(before: Before, now: SlotCounts): Record<string, number> {
+  const losses: Record<string, number> = {};
+  const note = (name: string, count: number): void => {
+    if (count > 0) losses[name] = count;
+  };
+  for (const [reason] of now.lost.entries()) {
+    const added = addedTo(before.lost, now.lost, reason);
+    if (reason === LAYOUT.LOSS_THROTTLED) before.kindless += added;
+    else note(LOSS_NAMES[reason] ?? `reason-${reason}`, added);
+  }
+  for (const [kind] of now.throttled.entries()) {
+    const added = addedTo(before.throttled, now.throttled, kind);
+    note(`throttled/${KIND_NAMES.get(kind) ?? kind}`, added);
+    before.kindless -= added;
+  }
+  note('throttled', before.kindless);
+  before.kindless = Math.min(0, before.kindless);
+  return losses;
+}
 
 /** Totals by reason since the probe was loaded; `overflow` are records that did not fit our own queue. */
 export function lossesOf(counters: ProbeCounters, overflow: number): Record<string, number> {
@@ -65,7 +105,7 @@ export class CountDifferences {
       counts.push(added);
     }
     before.calls.set(halves);
-    const lost = sumOf(now.lost);
+    const losses = lossesBetween(before, now);
     const tick: SlotTick = {
       slot: now.slot,
       cgroup: now.cgroup,
@@ -74,9 +114,12 @@ export class CountDifferences {
       forks: Number(now.forks - before.forks),
       execs: Number(now.execs - before.execs),
       exits: Number(now.exits - before.exits),
-      lost: Number(lost - before.lost),
+      lost: Object.values(losses).reduce((sum, count) => sum + count, 0),
+      losses,
+      pairs: [],
     };
-    Object.assign(before, { forks: now.forks, execs: now.execs, exits: now.exits, lost });
+    const { forks, execs, exits, lost, throttled } = now;
+    Object.assign(before, { forks, execs, exits, lost, throttled });
     return tick;
   }
 
@@ -84,7 +127,7 @@ export class CountDifferences {
     const known = this.slots.get(now.slot);
     if (known?.cgroup === now.cgroup) return known;
     const calls = new Uint32Array(LAYOUT.SYSCALL_NUMBERS * 2);
-    const fresh: Before = { cgroup: now.cgroup, calls, forks: 0n, execs: 0n, exits: 0n, lost: 0n };
+    const fresh: Before = { cgroup: now.cgroup, calls, ...NO_COUNTS };
     this.slots.set(now.slot, fresh);
     return fresh;
   }

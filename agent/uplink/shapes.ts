@@ -50,7 +50,7 @@ export interface OwnedWindow extends windows.Window {
 }
 
 export function windowMessage(window: OwnedWindow): Input<Window> {
-  const { container, startNs, endNs, counts, newFacts, lost, state } = window;
+  const { container, startNs, endNs, counts, newFacts, lost, losses, state } = window;
   return {
     ...counts,
     container: container.id,
@@ -59,6 +59,7 @@ export function windowMessage(window: OwnedWindow): Input<Window> {
     endNs,
     newFacts,
     lost,
+    losses,
     state,
   };
 }

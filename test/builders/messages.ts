@@ -76,6 +76,7 @@ export const summary: Summary = {
       newFacts: 7,
       lost: 8,
       state: 'mature',
+      losses: {},
     },
   ],
   detections: [
@@ -144,6 +145,8 @@ export const frame: Input<Frame> = {
         execs: 2,
         exits: 3,
         lost: 4,
+        pairs: [],
+        losses: {},
       },
     ],
     flows: Buffer.from('flow entries'),

@@ -143,7 +143,9 @@ export class World {
   tick(
     options: {
       calls?: Readonly<Record<number, readonly number[]>>;
-      lost?: Readonly<Record<number, number>>;
+      /** By slot: records lost because the urgent ring was full, or by reason. */
+      lost?: Readonly<Record<number, number | Readonly<Record<string, number>>>>;
+      pairs?: Readonly<Record<number, readonly number[]>>;
       queueFull?: number;
       flows?: Buffer;
     } = {},
@@ -152,19 +154,28 @@ export class World {
     this.now = START.bootNs + windows * 5n * SECOND;
     const slots: SlotTick[] = [[1, 1] as const, ...this.#slots].map(([slot, cgroup]) => {
       const numbers = options.calls?.[slot] ?? [0, 1];
-      const lost = options.lost?.[slot] ?? 0;
-      return { slot, cgroup, numbers, counts: numbers.map(() => 10), forks: 0, execs: 0, exits: 0, lost };
+      const given = options.lost?.[slot] ?? {};
+      const losses = typeof given === 'number' ? { 'urgent-full': given } : given;
+      const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
+      const counts = numbers.map(() => 10);
+      const pairs = options.pairs?.[slot] ?? [];
+      return { slot, cgroup, numbers, counts, forks: 0, execs: 0, exits: 0, lost, losses, pairs };
     });
-    const lost = { 'queue-full': options.queueFull ?? 0, 'urgent-full': this.#lost(slots) };
+    const lost = { 'queue-full': options.queueFull ?? 0, ...this.#lost(slots) };
     const wallMs = START.wallMs + Number((this.now - START.bootNs) / 1_000_000n);
     const flows = options.flows ?? Buffer.alloc(0);
     this.frames.push({ kind: 'tick', tick: { bootNs: this.now, wallMs, slots, flows, lost } });
   }
 
-  #total = 0;
-  #lost(slots: readonly SlotTick[]): number {
-    this.#total += slots.reduce((sum, slot) => sum + slot.lost, 0);
-    return this.#total;
+  readonly #totals: Record<string, number> = {};
+  /** What the slots lost so far, as the kernel side counts it: without kinds. */
+  #lost(slots: readonly SlotTick[]): Record<string, number> {
+    for (const { losses } of slots)
+      for (const [name, count] of Object.entries(losses)) {
+        const [reason = name] = name.split('/');
+        this.#totals[reason] = (this.#totals[reason] ?? 0) + count;
+      }
+    return { ...this.#totals };
   }
 }
 

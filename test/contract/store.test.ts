@@ -48,6 +48,7 @@ const window = (startNs: bigint): Report['windows'][number] => ({
   failures: 0,
   newFacts: 0,
   lost: 0,
+  losses: {},
   state: 'learning',
 });
 const step = (text: string) =>

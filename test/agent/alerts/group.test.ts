@@ -50,7 +50,7 @@ function finding(fields: Fields): Finding {
       summary: `${detector} at ${fields.at ?? 0}`,
       techniques: ['T1059'],
       facts: { a: 'b' },
-      quality: { lost: 0, complete: true, baseline: 'young', periods: 9 },
+      quality: { lost: 0, losses: {}, complete: true, baseline: 'young', periods: 9 },
     },
     explanation: `because of ${detector}`,
     next: 'Look there.',
@@ -182,7 +182,7 @@ test('the lines of the alert log', () => {
     process: { pid: 1, start_ns: '2', exe: 'sh', parent: 'node', parent_pid: 3, uid: 4 },
     facts: { a: 'b' },
     alert,
-    quality: { lost: 0, complete: true, baseline: 'young', periods: 9 },
+    quality: { lost: 0, losses: {}, complete: true, baseline: 'young', periods: 9 },
   });
   const [first] = alerts;
   expect(first && alertLine(first, where)).toMatchObject({

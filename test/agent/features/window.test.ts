@@ -3,7 +3,18 @@ import { COUNT_FEATURES, FACT_FEATURES } from '../../../agent/features/catalogue
 import { FACT_KINDS } from '../../../agent/features/fact.ts';
 import { WindowBuilder } from '../../../agent/features/window.ts';
 
-const tick = { slot: 2, cgroup: 5, numbers: [0, 1], counts: [10, 5], forks: 1, execs: 2, exits: 3, lost: 0 };
+const tick = {
+  slot: 2,
+  cgroup: 5,
+  numbers: [0, 1],
+  counts: [10, 5],
+  forks: 1,
+  execs: 2,
+  exits: 3,
+  lost: 0,
+  losses: {},
+  pairs: [],
+};
 const flow = {
   slot: 2,
   cgroup: 5,
@@ -39,6 +50,7 @@ test('gathers what a container did between two ticks', () => {
     },
     facts: [{ kind: 'accept', value: '80' }],
     lost: 0,
+    losses: {},
     complete: true,
   });
   expect(COUNT_FEATURES.map(({ name }) => name).toSorted()).toEqual(Object.keys(window.counts).toSorted());
@@ -47,8 +59,13 @@ test('gathers what a container did between two ticks', () => {
 
 test('is incomplete when something was lost or did not fit', () => {
   const lossy = new WindowBuilder(0n);
-  lossy.slot({ ...tick, lost: 7 });
-  expect(lossy.close(1n)).toMatchObject({ lost: 7, complete: false });
+  lossy.slot({ ...tick, lost: 7, losses: { 'throttled/exec': 4 } });
+  lossy.anybodys({ 'queue-full': 9 });
+  expect(lossy.close(1n)).toMatchObject({
+    lost: 7,
+    losses: { 'throttled/exec': 4, unknown: 3, 'anybody/queue-full': 9 },
+    complete: false,
+  });
   const full = new WindowBuilder(0n);
   for (let n = 0; n < 1024; n++) full.fact({ kind: 'exec', value: `a > /b${n}` });
   full.fact({ kind: 'exec', value: 'a > /b0' });

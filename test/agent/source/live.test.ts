@@ -88,6 +88,8 @@ test('a tick tells what was added since the one before, with flows, losses and b
     execs: 1,
     exits: 0,
     lost: 4,
+    losses: { 'urgent-full': 4 },
+    pairs: [],
   };
   expect(ticks()).toEqual([
     { bootNs: 7n, wallMs: 8, slots: [slot], flows: Buffer.from('flows'), lost },
@@ -101,6 +103,24 @@ test('a slot that went to another cgroup begins at 0', () => {
   expect(differences.take([slotCounts(2, 43, { calls: { 1: 3n } })])).toMatchObject([
     { numbers: [1], counts: [3] },
   ]);
+});
+
+test('tells why records of a slot were lost, and of what kind those were that its budget did not let through', () => {
+  const differences = new CountDifferences();
+  const counted = (throttled: bigint, exec: bigint, pair: bigint) => {
+    const now = slotCounts(2, 42, { lost: 3n });
+    now.lost[LAYOUT.LOSS_THROTTLED] = throttled;
+    now.throttled[LAYOUT.RECORD_EXEC] = exec;
+    now.throttled[LAYOUT.RECORD_PAIR] = pair;
+    return differences.take([now])[0];
+  };
+  expect(counted(10n, 7n, 3n)).toMatchObject({
+    lost: 13,
+    losses: { 'urgent-full': 3, 'throttled/exec': 7, 'throttled/pair': 3 },
+  });
+  // A kind that was read before its total: the total is told once.
+  expect(counted(10n, 9n, 3n)).toMatchObject({ lost: 2, losses: { 'throttled/exec': 2 } });
+  expect(counted(15n, 9n, 3n)).toMatchObject({ lost: 3, losses: { throttled: 3 } });
 });
 
 test('gives a slot back after its last counts were told', async () => {

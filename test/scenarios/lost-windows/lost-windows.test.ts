@@ -47,30 +47,56 @@ test('a verdict made after a loss says so', () => {
   tool(world);
   world.tick();
   const { told } = run(world);
+  const losses = { 'urgent-full': 5 };
   expect(told.detections.map(({ detector, quality }) => [detector, quality])).toEqual([
-    ['flood', { lost: 5, complete: false, baseline: 'mature', periods: 60 }],
-    ['rarity', { lost: 5, complete: false, baseline: 'mature', periods: 61 }],
+    ['flood', { lost: 5, losses, complete: false, baseline: 'mature', periods: 60 }],
+    ['rarity', { lost: 5, losses, complete: false, baseline: 'mature', periods: 61 }],
   ]);
   expect(told.alerts.at(-1)?.quality).toBe(
-    'Observation was incomplete: at least 5 record(s) of this container lost; the baseline is mature after 61 periods.',
+    'Observation was incomplete: at least 5 record(s) of this container lost (urgent-full 5); the baseline is mature after 61 periods.',
   );
 });
 
-test('a flood is itself told, once for each window and container that lost records', () => {
+test('a flood is itself told once while it goes on, with its kinds and reasons, and again when it is another', () => {
   const world = shop();
   quiet(world, 10);
-  world.tick({ lost: { 2: 700 } });
-  world.tick({ lost: { 2: 900, 1: 3 } });
-  world.tick({ queueFull: 40 });
-  const { told } = run(world);
+  world.tick({ lost: { 2: { 'throttled/exec': 700 } } });
+  world.tick({ lost: { 2: { 'throttled/exec': 900 }, 1: 3 } });
+  world.tick({ lost: { 2: { 'throttled/exec': 900, 'throttled/open': 5 } } });
+  quiet(world, 3);
+  world.tick({ lost: { 2: { 'throttled/exec': 20 } } });
+  const { told, pipeline } = run(world);
   const floods = told.detections.filter(({ detector }) => detector === 'flood');
   expect(
-    floods.map(({ container, severity, facts }) => [container.identity.workload, severity, facts.lost]),
+    floods.map(({ container, severity, facts }) => [container.identity.workload, severity, facts.losses]),
   ).toEqual([
-    [API, 'medium', '700'],
-    [API, 'medium', '900'],
-    ['c1/-/Node/n1/host', 'low', '3'],
+    [API, 'medium', 'throttled exec 700'],
+    ['c1/-/Node/n1/host', 'low', 'urgent-full 3'],
+    [API, 'medium', 'throttled exec 900, throttled open 5'],
+    [API, 'medium', 'throttled exec 20'],
   ]);
   expect(told.alerts.filter(({ detectors }) => detectors.includes('flood')).length).toBeGreaterThan(0);
-  expect(told.windows.filter(({ complete }) => !complete).length).toBeGreaterThanOrEqual(3);
+  expect(pipeline.counts().lostOfSlots).toEqual({
+    'throttled/exec': 2520,
+    'throttled/open': 5,
+    'urgent-full': 3,
+  });
+});
+
+test('every window says what it lost and why, also what may have been its own', () => {
+  const world = shop();
+  quiet(world, 2);
+  world.tick({ queueFull: 40, lost: { 2: { 'bulk-full': 2 } } });
+  const { told } = run(world);
+  const last = told.windows
+    .slice(-4)
+    .map(({ container, losses }) => [container.cgroup, losses] as const)
+    .toSorted(([a], [b]) => a - b);
+  const anybodys = { 'anybody/queue-full': 40 };
+  expect(last).toEqual([
+    [0, anybodys],
+    [500, { 'bulk-full': 2, ...anybodys }],
+    [510, anybodys],
+    [520, anybodys],
+  ]);
 });

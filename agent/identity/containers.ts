@@ -100,12 +100,18 @@ export class Containers {
   }
 
   /**
-   * A cgroup that was made; an entry under the same id was another cgroup and is replaced. Without a path it is
-   * known once it is found in the cgroup file system.
+   * A cgroup that was given a slot. With a path it was made just now: an entry under the same id was another cgroup and
+   * is replaced. Without one it may have been there before us and acted only now: what is known of it stays, above all
+   * its containment. If nothing is, it is known once it is found in the cgroup file system.
    */
   made(cgroup: number, path: string | null, slot: number, time: bigint): void {
     const before = this.#byCgroup.get(cgroup);
-    if (before && before.goneAt === null && before.container.cgroup === cgroup) this.#gone(before, time);
+    const lives = before != null && before.goneAt === null && before.container.cgroup === cgroup;
+    if (lives && path === null) {
+      this.bindSlot(slot, cgroup);
+      return;
+    }
+    if (lives) this.#gone(before, time);
     this.#byCgroup.delete(cgroup);
     this.#bySlot.delete(slot);
     if (path === null) {

@@ -23,6 +23,8 @@ export interface LiveParts {
 const LOOKUP_MS = 20;
 /** How often all cgroups are looked through, for what records did not tell because they were lost. */
 const SCAN_MS = 60_000;
+/** Reasons for which a record of a new cgroup may be among the lost: then they are looked through at the next tick. */
+const HIDES_CGROUPS = ['no-slot', 'urgent-full', 'queue-full', 'frame-queue'] as const;
 
 interface Removed {
   readonly slot: number;
@@ -58,6 +60,9 @@ export class LiveSource {
   /** cgroups with a slot that the last look did not find. */
   private missed: ReadonlySet<number> = new Set();
   private lookingUp: NodeJS.Timeout | null = null;
+  private scanning: Promise<void> | null = null;
+  /** Losses that may hide cgroups, up to the last tick. */
+  private hidden = 0;
   private running: Promise<void>[] = [];
 
   constructor(parts: LiveParts) {
@@ -101,6 +106,7 @@ export class LiveSource {
     const removed = this.removed;
     this.removed = [];
     const counts = probe.readCounts();
+    const lost = lossesOf(probe.counters(), overflow?.() ?? 0);
     emit({
       kind: 'tick',
       tick: {
@@ -108,10 +114,13 @@ export class LiveSource {
         wallMs: clock.wallMs(),
         slots: this.differences.take(counts),
         flows: probe.readFlows(),
-        lost: lossesOf(probe.counters(), overflow?.() ?? 0),
+        lost,
       },
     });
     for (const { slot, cgroup } of removed) this.free(slot, cgroup);
+    const hidden = HIDES_CGROUPS.reduce((sum, reason) => sum + (lost[reason] ?? 0), 0);
+    if (hidden > this.hidden && !this.stopping.signal.aborted) this.scan().catch(this.parts.onError);
+    this.hidden = hidden;
   }
 
   /** One last tick for what was open. Idempotent. */
@@ -119,7 +128,7 @@ export class LiveSource {
     if (this.stopping.signal.aborted) return;
     this.stopping.abort();
     if (this.lookingUp !== null) clearTimeout(this.lookingUp);
-    await Promise.all(this.running);
+    await Promise.all([...this.running, this.scanning]);
     this.tick();
   }
 
@@ -134,7 +143,15 @@ export class LiveSource {
     if (found.length > 0 && !this.stopping.signal.aborted) this.parts.emit({ kind: 'cgroups', found });
   }
 
-  private async scan(): Promise<void> {
+  /** All cgroups; who asks while a look is under way waits for that one. */
+  private scan(): Promise<void> {
+    this.scanning ??= this.scanOnce().finally(() => {
+      this.scanning = null;
+    });
+    return this.scanning;
+  }
+
+  private async scanOnce(): Promise<void> {
     const before = this.parts.probe.readCounts();
     const found = await scanCgroups(this.parts.cgroupRoot);
     if (this.stopping.signal.aborted || found.length === 0) return;

@@ -90,6 +90,8 @@ export class PodsReader {
   private source: Source | null = null;
   private digest = '';
   private timer: NodeJS.Timeout | null = null;
+  /** When the timer ends, on the clock of performance.now(). */
+  private dueAt = Number.POSITIVE_INFINITY;
   private reading: Promise<void> | null = null;
   private readAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
@@ -103,9 +105,10 @@ export class PodsReader {
     await this.read();
   }
 
-  /** Reads soon: something waits for the name of its pod. */
+  /** Reads soon: something waits for the name of its pod. Asked again and again it is not put off again and again. */
   refresh(): void {
-    if (this.reading === null) this.arm(Math.max(0, REFRESH_MS - (performance.now() - this.readAt)));
+    const dueAt = this.readAt + REFRESH_MS;
+    if (this.reading === null && dueAt < this.dueAt) this.arm(dueAt);
   }
 
   async stop(): Promise<void> {
@@ -115,10 +118,11 @@ export class PodsReader {
     await this.reading;
   }
 
-  private arm(ms: number): void {
+  private arm(dueAt: number): void {
     if (this.timer !== null) clearTimeout(this.timer);
     if (this.stopped) return;
-    this.timer = setTimeout(() => this.read(), ms);
+    this.dueAt = dueAt;
+    this.timer = setTimeout(() => this.read(), Math.max(0, dueAt - performance.now()));
     this.timer.unref();
   }
 
@@ -126,7 +130,7 @@ export class PodsReader {
     this.reading ??= this.readOnce().finally(() => {
       this.reading = null;
       this.readAt = performance.now();
-      this.arm(this.parts.intervalMs);
+      this.arm(this.readAt + this.parts.intervalMs);
     });
     return this.reading;
   }

@@ -5,7 +5,9 @@
  *
  * What can be lost, and is counted: the oldest segment when the bound is reached (`full`), an entry that the disk did
  * not take (`disk`), one that is too large (`large`), the last entry of an agent that died while writing it (`torn`).
- * An entry survives the agent's death once append() returned, and a power cut once it was synced (each second).
+ * An entry survives the agent's death once append() returned, and a power cut once it was synced: each second, one
+ * file at a time. Syncing waits on a thread of Node's pool; more of them at once on a slow disk would take all its
+ * threads, and with them every look at a file.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -54,6 +56,8 @@ export class Spool {
   private readonly closed = new Map<number, number>();
   private closedBytes = 0;
   private active: Journal | null = null;
+  /** Closed segments that are not synced, by sequence; those that central has accepted meanwhile need no syncing. */
+  private readonly unsynced = new Map<number, Journal>();
   private sequence: number;
   private sending: number | null = null;
   private droppedSegments: number;
@@ -72,9 +76,8 @@ export class Spool {
     // Those without an entry were only there for their number.
     if (this.active !== null)
       for (const [sequence, size] of this.closed) if (size <= HEADER_BYTES) this.remove(sequence);
-    this.syncing = loop(
-      { intervalMs: SYNC_MS, signal: this.stop.signal, onError: options.onError },
-      async () => await this.active?.sync(),
+    this.syncing = loop({ intervalMs: SYNC_MS, signal: this.stop.signal, onError: options.onError }, () =>
+      this.sync(),
     );
   }
 
@@ -138,9 +141,17 @@ export class Spool {
   async close(): Promise<void> {
     this.stop.abort();
     await this.syncing;
-    await this.active?.sync();
+    await this.sync();
     this.active?.close();
     this.active = null;
+  }
+
+  private async sync(): Promise<void> {
+    for (const [sequence, journal] of this.unsynced) {
+      this.unsynced.delete(sequence);
+      await journal.sync().finally(() => journal.close());
+    }
+    await this.active?.sync();
   }
 
   private path(sequence: number): string {
@@ -178,10 +189,7 @@ export class Spool {
   private rotate(): void {
     const { active } = this;
     if (active !== null) {
-      active
-        .sync()
-        .catch(this.options.onError)
-        .finally(() => active.close());
+      this.unsynced.set(this.sequence, active);
       this.keep(this.sequence, active.bytes);
       this.active = null;
     }
@@ -216,6 +224,8 @@ export class Spool {
   private remove(sequence: number): void {
     this.closedBytes -= this.closed.get(sequence) ?? 0;
     this.closed.delete(sequence);
+    this.unsynced.get(sequence)?.close();
+    this.unsynced.delete(sequence);
     rmSync(this.path(sequence), { force: true });
   }
 

@@ -93,6 +93,13 @@ test('a cgroup id that is used again is another container; late records of the o
   expect(told).toEqual(['new 500', 'gone 500', 'new 500']);
 });
 
+test('a container that was found and acts only later stays the same, and is known by its slot', () => {
+  containers.found(500, path);
+  containers.made(500, null, 4, 3n * SECOND);
+  expect(told).toEqual(['new 500']);
+  expect(find(77, 4)).toMatchObject({ cgroup: 500, madeAt: null });
+});
+
 test('a cgroup made without a path is known once it is found, with the time it was made', () => {
   containers.made(500, null, 4, 3n * SECOND);
   expect(find(500)).toBeNull();

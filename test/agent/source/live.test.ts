@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
 import type { Frame, Tick } from '../../../agent/events/frame.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
@@ -167,6 +168,25 @@ test('looks up cgroups that are asked for, together', async () => {
   const asked = (): number[][] =>
     frames.flatMap((frame) => (frame.kind === 'cgroups' ? [frame.found.map(({ id }) => id)] : []));
   await vi.waitFor(() => expect(asked()).toEqual([expect.arrayContaining([one, two])]));
+});
+
+test('looks through all cgroups at once when a record of a new one may be among the lost, and only then', async () => {
+  const { source, probe, frames } = start();
+  await source.start();
+  frames.length = 0;
+  const fresh = make('/untold.service');
+  probe.lost[LOSS_NAMES.indexOf('bulk-full')] = 1n;
+  source.tick();
+  expect(frames.map(({ kind }) => kind)).toEqual(['tick']);
+  probe.lost[LOSS_NAMES.indexOf('no-slot')] = 1n;
+  source.tick();
+  const found = (): number[] =>
+    frames.flatMap((frame) => (frame.kind === 'cgroups' ? frame.found.map(({ id }) => id) : []));
+  await vi.waitFor(() => expect(found()).toContain(fresh));
+  frames.length = 0;
+  source.tick();
+  await sleep(50);
+  expect(frames.map(({ kind }) => kind)).toEqual(['tick']);
 });
 
 test('tells the window that was open when it stops, once', async () => {

@@ -96,3 +96,16 @@ test('reads sooner than its interval when something waits for a name', async () 
   reader.refresh();
   await vi.waitFor(() => expect(lists).toEqual(['1', '22']));
 });
+
+test('a reading that is asked for again and again is not put off each time', async () => {
+  const path = join(folder, 'asked.json');
+  writeFileSync(path, '1');
+  const { reader, lists } = read(path, 60_000);
+  await reader.start();
+  writeFileSync(path, '22');
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  for (let asked = 0; asked < 100; asked += 1) reader.refresh();
+  expect(timers).toHaveBeenCalledTimes(1);
+  timers.mockRestore();
+  await vi.waitFor(() => expect(lists).toEqual(['1', '22']));
+});

@@ -2,6 +2,8 @@
 import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
 import type { Context } from './context.ts';
 import { callIds } from './features/call-ids.ts';
+import { countOwners } from './identity/cgroup.ts';
+import { scanCgroups } from './source/cgroups.ts';
 import { LiveSource } from './source/live.ts';
 import { PodsReader } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
@@ -57,8 +59,9 @@ export class Machine {
     lifetime.atEnd(() => source.stop());
   }
 
-  private openProbe(addon: NativeAddon, cgroupRoot: string): Promise<Probe> {
+  private async openProbe(addon: NativeAddon, cgroupRoot: string): Promise<Probe> {
     const { settings } = this.context;
+    const there = await scanCgroups(cgroupRoot);
     const names = (list: readonly string[], where: 'file' | 'folder') =>
       list.map((name) => ({ name, where }));
     return addon.openProbe(
@@ -72,6 +75,7 @@ export class Machine {
         recordsPerSecond: settings['record-rate'],
         recordBurst: settings['record-burst'],
         slots: settings.slots,
+        liveSlots: Math.min(settings.slots, countOwners(there.map(({ path }) => path))),
         flows: settings.flows,
         callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
         watchedNames: [

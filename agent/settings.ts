@@ -98,8 +98,9 @@ export const agentRows = {
     type: 'integer',
     min: 8,
     max: 4096,
-    default: 256,
-    sentence: 'Containers and services that can be watched at once; the rest is counted as lost.',
+    default: 1024,
+    sentence:
+      'Most containers and services that can be watched at once, whose memory is taken as they come; the rest is counted as lost.',
   },
   flows: {
     type: 'integer',

@@ -26,7 +26,10 @@ export interface ProbeOptions {
   /** Records of one slot and kind that are sent on average, and at once; the rest is counted as throttled. */
   readonly recordsPerSecond: number;
   readonly recordBurst: number;
+  /** Most slots that there may be, 3 to 4096. Their memory is made as they are given out, in chunks of 64. */
   readonly slots: number;
+  /** Containers and services that are there now: for so many there is memory from the start. */
+  readonly liveSlots: number;
   readonly flows: number;
   /** 512 bytes, by number of `calls`: what a call is in pairs, 1 to 255. Calls with the same id are one. */
   readonly callIds: Uint8Array;
@@ -47,12 +50,19 @@ export interface Hook {
   readonly required: boolean;
 }
 
+export interface CompatCount {
+  readonly number: number;
+  readonly count: bigint;
+}
+
 export interface SlotCounts {
   readonly slot: number;
   /** Of the container or service; 0 for the slots 0 (none) and 1 (host). */
   readonly cgroup: number;
   /** Calls by number since the probe was loaded, 512 numbers, summed over CPUs. */
   readonly calls: BigUint64Array;
+  /** Calls with 32-bit numbering, by its numbers; calls[511] is their sum. */
+  readonly compat: readonly CompatCount[];
   readonly forks: bigint;
   readonly execs: bigint;
   readonly exits: bigint;
@@ -130,6 +140,8 @@ export interface Probe {
    */
   loadPairs(slot: number, cgroup: number, pairs: Buffer): void;
   readPairs(slot: number, cgroup: number): Buffer;
+  /** Reads and clears them: a pair that is made again is in the next reading. */
+  takePairs(slot: number, cgroup: number): Buffer;
   /** 4096 counters of pairs, hashed: (previous * 512 + current) * 2654435761 mod 2^32, its upper 12 bits; they wrap. */
   readBigrams(slot: number, cgroup: number): Uint32Array;
   counters(): ProbeCounters;

@@ -131,8 +131,6 @@ struct cgroup_record {
 #define PAIR_BYTES (PAIR_IDS * PAIR_IDS / 8)
 #define BIGRAMS 4096 /* hashed (previous, current) counters of a slot */
 
-enum pair_mode { PAIRS_LEARN = 0, PAIRS_GUARD = 1 };
-
 struct pair_record {
 	struct record_header header;
 	__u32 previous; /* as in the counts of calls; of the same thread */
@@ -240,7 +238,10 @@ enum loss_reason {
 	LOSS_NO_SLOT = 3,    /* more containers than slots: counted under SLOT_NONE */
 	LOSS_NO_STORAGE = 4, /* task storage could not be made: call not counted */
 	LOSS_THROTTLED = 5,  /* the slot had used up its records of this kind: see take_token in bpf/emit.h */
-	LOSS_REASONS = 6,
+	LOSS_SEEN_FULL = 6,    /* no room to remember a fact: told again the next time */
+	LOSS_SOCKETS_FULL = 7, /* a socket's bytes are not known */
+	LOSS_COMPAT_FULL = 8,  /* a 32-bit call is in the sum, but not under its own number */
+	LOSS_REASONS = 9,
 };
 
 #endif

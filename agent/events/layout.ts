@@ -85,7 +85,10 @@ export const LAYOUT = {
   LOSS_NO_SLOT: 3,
   LOSS_NO_STORAGE: 4,
   LOSS_THROTTLED: 5,
-  LOSS_REASONS: 6,
+  LOSS_SEEN_FULL: 6,
+  LOSS_SOCKETS_FULL: 7,
+  LOSS_COMPAT_FULL: 8,
+  LOSS_REASONS: 9,
 
   'sizeof record_header': HEADER,
   'record_header.kind': 0,

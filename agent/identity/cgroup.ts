@@ -71,3 +71,8 @@ export function ownerOf(path: string): Owner | null {
   }
   return null;
 }
+
+/** How many containers and services there are among paths of cgroups: each has a slot. */
+export function countOwners(paths: readonly string[]): number {
+  return new Set(paths.map((path) => ownerOf(path)?.path).filter((owner) => owner !== undefined)).size;
+}

@@ -11,6 +11,9 @@ export const LOSS_NAMES = [
   'no-slot',
   'no-storage',
   'throttled',
+  'seen-full',
+  'sockets-full',
+  'compat-full',
 ] as const;
 
 /** By number of record_kind of records.h: `exec`, `socket-use`. */

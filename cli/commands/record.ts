@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame } from '../../agent/events/frame.ts';
 import { RecordingWriter } from '../../agent/events/recording.ts';
 import { callIds } from '../../agent/features/call-ids.ts';
+import { countOwners } from '../../agent/identity/cgroup.ts';
 import type { Sink } from '../../agent/pipeline.ts';
-import { findCgroupRoot } from '../../agent/source/cgroups.ts';
+import { findCgroupRoot, scanCgroups } from '../../agent/source/cgroups.ts';
 import { LiveSource } from '../../agent/source/live.ts';
 import { PodsReader } from '../../agent/source/pods.ts';
 import { bootId, systemClock } from '../../kit/clock.ts';
@@ -22,7 +23,8 @@ import type { AllSettings } from '../settings.ts';
 
 const MAX_BYTES = 4 * 1024 ** 3;
 
-function probeOptions(values: AllSettings, cgroupRoot: string): ProbeOptions {
+async function probeOptions(values: AllSettings, cgroupRoot: string): Promise<ProbeOptions> {
+  const there = await scanCgroups(cgroupRoot);
   const watched = (where: 'file' | 'folder', names: readonly string[]) =>
     names.map((name) => ({ name, where }));
   return {
@@ -35,6 +37,7 @@ function probeOptions(values: AllSettings, cgroupRoot: string): ProbeOptions {
     recordsPerSecond: values['record-rate'],
     recordBurst: values['record-burst'],
     slots: values.slots,
+    liveSlots: Math.min(values.slots, countOwners(there.map(({ path }) => path))),
     flows: values.flows,
     callIds: callIds(architectureOf(process.arch)),
     watchedNames: [
@@ -82,7 +85,7 @@ async function run(call: Call): Promise<number> {
   const start = startOf(values);
   const early: Buffer[] = [];
   const source: { live: LiveSource | null } = { live: null };
-  const probe = await loadAddon().openProbe(probeOptions(values, cgroupRoot), (bytes) =>
+  const probe = await loadAddon().openProbe(await probeOptions(values, cgroupRoot), (bytes) =>
     source.live === null ? early.push(bytes) : source.live.records(bytes),
   );
   const writer = new RecordingWriter({

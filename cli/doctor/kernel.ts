@@ -167,6 +167,7 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
         recordsPerSecond: 100,
         recordBurst: 100,
         slots: 8,
+        liveSlots: 0,
         flows: 256,
         callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
         watchedNames: [],

@@ -88,6 +88,7 @@ void Drain::run() {
     }
     consume();
     handoff_.ring();
+    after_();
     auto wait = std::chrono::duration_cast<std::chrono::milliseconds>(next_bulk - Clock::now()).count();
     struct pollfd waits[3] = {{ring_buffer__epoll_fd(urgent_), POLLIN, 0},
                               {stop_fd_.get(), POLLIN, 0},

@@ -2,6 +2,7 @@
 // The thread that reads the rings.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <thread>
 
@@ -19,7 +20,9 @@ struct DrainSettings {
 
 class Drain {
  public:
-  Drain(DrainSettings settings, Handoff& handoff) : settings_(std::move(settings)), handoff_(handoff) {}
+  // `after` is called each time that the urgent ring was read.
+  Drain(DrainSettings settings, Handoff& handoff, std::function<void()> after)
+      : settings_(std::move(settings)), handoff_(handoff), after_(std::move(after)) {}
   ~Drain() { stop(); }
 
   // JavaScript thread. The rings are mapped before it returns.
@@ -34,6 +37,7 @@ class Drain {
 
   DrainSettings settings_;
   Handoff& handoff_;
+  std::function<void()> after_;
   struct ring_buffer* urgent_ = nullptr;
   struct ring_buffer* bulk_ = nullptr;
   struct ring_buffer* denials_ = nullptr;

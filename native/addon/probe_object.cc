@@ -12,7 +12,6 @@ namespace {
 
 constexpr size_t kBatchesPerTurn = 4;     // so that a backlog does not hold the loop
 constexpr uint64_t kMaxRing = 1u << 30;   // bytes
-constexpr uint64_t kMaxSlots = 4096;
 constexpr uint64_t kMaxRecords = 1'000'000;  // a second, or at once
 constexpr uint64_t kMaxWatched = 256;     // WATCHED_NAMES of bpf/maps.h
 
@@ -41,7 +40,8 @@ Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& sett
   settings.urgent_bytes = static_cast<uint32_t>(options.number("urgentBytes", 4096, kMaxRing));
   settings.bulk_bytes = static_cast<uint32_t>(options.number("bulkBytes", 4096, kMaxRing));
   settings.bulk_ms = static_cast<uint32_t>(options.number("bulkMs", 1, 60000));
-  settings.slots = static_cast<uint32_t>(options.number("slots", 3, kMaxSlots));
+  settings.slots = static_cast<uint32_t>(options.number("slots", 3, MAX_SLOTS));
+  settings.live_slots = static_cast<uint32_t>(options.number("liveSlots", 0, MAX_SLOTS));
   settings.flows = static_cast<uint32_t>(options.number("flows", 1, 1u << 20));
   settings.queue_batches = static_cast<uint32_t>(options.number("queueBatches", 1, 1u << 20));
   settings.records_per_second = static_cast<uint32_t>(options.number("recordsPerSecond", 1, kMaxRecords));
@@ -108,6 +108,14 @@ Napi::Object slot_to_js(Napi::Env env, const SlotSums& sums) {
   object.Set("slot", Napi::Number::New(env, sums.slot));
   object.Set("cgroup", number_to_js(env, sums.cgroup));
   object.Set("calls", numbers_to_js(env, sums.calls, SYSCALL_NUMBERS));
+  Napi::Array compat = Napi::Array::New(env, sums.compat.size());
+  for (uint32_t i = 0; i < sums.compat.size(); i++) {
+    Napi::Object one = Napi::Object::New(env);
+    one.Set("number", Napi::Number::New(env, sums.compat[i].number));
+    one.Set("count", Napi::BigInt::New(env, sums.compat[i].count));
+    compat.Set(i, one);
+  }
+  object.Set("compat", compat);
   object.Set("forks", Napi::BigInt::New(env, sums.forks));
   object.Set("execs", Napi::BigInt::New(env, sums.execs));
   object.Set("exits", Napi::BigInt::New(env, sums.exits));
@@ -127,6 +135,7 @@ Napi::FunctionReference ProbeObject::define(Napi::Env env) {
                                        InstanceMethod<&ProbeObject::set_mode>("setMode"),
                                        InstanceMethod<&ProbeObject::load_pairs>("loadPairs"),
                                        InstanceMethod<&ProbeObject::read_pairs>("readPairs"),
+                                       InstanceMethod<&ProbeObject::take_pairs>("takePairs"),
                                        InstanceMethod<&ProbeObject::read_bigrams>("readBigrams"),
                                        InstanceMethod<&ProbeObject::counters>("counters"),
                                        InstanceMethod<&ProbeObject::close>("close")}));
@@ -213,7 +222,7 @@ Napi::Value ProbeObject::hooks(const Napi::CallbackInfo& info) {
 Napi::Value ProbeObject::read_counts(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!is_open(env)) return env.Undefined();
-  std::vector<SlotSums> all = probe_->read_counts();
+  std::vector<SlotSums> all = probe_->profiles().read_counts();
   Napi::Array array = Napi::Array::New(env, all.size());
   for (uint32_t i = 0; i < all.size(); i++) array.Set(i, slot_to_js(env, all[i]));
   return array;
@@ -231,7 +240,7 @@ void ProbeObject::free_slot(const Napi::CallbackInfo& info) {
   if (!info[0].IsNumber() || !info[1].IsNumber()) {
     return throw_js(info.Env(), Error{"PICKET_ARGUMENT", "freeSlot takes a slot and a cgroup id"});
   }
-  Error error = probe_->free_slot(info[0].As<Napi::Number>().Uint32Value(),
+  Error error = probe_->profiles().free_slot(info[0].As<Napi::Number>().Uint32Value(),
                                   static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue()));
   if (error) throw_js(info.Env(), error);
 }
@@ -263,7 +272,7 @@ void ProbeObject::set_mode(const Napi::CallbackInfo& info) {
   if (mode != "learn" && mode != "guard") {
     return throw_js(info.Env(), Error{"PICKET_ARGUMENT", "the mode is learn or guard"});
   }
-  Error error = probe_->set_mode(of.slot, of.cgroup, mode == "guard" ? PAIRS_GUARD : PAIRS_LEARN);
+  Error error = probe_->profiles().set_mode(of.slot, of.cgroup, mode == "guard" ? SLOT_GUARD : SLOT_LEARN);
   if (error) throw_js(info.Env(), error);
 }
 
@@ -274,20 +283,32 @@ void ProbeObject::load_pairs(const Napi::CallbackInfo& info) {
   if (!info[2].IsBuffer() || info[2].As<Napi::Buffer<uint8_t>>().Length() != PAIR_BYTES) {
     return throw_js(info.Env(), Error{"PICKET_ARGUMENT", "pairs are a Buffer of 8192 bytes"});
   }
-  Error error = probe_->load_pairs(of.slot, of.cgroup, info[2].As<Napi::Buffer<uint8_t>>().Data());
+  Error error = probe_->profiles().load_pairs(of.slot, of.cgroup, info[2].As<Napi::Buffer<uint8_t>>().Data());
   if (error) throw_js(info.Env(), error);
 }
 
-Napi::Value ProbeObject::read_pairs(const Napi::CallbackInfo& info) {
+Napi::Value ProbeObject::pairs_by(const Napi::CallbackInfo& info, PairReader reader) {
   Napi::Env env = info.Env();
   if (!is_open(env)) return env.Undefined();
   SlotArguments of(info);
   if (!of.given) return env.Undefined();
   Napi::Buffer<uint8_t> bits = Napi::Buffer<uint8_t>::New(env, PAIR_BYTES);
-  Error error = probe_->read_pairs(of.slot, of.cgroup, bits.Data());
+  Error error = reader(probe_->profiles(), of.slot, of.cgroup, bits.Data());
   if (!error) return bits;
   throw_js(env, error);
   return env.Undefined();
+}
+
+Napi::Value ProbeObject::read_pairs(const Napi::CallbackInfo& info) {
+  return pairs_by(info, [](Profiles& profiles, uint32_t slot, uint64_t cgroup, uint8_t* bits) {
+    return profiles.read_pairs(slot, cgroup, bits);
+  });
+}
+
+Napi::Value ProbeObject::take_pairs(const Napi::CallbackInfo& info) {
+  return pairs_by(info, [](Profiles& profiles, uint32_t slot, uint64_t cgroup, uint8_t* bits) {
+    return profiles.take_pairs(slot, cgroup, bits);
+  });
 }
 
 Napi::Value ProbeObject::read_bigrams(const Napi::CallbackInfo& info) {
@@ -296,7 +317,7 @@ Napi::Value ProbeObject::read_bigrams(const Napi::CallbackInfo& info) {
   SlotArguments of(info);
   if (!of.given) return env.Undefined();
   std::vector<uint32_t> sums;
-  Error error = probe_->read_bigrams(of.slot, of.cgroup, sums);
+  Error error = probe_->profiles().read_bigrams(of.slot, of.cgroup, sums);
   if (error) {
     throw_js(env, error);
     return env.Undefined();

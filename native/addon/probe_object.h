@@ -24,6 +24,7 @@ class ProbeObject : public Napi::ObjectWrap<ProbeObject> {
 
  private:
   struct Closing;
+  using PairReader = Error (*)(Profiles& profiles, uint32_t slot, uint64_t cgroup, uint8_t* bits);
 
   Napi::Value hooks(const Napi::CallbackInfo& info);
   Napi::Value read_counts(const Napi::CallbackInfo& info);
@@ -32,6 +33,8 @@ class ProbeObject : public Napi::ObjectWrap<ProbeObject> {
   void set_mode(const Napi::CallbackInfo& info);
   void load_pairs(const Napi::CallbackInfo& info);
   Napi::Value read_pairs(const Napi::CallbackInfo& info);
+  Napi::Value take_pairs(const Napi::CallbackInfo& info);
+  Napi::Value pairs_by(const Napi::CallbackInfo& info, PairReader reader);
   Napi::Value read_bigrams(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);

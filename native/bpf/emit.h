@@ -8,7 +8,7 @@
 static __always_inline void count_loss(__u32 slot, __u32 reason)
 {
 	__u32 zero = 0;
-	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+	struct slot_counts *count = counts_of(slot);
 	struct loss_totals *total = bpf_map_lookup_elem(&totals, &zero);
 
 	if (reason >= LOSS_REASONS)
@@ -28,11 +28,11 @@ static __always_inline void count_loss(__u32 slot, __u32 reason)
  * the token is taken without looking, which lets at most one record per CPU through too many and loses no token. */
 static __noinline int take_token(__u32 slot, __u32 kind)
 {
-	struct slot_buckets *all = bpf_map_lookup_elem(&buckets, &slot);
+	struct slot_profile *profile = profile_of(slot);
 
-	if (!all)
+	if (!profile)
 		return 1;
-	struct bucket *bucket = &all->of[kind & (BUCKET_KINDS - 1)];
+	struct bucket *bucket = &profile->buckets[kind & (BUCKET_KINDS - 1)];
 	__u64 now = bpf_ktime_get_boot_ns();
 	for (int i = 0; i < TOKEN_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)&bucket->used_until;

@@ -7,13 +7,15 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
-#include "../records.h"
+#include "../profile.h"
 
 /* Cgroups below containers and of the host, whose slot was looked up once. More are looked up again by a walk. */
 #define CACHED_CGROUPS 8192
 /* Connects under way at once. Each leaves within the kernel's SYN timeout; more are counted LOSS_FLOWS_FULL. */
 #define CONNECTING 4096
 #define WATCHED_NAMES 256
+/* Distinct (slot, number) of calls with 32-bit numbering. Few containers make any; more are counted LOSS_COMPAT_FULL. */
+#define COMPAT_COUNTS 4096
 
 /* settings */
 const volatile __u32 self_pid = 0;
@@ -22,11 +24,15 @@ const volatile __u64 watched_folder_lengths = 0;
 const volatile __u64 record_interval = 1000000;     /* ns that one record of a slot and kind uses up */
 const volatile __u64 record_burst_time = 1000000000; /* ns that may be used up ahead: interval times burst */
 
-/* By number: the call's id in pairs in the upper half, the number itself in the lower. One load gives both. */
-const volatile __u32 packed_calls[SYSCALL_NUMBERS] = {};
+const volatile __u32 cpus = 1;                      /* more than the highest number of one */
+const volatile __u8 call_ids[SYSCALL_NUMBERS] = {};  /* what a call is in pairs; never 0 */
 
 /* Raised whenever a task may have changed its slot: every task then looks its own up again. Never 0. */
 __u32 generation = 1;
+/* Raised by user space whenever bits of pairs were cleared: what is cached as known is tested again. */
+__u32 epoch = 1;
+/* Slots that are given out: user space makes memory for more in time. */
+__u32 slots_given = 0;
 
 #define TASK_SELF (1u << 0)     /* picket's own: nothing of it is counted or reported */
 #define TASK_EXECUTED (1u << 1) /* executed something since the probe was loaded */
@@ -44,7 +50,7 @@ struct task_state {
 	__u32 slot;
 	__u32 generation; /* of the lookup; 0: not looked up yet */
 	__u32 flags;
-	__u32 previous; /* last call, as in packed_calls; 0: not known */
+	__u32 pair; /* the next pair of calls without its second call: see pairs.h; 0: the call before is not known */
 	__u64 owner;   /* cgroup id of the container or service, or of the task's own cgroup where it has none */
 	char comm[16]; /* before the last change of it */
 	struct ids ids; /* before the last call that changes them */
@@ -60,50 +66,43 @@ struct {
 	__type(value, struct task_state);
 } tasks SEC(".maps");
 
-struct slot_counts {
-	__u64 calls[SYSCALL_NUMBERS];
-	__u64 forks, execs, exits;
-	__u64 lost[LOSS_REASONS];
+/* A profile and the counts of each CPU, back to back; its size depends on the machine and is set by the addon. */
+struct slot_chunk {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, CHUNK_SLOTS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct slot_profile));
 };
 
+/* Memory by live slot: user space adds a chunk before the free slots run out. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_CHUNKS);
 	__type(key, __u32);
-	__type(value, struct slot_counts);
-} counts SEC(".maps");
+	__array(values, struct slot_chunk);
+} slot_chunks SEC(".maps");
 
-struct slot_bigrams {
-	__u32 of[BIGRAMS];
-};
-
-/* Apart from the counts, which are read each window. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct slot_bigrams);
-} bigrams SEC(".maps");
-
-struct slot_pairs {
-	__u32 words[PAIR_BYTES / 4]; /* bit id(previous) * PAIR_IDS + id(current) */
-};
-
-/* Shared by all CPUs: after a short while it is only read. */
+/* PAIR_LINES of each CPU, one CPU after the other. A plain array, as a mapped one is read without a system call. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct slot_pairs);
-} pairs SEC(".maps");
+	__type(value, struct pair_line);
+} pair_lines SEC(".maps");
 
-/* enum pair_mode by slot; looked at only where a bit is clear. */
+struct compat_key {
+	__u32 slot;
+	__u32 number;
+};
+
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} pair_modes SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, COMPAT_COUNTS);
+	__type(key, struct compat_key);
+	__type(value, __u64);
+} compat_counts SEC(".maps");
 
 struct loss_totals {
 	__u64 lost[LOSS_REASONS];
@@ -117,25 +116,27 @@ struct {
 	__type(value, struct loss_totals);
 } totals SEC(".maps");
 
-/* More than there are kinds of records; a power of two, so that a mask is proof enough for the verifier. */
-#define BUCKET_KINDS 16
+static __always_inline struct slot_profile *profile_of(__u32 slot)
+{
+	__u32 chunk = slot / CHUNK_SLOTS, place = slot % CHUNK_SLOTS;
+	void *slots = bpf_map_lookup_elem(&slot_chunks, &chunk);
 
-struct bucket {
-	__u64 used_until; /* CLOCK_BOOTTIME, ns; before now: the bucket is full */
-	__u64 throttled;
-};
+	return slots ? bpf_map_lookup_elem(slots, &place) : NULL;
+}
 
-struct slot_buckets {
-	struct bucket of[BUCKET_KINDS]; /* by record_kind */
-};
+static __always_inline struct slot_counts *counts_in(struct slot_profile *profile)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
 
-/* Shared by all CPUs: a container that runs on all of them has no more than one that runs on one. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct slot_buckets);
-} buckets SEC(".maps");
+	return cpu < cpus ? (struct slot_counts *)(profile + 1) + cpu : NULL;
+}
+
+static __always_inline struct slot_counts *counts_of(__u32 slot)
+{
+	struct slot_profile *profile = profile_of(slot);
+
+	return profile ? counts_in(profile) : NULL;
+}
 
 /* Slots that no container has; filled by user space. */
 struct {

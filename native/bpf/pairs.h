@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Which call follows which, per thread: hashed counters, and an exact set in which a pair that is new shows. Every call
- * pays for note_pair; what is new, and so rare, is in new_pair.
+ * pays for note_pair: it counts in a line of this CPU's cache, in which a pair stands only while its bit is known to be
+ * set. What is not there is tested, told where it is new, and takes the line; the count that stood in it goes to the
+ * hashed counters then.
+ *
+ * A pair is PAIR_KNOWN, 12 bits of slot, 9 of the previous call, 9 of this one; tasks keep it without the last.
  */
 #ifndef PICKET_PAIRS_H
 #define PICKET_PAIRS_H
 
 #include "emit.h"
 
-#define CALL_OF(packed) ((packed) & 0xffff)
-#define ID_OF(packed) ((packed) >> 16)
+#define PREVIOUS_OF(pair) ((pair) >> 9 & (SYSCALL_NUMBERS - 1))
+#define CURRENT_OF(pair) ((pair) & (SYSCALL_NUMBERS - 1))
+#define PAIR_AFTER(slot, number) (PAIR_KNOWN | ((slot) & (MAX_SLOTS - 1)) << 18 | (number) << 9)
 
 /* The bit is set only once a record of it was reserved: what could not be told is told the next time. Of two CPUs that
  * see the pair at once, one finds that the other has set the bit. */
-static __noinline int report_pair(struct task_state *state, __u32 *word, __u32 bit, __u32 current)
+static __noinline int report_pair(struct task_state *state, __u32 *word, __u32 bit, __u32 pair)
 {
 	if (!state || !word)
 		return 0;
@@ -24,44 +29,74 @@ static __noinline int report_pair(struct task_state *state, __u32 *word, __u32 b
 		return 0;
 	if (__sync_fetch_and_or(word, bit) & bit) {
 		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
-		return 0;
+		return 1;
 	}
 	fill_process(&record->header);
-	record->previous = CALL_OF(state->previous);
-	record->current = CALL_OF(current);
+	record->previous = PREVIOUS_OF(pair);
+	record->current = CURRENT_OF(pair);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-	return 0;
+	return 1;
 }
 
-static __noinline int new_pair(struct task_state *state, __u32 *word, __u32 bit, __u32 current)
+/* Whether the pair's bit is set now. */
+static __noinline int make_known(struct task_state *state, struct slot_profile *profile, __u32 pair)
 {
-	if (!state || !word || state->previous == 0)
+	if (!state || !profile)
 		return 0;
-	__u32 slot = state->slot;
-	__u32 *mode = bpf_map_lookup_elem(&pair_modes, &slot);
+	__u32 index = call_ids[PREVIOUS_OF(pair)] * PAIR_IDS + call_ids[CURRENT_OF(pair)];
+	__u32 *word = &profile->pairs[index / 32], bit = 1u << (index % 32);
 
-	if (mode && *mode == PAIRS_GUARD)
-		return report_pair(state, word, bit, current);
+	if (*word & bit)
+		return 1;
+	if (profile->mode == SLOT_GUARD)
+		return report_pair(state, word, bit, pair);
 	__sync_fetch_and_or(word, bit);
+	return 1;
+}
+
+/* Of a slot that was freed meanwhile the count is dropped. */
+static __always_inline void empty_line(struct pair_line *line)
+{
+	__u32 pair = line->key, count = line->count;
+	struct slot_profile *profile = count ? profile_of(PAIR_SLOT(pair)) : NULL;
+
+	line->count = 0;
+	if (profile && profile->life == line->life)
+		__sync_fetch_and_add(&profile->bigrams[BIGRAM_OF(pair)], count);
+}
+
+/* Of a pair whose previous call is not known, or that could not be told, only the hashed counter is raised. */
+static __noinline int take_line(struct task_state *state, struct slot_profile *profile, struct pair_line *line, __u64 key)
+{
+	__u32 pair = key;
+
+	if (!state || !profile || !line)
+		return 0;
+	if (!(pair & PAIR_KNOWN) || !make_known(state, profile, pair)) {
+		__sync_fetch_and_add(&profile->bigrams[BIGRAM_OF(pair)], 1);
+		return 0;
+	}
+	empty_line(line);
+	line->life = profile->life;
+	line->key = key;
+	line->count = 1;
 	return 0;
 }
 
-/* `number` is below SYSCALL_NUMBERS. */
-static __always_inline void note_pair(struct task_state *state, __u32 slot, __u32 number)
+/* `number` is below SYSCALL_NUMBERS. Nothing else of this CPU comes in between: the tracepoint holds off preemption, and
+ * no program that runs in an interrupt notes pairs. */
+static __always_inline void note_pair(struct task_state *state, struct slot_profile *profile, __u32 number)
 {
-	__u32 previous = state->previous, current = packed_calls[number & (SYSCALL_NUMBERS - 1)];
-	struct slot_bigrams *bigram = bpf_map_lookup_elem(&bigrams, &slot);
-	struct slot_pairs *pair = bpf_map_lookup_elem(&pairs, &slot);
+	__u32 pair = state->pair | number;
+	__u64 key = (__u64)epoch << 32 | pair; /* before the bit is looked at: a change in between is looked at again */
+	__u32 at = bpf_get_smp_processor_id() * PAIR_LINES + ((pair * 2654435761u) >> 20);
+	struct pair_line *line = bpf_map_lookup_elem(&pair_lines, &at);
 
-	if (bigram)
-		bigram->of[((CALL_OF(previous) * SYSCALL_NUMBERS + number) * 2654435761u) >> 20] += 1;
-	if (pair) {
-		__u32 index = (ID_OF(previous) * PAIR_IDS + ID_OF(current)) & (PAIR_IDS * PAIR_IDS - 1);
-		__u32 *word = &pair->words[index / 32];
-		if (!(*word >> (index % 32) & 1))
-			new_pair(state, word, 1u << (index % 32), current);
-	}
-	state->previous = current;
+	if (line && line->key == key)
+		line->count += 1;
+	else
+		take_line(state, profile, line, key);
+	state->pair = PAIR_AFTER(state->slot, number);
 }
 
 #endif

@@ -67,7 +67,7 @@ int BPF_PROG(program_executed, struct task_struct *task, int old_pid, struct lin
 	if (!state)
 		return 0;
 	__u32 slot = state->slot;
-	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+	struct slot_counts *count = counts_of(slot);
 	if (count)
 		count->execs += 1;
 	state->flags |= TASK_EXECUTED;
@@ -95,7 +95,7 @@ int BPF_PROG(process_forked, struct task_struct *parent, struct task_struct *chi
 	if (!state)
 		return 0;
 	__u32 slot = state->slot;
-	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+	struct slot_counts *count = counts_of(slot);
 	if (count)
 		count->forks += 1;
 	return 0;
@@ -125,7 +125,7 @@ int BPF_PROG(process_ended, struct task_struct *task)
 	if (!state)
 		return 0;
 	__u32 slot = state->slot;
-	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+	struct slot_counts *count = counts_of(slot);
 	if (count)
 		count_end(count, task);
 	if (task->pid != task->tgid || !(state->flags & TASK_EXECUTED))

@@ -99,11 +99,13 @@ static __noinline __u32 give_slot(__u64 owner, const char *path)
 		count_loss(SLOT_NONE, LOSS_NO_SLOT);
 		return SLOT_NONE;
 	}
+	__sync_fetch_and_add(&slots_given, 1);
 	if (bpf_map_update_elem(&owners, &owner, &slot, BPF_NOEXIST) == 0) {
 		report_cgroup(CGROUP_MADE, owner, slot, path);
 		return slot;
 	}
 	bpf_map_push_elem(&free_slots, &slot, 0);
+	__sync_fetch_and_sub(&slots_given, 1);
 	__u32 *winner = bpf_map_lookup_elem(&owners, &owner);
 	if (winner)
 		return *winner;
@@ -145,8 +147,8 @@ static __noinline int resolve_task(struct task_state *state)
 	find_slot(BPF_CORE_READ(task, cgroups, dfl_cgrp), NULL, &found);
 	if (!state->generation)
 		read_ids(&state->ids, task);
-	if (state->owner != found.owner)
-		state->previous = 0; /* a pair across two containers is neither's */
+	if (state->owner != found.owner || state->slot != found.slot)
+		state->pair = 0; /* a pair across two containers is neither's */
 	state->slot = found.slot;
 	state->owner = found.owner;
 	if (task->tgid == (int)self_pid)

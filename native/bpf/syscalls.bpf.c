@@ -64,16 +64,44 @@ static __noinline int look_at_open(struct task_state *state, __u32 descriptor, _
 	return report_open(state, file, flags == FLAGS_OF_FILE ? BPF_CORE_READ(file, f_flags) : flags);
 }
 
+static __always_inline void count_call(struct slot_profile *profile, __u32 number)
+{
+	struct slot_counts *count = counts_in(profile);
+
+	if (!count)
+		return;
+	__u32 now = count->calls[number] + 1;
+	count->calls[number] = now;
+	if (!now)
+		__sync_fetch_and_add(&profile->wraps[number], 1);
+}
+
+/* Of two CPUs that make the first of a number at once, one finds the other's. */
+static __always_inline void count_compat_number(__u32 slot, __u32 number)
+{
+	struct compat_key key = {.slot = slot, .number = number};
+	__u64 first = 1, *count = bpf_map_lookup_elem(&compat_counts, &key);
+
+	if (!count) {
+		if (bpf_map_update_elem(&compat_counts, &key, &first, BPF_NOEXIST) == 0)
+			return;
+		count = bpf_map_lookup_elem(&compat_counts, &key);
+	}
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		count_loss(slot, LOSS_COMPAT_FULL);
+}
+
 static __noinline int count_compat(struct task_state *state, int number, long result, __u32 second, __u32 third)
 {
-	if (!state)
-		return 0;
-	__u32 slot = state->slot;
-	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
+	struct slot_profile *profile = state ? profile_of(state->slot) : NULL;
 
-	if (count)
-		count->calls[CALL_COMPAT] += 1;
-	note_pair(state, slot, CALL_COMPAT);
+	if (!profile)
+		return 0;
+	count_call(profile, CALL_COMPAT);
+	count_compat_number(state->slot, number);
+	note_pair(state, profile, CALL_COMPAT);
 	if (result < 0)
 		return 0;
 	if (number == COMPAT_OPEN)
@@ -101,19 +129,21 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	}
 	if (number == CALL_NONE)
 		number = CALL_RT_SIGRETURN;
-	__u32 index = number, slot = state->slot;
+	__u32 index = number;
 	if (index >= CALL_UNKNOWN)
 		index = CALL_UNKNOWN;
+	index &= SYSCALL_NUMBERS - 1; /* which the verifier has forgotten where it is used */
 	/* In the child, whose first return it is; the parent's is the one counted. What the child does next follows it. */
 	if (result == 0 && (number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3)) {
-		state->previous = packed_calls[index & (SYSCALL_NUMBERS - 1)];
+		state->pair = PAIR_AFTER(state->slot, index);
 		return 0;
 	}
-	struct slot_counts *count = bpf_map_lookup_elem(&counts, &slot);
-	if (count)
-		count->calls[index & (SYSCALL_NUMBERS - 1)] += 1;
-	note_pair(state, slot, index & (SYSCALL_NUMBERS - 1));
-	__u32 action = actions[index & (SYSCALL_NUMBERS - 1)];
+	struct slot_profile *profile = profile_of(state->slot);
+	if (!profile)
+		return 0;
+	count_call(profile, index);
+	note_pair(state, profile, index);
+	__u32 action = actions[index];
 	if (action)
 		return look_at_action(state, regs, result, action, false);
 	if (result < 0)

@@ -1,4 +1,5 @@
 /** Loaded programs whose counters the test sets. */
+import { LAYOUT } from '../../agent/events/layout.ts';
 import type { Probe, ProbeCounters, SlotCounts } from '../../native/index.ts';
 
 export interface FakeProbe extends Probe {
@@ -18,8 +19,10 @@ export function slotCounts(
   const calls = new BigUint64Array(512);
   for (const [number, count] of Object.entries(more.calls ?? {})) calls[Number(number)] = count;
   const { forks = 0n, execs = 0n, exits = 0n, lost = 0n } = more;
-  const reasons = BigUint64Array.of(lost, 0n, 0n, 0n, 0n, 0n);
-  return { slot, cgroup, calls, forks, execs, exits, lost: reasons, throttled: new BigUint64Array(16) };
+  const reasons = new BigUint64Array(LAYOUT.LOSS_REASONS);
+  reasons[0] = lost;
+  const throttled = new BigUint64Array(16);
+  return { slot, cgroup, calls, compat: [], forks, execs, exits, lost: reasons, throttled };
 }
 
 export function fakeProbe(): FakeProbe {
@@ -34,7 +37,7 @@ export function fakeProbe(): FakeProbe {
     hooks: [{ name: 'tp_btf/sched_process_exec', state: 'attached', reason: null, required: true }],
     counts: [],
     flows: Buffer.alloc(0),
-    lost: new BigUint64Array(6),
+    lost: new BigUint64Array(LAYOUT.LOSS_REASONS),
     freed: [],
     closed: false,
     readCounts() {
@@ -49,6 +52,7 @@ export function fakeProbe(): FakeProbe {
     setMode() {},
     loadPairs() {},
     readPairs: () => Buffer.alloc(8192),
+    takePairs: () => Buffer.alloc(8192),
     readBigrams: () => new Uint32Array(4096),
     counters() {
       if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });

@@ -282,6 +282,7 @@ export const PROBE_OPTIONS: Omit<ProbeOptions, 'pinFolder' | 'cgroupRoot'> = {
   recordsPerSecond: 1000,
   recordBurst: 1500,
   slots: 64,
+  liveSlots: 0,
   flows: 1024,
   callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
   watchedNames: [

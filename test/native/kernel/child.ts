@@ -14,6 +14,7 @@ function openProbe(cgroupRoot: string): Promise<Probe> {
     recordsPerSecond: 1000,
     recordBurst: 1500,
     slots: 16,
+    liveSlots: 0,
     flows: 64,
     queueBatches: 16,
   };

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Memory of the slots and of the cache before it: written by the eBPF programs, mapped by the addon, so that both have
+ * one definition. Nothing of it leaves the machine or outlives the probe: it has no version.
+ */
+#ifndef PICKET_PROFILE_H
+#define PICKET_PROFILE_H
+
+#include "records.h"
+
+/* Slots whose memory is made at once; a power of two. Less is more map updates, each of which waits for all CPUs. */
+#define CHUNK_SLOTS 64
+#define MAX_SLOTS 4096 /* 12 bits in a pair, see bpf/pairs.h */
+#define MAX_CHUNKS (MAX_SLOTS / CHUNK_SLOTS)
+/* More than there are kinds of records; a power of two, so that a mask is proof enough for the verifier. */
+#define BUCKET_KINDS 16
+#define LOSS_ROOM 12  /* more than LOSS_REASONS; makes slot_counts whole cache lines */
+#define SEEN_KEYS 1024
+
+enum slot_mode { SLOT_LEARN = 0, SLOT_GUARD = 1 };
+
+struct bucket {
+	__u64 used_until; /* CLOCK_BOOTTIME, ns; before now: the bucket is full */
+	__u64 throttled;
+};
+
+/* What all CPUs share of a slot. All 0: a free one. */
+struct slot_profile {
+	__u32 life; /* raised as the slot is freed: what was counted before is not the next container's */
+	__u32 mode; /* enum slot_mode */
+	__u64 capabilities; /* bit n: capability n was used */
+	__u64 pad[6];
+	struct bucket buckets[BUCKET_KINDS];  /* by record_kind */
+	__u32 wraps[SYSCALL_NUMBERS];         /* times that a count of calls went from 2^32 - 1 to 0 */
+	__u32 pairs[PAIR_BYTES / 4];          /* bit id(previous) * PAIR_IDS + id(current) */
+	__u32 bigrams[BIGRAMS];               /* without what is still in pair_line */
+	__u64 seen[SEEN_KEYS];                /* fingerprints of facts; 0: none */
+};
+
+/* What one CPU counted in a slot. 32 bits, as this is there for each slot on each CPU; of whole cache lines, so that no
+ * two CPUs write to one. The slot's profile comes first, then one of these for each CPU. */
+struct slot_counts {
+	__u32 calls[SYSCALL_NUMBERS];
+	__u32 forks, execs, exits;
+	__u32 pad;
+	__u32 lost[LOSS_ROOM];
+};
+
+/* One pair of calls on one CPU: how often it was made since it is here. */
+struct pair_line {
+	__u64 key; /* epoch << 32 | pair: see bpf/pairs.h */
+	__u32 count;
+	__u32 life; /* of the slot */
+};
+
+#define PAIR_LINES 4096 /* of a CPU: 64 KiB; a container in its stride makes some 50 to 300 pairs */
+#define PAIR_KNOWN (1u << 31)
+#define PAIR_SLOT(pair) ((pair) >> 18 & (MAX_SLOTS - 1))
+#define BIGRAM_OF(pair) ((((pair) & 0x3ffff) * 2654435761u) >> 20)
+
+#endif

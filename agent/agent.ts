@@ -62,7 +62,9 @@ export class Agent {
       },
     });
     this.queue = new FrameQueue((frame) => this.intake.frame(frame));
-    this.machine = new Machine(context, this.queue);
+    this.machine = new Machine(context, this.queue, () =>
+      this.pipeline.containers().filter(({ kind }) => kind !== 'host'),
+    );
     this.containment = new Containment(context, {
       verifier: () => this.upward.verifier,
       live: () => this.pipeline.containers().filter(({ kind }) => kind !== 'host'),

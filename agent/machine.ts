@@ -1,8 +1,11 @@
 /** This machine as the source of frames: the kernel's probes, its cgroups, the pods of the node. */
+import { readFileSync } from 'node:fs';
 import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
 import type { Context } from './context.ts';
 import { callIds } from './features/call-ids.ts';
 import { countOwners } from './identity/cgroup.ts';
+import { findHierarchies } from './resources/hierarchies.ts';
+import { type ResourceCounts, ResourceReader, type Subject } from './resources/reader.ts';
 import { scanCgroups } from './source/cgroups.ts';
 import { LiveSource } from './source/live.ts';
 import { PodsReader } from './source/pods.ts';
@@ -12,14 +15,18 @@ export class Machine {
   pods: PodsReader | null = null;
   private readonly context: Context;
   private readonly queue: FrameQueue;
+  /** Whose resources are read. */
+  private readonly subjects: () => readonly Subject[];
+  private reader: ResourceReader | null = null;
   private probe: Probe | null = null;
   private source: LiveSource | null = null;
   /** Batches from before there was a source. */
   private readonly early: Buffer[] = [];
 
-  constructor(context: Context, queue: FrameQueue) {
+  constructor(context: Context, queue: FrameQueue, subjects: () => readonly Subject[]) {
     this.context = context;
     this.queue = queue;
+    this.subjects = subjects;
   }
 
   get hooks(): readonly Hook[] {
@@ -29,6 +36,10 @@ export class Machine {
   /** Null without a probe: also after the end, when what it had is gone with the agent. */
   counters(): ProbeCounters | null {
     return this.context.lifetime.signal.aborted ? null : (this.probe?.counters() ?? null);
+  }
+
+  get resourceCounts(): ResourceCounts {
+    return this.reader?.counts ?? { readings: 0, readMs: 0, openFiles: 0, missing: {} };
   }
 
   lookup(cgroup: number): void {
@@ -42,6 +53,7 @@ export class Machine {
     this.probe = probe;
     lifetime.atEnd(() => this.queue.flush());
     lifetime.atEnd(() => probe.close());
+    const reader = this.startReader(cgroupRoot);
     const source = new LiveSource({
       probe,
       clock,
@@ -49,6 +61,7 @@ export class Machine {
       windowMs: settings.window,
       emit: (frame) => this.queue.push(frame),
       overflow: () => this.queue.lostRecords,
+      resources: () => reader.read(),
       onError: lifetime.onError,
     });
     this.source = source;
@@ -89,6 +102,14 @@ export class Machine {
         else this.source.records(records);
       },
     );
+  }
+
+  private startReader(cgroupRoot: string): ResourceReader {
+    const hierarchies = findHierarchies(readFileSync('/proc/self/mounts', 'utf8'), cgroupRoot);
+    const reader = new ResourceReader(hierarchies, this.subjects);
+    this.reader = reader;
+    this.context.lifetime.atEnd(() => reader.close());
+    return reader;
   }
 
   private async startPods(): Promise<void> {

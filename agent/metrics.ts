@@ -30,6 +30,12 @@ export interface Numbers {
   /** Code of why the pinned programs cannot be used, or null. */
   readonly containmentRefused: string | null;
   readonly pods: { readonly reads: number; readonly errors: number };
+  readonly resources: {
+    readonly readings: number;
+    readonly readMs: number;
+    readonly openFiles: number;
+    readonly missing: Readonly<Record<string, number>>;
+  };
   readonly mapBytes: number;
   readonly hooksAttached: number;
   readonly hooks: number;
@@ -103,6 +109,20 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   ['pod_list_reads_total', 'Readings of the pod list.', '', one(({ pods }) => pods.reads)],
   ['pod_list_errors_total', 'Failed readings of the pod list.', '', one(({ pods }) => pods.errors)],
+  [
+    'resource_readings_total',
+    'Readings of what one container uses.',
+    '',
+    one(({ resources }) => resources.readings),
+  ],
+  ['resource_read_seconds_total', 'Time spent on them.', '', one(({ resources }) => resources.readMs / 1000)],
+  ['resource_files', 'Open files of cgroups.', '', one(({ resources }) => resources.openFiles)],
+  [
+    'resource_missing_total',
+    'Files of cgroups that were not there, by reason.',
+    'reason',
+    ({ resources }) => Object.entries(resources.missing),
+  ],
   ['map_bytes', 'Kernel memory of all eBPF maps.', '', one(({ mapBytes }) => mapBytes)],
   ['hooks', 'Kernel hooks that the agent knows.', '', one(({ hooks }) => hooks)],
   ['hooks_attached', 'Kernel hooks that are attached.', '', one(({ hooksAttached }) => hooksAttached)],

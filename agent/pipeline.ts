@@ -6,6 +6,7 @@ import { decodeRecords } from './events/decode.ts';
 import type { Event } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
+import type { ResourceReading, Resources } from './events/resources.ts';
 import { factOf } from './features/facts.ts';
 import type { Architecture } from './features/syscalls.ts';
 import { Attribution } from './identity/attribute.ts';
@@ -117,6 +118,7 @@ export class Pipeline {
     if (frame.kind === 'records') yield* this.#records(frame.bytes);
     else if (frame.kind === 'cgroups') yield* this.#cgroups(frame.found);
     else if (frame.kind === 'pods') this.pods(frame.list);
+    else if (frame.kind === 'resources') this.#resources(frame.readings);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
 
@@ -170,6 +172,13 @@ export class Pipeline {
     this.#attribution.advance(0n);
   }
 
+  #resources(readings: readonly ResourceReading[]): void {
+    for (const { cgroup, resources } of readings) {
+      const container = this.#containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
+      if (container !== null) this.#windows.of(container).window.resources(resources);
+    }
+  }
+
   *#tick(tick: Tick): Generator<void> {
     this.#bootNs = tick.bootNs;
     this.#verdicts.anchor(tick);
@@ -186,6 +195,11 @@ export class Pipeline {
 
   containers(): Container[] {
     return [this.#containers.host, ...this.#containers.live()];
+  }
+
+  /** What it used in its last window in which that was read, or null. */
+  resourcesOf(container: Container): Resources | null {
+    return this.#windows.resourcesOf(container);
   }
 
   counts(): PipelineCounts {
@@ -238,6 +252,7 @@ export class Pipeline {
     if (event.kind === 'exit' || event.kind === 'pair') return; // pairs are not judged yet
     this.#processes.note(event);
     const watched = this.#windows.of(container);
+    if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
     const lineage = this.#processes.lineage(event.process.pid, event.process.start);
     this.#verdicts.event(event, { watched, fact: factOf(event, this.#nameOf), lineage });

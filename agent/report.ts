@@ -88,6 +88,7 @@ export class Report {
       leases: containment.leases.active().length,
       containmentRefused: containment.refusal?.code ?? null,
       pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
+      resources: machine.resourceCounts,
       mapBytes: counters?.mapBytes ?? 0,
       hooks: hooks.length,
       hooksAttached: hooks.filter(({ state }) => state === 'attached').length,

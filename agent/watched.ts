@@ -1,4 +1,5 @@
 /** What the pipeline keeps per container between two ticks. */
+import type { Resources } from './events/resources.ts';
 import { type Fact, factKey } from './features/fact.ts';
 import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
@@ -23,6 +24,8 @@ export interface Collected {
 export class Watched {
   container: Container;
   window: WindowBuilder;
+  /** Of the last window in which they were read; null: of none yet. */
+  resources: Resources | null = null;
   lostBefore = 0;
   lossesBefore: Readonly<Record<string, number>> = {};
   completeBefore = true;
@@ -137,6 +140,7 @@ export class Watched {
   }
 
   #next(window: Window): void {
+    this.resources = window.resources ?? this.resources;
     this.lostBefore = window.lost;
     this.lossesBefore = window.losses;
     this.completeBefore = window.complete;

@@ -3,6 +3,7 @@ import { decodeFlows } from './events/decode.ts';
 import type { Flow } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
+import type { Resources } from './events/resources.ts';
 import { factsOfCalls } from './features/calls.ts';
 import { factOfFlow, type NameOfAddress } from './features/facts.ts';
 import type { Architecture } from './features/syscalls.ts';
@@ -33,6 +34,8 @@ interface Ending {
   readonly anybodys: Readonly<Record<string, number>>;
 }
 
+const keyOf = ({ id, cgroup }: Container): string => `${id} ${cgroup}`;
+
 export class Windows {
   readonly losses = new Losses();
   readonly #parts: WindowsParts;
@@ -47,7 +50,7 @@ export class Windows {
 
   /** What is kept of the container, begun now when there is nothing yet. */
   of(container: Container): Watched {
-    const key = `${container.id} ${container.cgroup}`;
+    const key = keyOf(container);
     const known = this.#watched.get(key);
     if (known !== undefined) {
       known.container = container;
@@ -57,6 +60,11 @@ export class Windows {
     const made = new Watched(container, container.madeAt ?? this.#bootNs, gone);
     this.#watched.set(key, made);
     return made;
+  }
+
+  /** What it used in its last window in which that was read, or null. */
+  resourcesOf(container: Container): Resources | null {
+    return this.#watched.get(keyOf(container))?.resources ?? null;
   }
 
   /** Adds what the tick read to the windows, then ends them. */

@@ -5,7 +5,7 @@
  * The code is that of pbjs (static, minimal runtime) with three changes, so that what is read is a plain value:
  *  - a field whose name ends in `_ns` is a bigint: nanoseconds pass 2^53 after 104 days of uptime;
  *  - every other 64-bit field is a number, and one above 2^53 - 1 is an error, never a rounded value;
- *  - every field is an own property with its default, in the order of the schema.
+ *  - every field is an own property with its default, in the order of the schema; an `optional` one is null when absent.
  */
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -29,6 +29,9 @@ function inputDigest() {
 const LONG = new Set(['uint64', 'int64', 'sint64', 'fixed64', 'sfixed64']);
 const isNanoseconds = (field) => LONG.has(field.type) && field.name.endsWith('Ns') && !field.repeated;
 
+/** Absent is a value of its own, null. pbjs makes a choice of one (`_name`) of it. */
+const isOptional = (field) => field.options?.proto3_optional === true;
+
 function scalarType(field) {
   if (field.type === 'string') return 'string';
   if (field.type === 'bytes') return 'Uint8Array';
@@ -40,13 +43,13 @@ function scalarType(field) {
 function typeOf(field) {
   if (field.map) return `Record<string, ${scalarType(field)}>`;
   if (field.repeated) return `${scalarType(field)}[]`;
-  return field.resolvedType ? `${field.resolvedType.name} | null` : scalarType(field);
+  return field.resolvedType || isOptional(field) ? `${scalarType(field)} | null` : scalarType(field);
 }
 
 function defaultOf(field) {
   if (field.map) return '{}';
   if (field.repeated) return '[]';
-  if (field.resolvedType) return 'null';
+  if (field.resolvedType || isOptional(field)) return 'null';
   return {
     string: '""',
     Uint8Array: '$util.newBuffer([])',
@@ -141,7 +144,7 @@ function declarations(types) {
   for (const type of types) {
     lines.push(`export interface ${type.name} {`);
     for (const field of type.fieldsArray) lines.push(`  ${field.name}: ${typeOf(field)};`);
-    for (const choice of type.oneofsArray)
+    for (const choice of type.oneofsArray.filter(({ isProto3Optional }) => !isProto3Optional))
       lines.push(`  readonly ${choice.name}?: ${choice.oneof.map((name) => `'${name}'`).join(' | ')};`);
     lines.push('}', '');
   }
@@ -159,11 +162,13 @@ async function generate() {
   const root = protobuf.loadSync(sources).resolveAll();
   const types = root.lookup('picket.v1').nestedArray.filter((found) => found instanceof protobuf.Type);
   for (const type of types)
-    for (const field of type.fieldsArray)
+    for (const field of type.fieldsArray) {
+      const where = `wire/generate.mjs: ${type.name}.${field.name}`;
       if (LONG.has(field.type) && field.type !== 'uint64')
-        throw new Error(
-          `wire/generate.mjs: ${type.name}.${field.name}: only uint64 is handled, not ${field.type}`,
-        );
+        throw new Error(`${where}: only uint64 is handled, not ${field.type}`);
+      if (isOptional(field) && isNanoseconds(field))
+        throw new Error(`${where}: nanoseconds are never optional`);
+    }
   const leave = ['create', 'verify', 'delimited', 'service', 'convert', 'typeurl', 'comments'];
   const flags = ['-t', 'static-module', '-w', 'esm', '-r', 'picket', ...leave.map((name) => `--no-${name}`)];
   const code = await new Promise((resolve, reject) => {

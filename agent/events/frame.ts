@@ -1,4 +1,5 @@
 /** What enters the pipeline, in order: live from the probes, or again from a recording. */
+import type { ResourceReading } from './resources.ts';
 
 /** A cgroup folder found by looking through the cgroup file system. */
 export interface CgroupFound {
@@ -60,4 +61,6 @@ export type Frame =
   | { readonly kind: 'records'; readonly bytes: Uint8Array }
   | { readonly kind: 'cgroups'; readonly found: readonly CgroupFound[] }
   | { readonly kind: 'pods'; readonly list: string }
+  /** Of the window that the next tick ends. */
+  | { readonly kind: 'resources'; readonly readings: readonly ResourceReading[] }
   | { readonly kind: 'tick'; readonly tick: Tick };

@@ -14,10 +14,12 @@ import {
   MAX_FRAME_BYTES,
   RECORDING_VERSION,
   type Frame as WireFrame,
+  type ResourceReading as WireReading,
 } from '../../wire/index.ts';
 import type { Frame, Start } from './frame.ts';
 import { LAYOUT } from './layout.ts';
 import { redact } from './redact.ts';
+import { type ResourceReading, resourcesOf } from './resources.ts';
 
 /** A file that is no recording that can be read here. */
 export class RecordingError extends Error {
@@ -50,9 +52,15 @@ function toWire(frame: Frame): Uint8Array {
       return encodeFrame({ cgroups: { found: frame.found } });
     case 'pods':
       return encodeFrame({ pods: { list: Buffer.from(frame.list) } });
+    case 'resources':
+      return encodeFrame({ resources: { readings: frame.readings } });
     case 'tick':
       return encodeFrame({ tick: frame.tick });
   }
+}
+
+function readingOf({ cgroup, resources }: WireReading): ResourceReading {
+  return { cgroup, resources: resourcesOf((name) => resources?.[name] ?? null) };
 }
 
 function fromWire(wire: WireFrame): Frame | null {
@@ -63,6 +71,7 @@ function fromWire(wire: WireFrame): Frame | null {
   if (wire.records) return { kind: 'records', bytes: wire.records.bytes };
   if (wire.cgroups) return { kind: 'cgroups', found: wire.cgroups.found };
   if (wire.pods) return { kind: 'pods', list: Buffer.from(wire.pods.list).toString('utf8') };
+  if (wire.resources) return { kind: 'resources', readings: wire.resources.readings.map(readingOf) };
   return wire.tick ? { kind: 'tick', tick: wire.tick } : null;
 }
 

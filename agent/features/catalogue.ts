@@ -1,4 +1,5 @@
 /** Every feature that is taken of a window: its name, unit, version and what it means. */
+import type { ResourceName } from '../events/resources.ts';
 import type { FactKind } from './fact.ts';
 
 export interface Feature {
@@ -63,5 +64,97 @@ export const COUNT_FEATURES: readonly Feature[] = [
     unit: 'connections',
     version: 1,
     sentence: 'Outgoing TCP connections that did not reach the peer.',
+  },
+  {
+    name: 'oomKills',
+    unit: 'processes',
+    version: 1,
+    sentence: 'Processes that the kernel ended for want of memory, by its records.',
+  },
+];
+
+/**
+ * Nullable: what a host's cgroups do not tell is no value, never 0. Throttling, OOM kills, pressure and, with cgroup v1,
+ * operations of devices are read every third window and are then of the three.
+ */
+export const RESOURCE_FEATURES: readonly (Feature & { readonly name: ResourceName })[] = [
+  { name: 'cpuUs', unit: 'microseconds', version: 1, sentence: 'CPU time used, all CPUs together.' },
+  {
+    name: 'throttledUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time for which its CPU limit held it back.',
+  },
+  {
+    name: 'throttledPeriods',
+    unit: 'periods',
+    version: 1,
+    sentence: 'Scheduling periods in which it used up its CPU limit.',
+  },
+  {
+    name: 'oomKills',
+    unit: 'processes',
+    version: 1,
+    sentence: "Processes ended for want of memory, by the cgroup's own count.",
+  },
+  { name: 'readBytes', unit: 'bytes', version: 1, sentence: 'Read from block devices.' },
+  { name: 'writeBytes', unit: 'bytes', version: 1, sentence: 'Written to block devices.' },
+  { name: 'reads', unit: 'operations', version: 1, sentence: 'Read operations on block devices.' },
+  { name: 'writes', unit: 'operations', version: 1, sentence: 'Write operations on block devices.' },
+  {
+    name: 'cpuSomeUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time in which at least one of its tasks waited for a CPU.',
+  },
+  {
+    name: 'cpuFullUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time in which all of its tasks waited for a CPU.',
+  },
+  {
+    name: 'memorySomeUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time in which at least one of its tasks waited for memory.',
+  },
+  {
+    name: 'memoryFullUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time in which all of its tasks waited for memory.',
+  },
+  {
+    name: 'ioSomeUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time in which at least one of its tasks waited for a device.',
+  },
+  {
+    name: 'ioFullUs',
+    unit: 'microseconds',
+    version: 1,
+    sentence: 'Time in which all of its tasks waited for a device.',
+  },
+  {
+    name: 'memoryBytes',
+    unit: 'bytes',
+    version: 1,
+    sentence: 'Memory charged to it at the end, page cache included.',
+  },
+  {
+    name: 'workingSetBytes',
+    unit: 'bytes',
+    version: 1,
+    sentence: 'The same without page cache that can be dropped, which is read every third window.',
+  },
+  { name: 'memoryLimitBytes', unit: 'bytes', version: 1, sentence: 'Its memory limit; none: no value.' },
+  { name: 'pids', unit: 'tasks', version: 1, sentence: 'Processes and threads at the end.' },
+  {
+    name: 'pidsLimit',
+    unit: 'tasks',
+    version: 1,
+    sentence: 'Most of them that it may have; none: no value.',
   },
 ];

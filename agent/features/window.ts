@@ -1,6 +1,7 @@
 /** What one container did between two ticks. */
 import type { Flow } from '../events/event.ts';
 import type { SlotTick } from '../events/frame.ts';
+import { joinResources, type Resources } from '../events/resources.ts';
 import { type Fact, factKey } from './fact.ts';
 
 /** Facts of one window; a hostile workload makes no more than this cost. */
@@ -15,6 +16,7 @@ export interface WindowCounts {
   readonly connects: number;
   readonly accepts: number;
   readonly failures: number;
+  readonly oomKills: number;
 }
 
 export interface Window {
@@ -22,6 +24,8 @@ export interface Window {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly counts: WindowCounts;
+  /** Null: nothing was read in this window. */
+  readonly resources: Resources | null;
   readonly facts: readonly Fact[];
   /** Records of the container not delivered, for any reason. */
   readonly lost: number;
@@ -43,7 +47,9 @@ export class WindowBuilder {
     connects: 0,
     accepts: 0,
     failures: 0,
+    oomKills: 0,
   };
+  #resources: Resources | null = null;
   #lost = 0;
   readonly #losses: Record<string, number> = {};
   #complete = true;
@@ -92,6 +98,15 @@ export class WindowBuilder {
     }
   }
 
+  /** The kernel ended one of its processes for want of memory. */
+  oomKill(): void {
+    this.#counts.oomKills += 1;
+  }
+
+  resources(resources: Resources): void {
+    this.#resources = this.#resources === null ? resources : joinResources(this.#resources, resources);
+  }
+
   /** Nothing was looked at, or not everything. */
   incomplete(): void {
     this.#complete = false;
@@ -121,6 +136,7 @@ export class WindowBuilder {
       startNs: this.startNs,
       endNs,
       counts: { ...this.#counts },
+      resources: this.#resources,
       facts: [...this.#facts.values()],
       lost: this.#lost,
       losses: { ...this.#losses },

@@ -4,6 +4,7 @@ import { loop } from '../../kit/loop.ts';
 import type { Probe, SlotCounts } from '../../native/index.ts';
 import type { Frame } from '../events/frame.ts';
 import { LAYOUT } from '../events/layout.ts';
+import type { ResourceReading } from '../events/resources.ts';
 import { scanCgroups } from './cgroups.ts';
 import { CountDifferences, lossesOf } from './counts.ts';
 
@@ -15,6 +16,8 @@ export interface LiveParts {
   readonly emit: (frame: Frame) => void;
   /** Records that were emitted and lost after that, since the start; left out where that cannot be. */
   readonly overflow?: () => number;
+  /** What each container used since it was asked for last; left out where that is not read. */
+  readonly resources?: () => Promise<readonly ResourceReading[]>;
   readonly onError: (error: unknown) => void;
   readonly scanMs?: number;
 }
@@ -76,7 +79,7 @@ export class LiveSource {
     const { signal } = this.stopping;
     const { windowMs, onError } = this.parts;
     this.running = [
-      loop({ intervalMs: windowMs, signal, onError }, () => this.tick()),
+      loop({ intervalMs: windowMs, signal, onError }, () => this.window()),
       loop({ intervalMs: this.parts.scanMs ?? SCAN_MS, signal, onError }, () => this.scan()),
     ];
   }
@@ -98,6 +101,13 @@ export class LiveSource {
       this.find(wanted).catch(this.parts.onError);
     }, LOOKUP_MS);
     this.lookingUp.unref();
+  }
+
+  /** Resources take their time, so they are read first: the tick itself is one instant. */
+  private async window(): Promise<void> {
+    const readings = (await this.parts.resources?.()) ?? [];
+    if (readings.length > 0) this.parts.emit({ kind: 'resources', readings });
+    this.tick();
   }
 
   /** Ends the window that is open: reads, emits, gives back the slots of cgroups that are gone. */

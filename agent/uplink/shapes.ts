@@ -50,7 +50,7 @@ export interface OwnedWindow extends windows.Window {
 }
 
 export function windowMessage(window: OwnedWindow): Input<Window> {
-  const { container, startNs, endNs, counts, newFacts, lost, losses, state } = window;
+  const { container, startNs, endNs, counts, resources, newFacts, lost, losses, state } = window;
   return {
     ...counts,
     container: container.id,
@@ -61,5 +61,6 @@ export function windowMessage(window: OwnedWindow): Input<Window> {
     lost,
     losses,
     state,
+    resources,
   };
 }

@@ -103,6 +103,7 @@ function window(at: string, value: Window, cluster: string): void {
   workload(`${at}.workload`, value.workload, cluster);
   range(`${at}.end_ns`, value.endNs, value.startNs, value.startNs + 86_400_000_000_000n);
   for (const key of WINDOW_COUNTS) range(`${at}.${key}`, value[key], 0, Number.MAX_SAFE_INTEGER);
+  range(`${at}.oom_kills`, value.oomKills, 0, Number.MAX_SAFE_INTEGER);
   text(`${at}.state`, value.state, NAME);
 }
 

@@ -255,7 +255,8 @@ export function reportStore(db: Handle): ReportStore {
       if (row === undefined) return null;
       const { name, pod, namespace, workload, image, runtime } = row;
       const names = { id, name, pod, namespace, workload, image, runtime };
-      return { ...names, podUid: row.pod_uid, imageDigest: row.image_digest, cgroup: Number(row.cgroup) };
+      const cgroup = Number(row.cgroup);
+      return { ...names, podUid: row.pod_uid, imageDigest: row.image_digest, cgroup, life: null };
     },
     async suppress(alert, exception, nowMs) {
       await db.updateTable('alerts').set({ suppressed: exception }).where('id', '=', alert).execute();

@@ -1,5 +1,5 @@
 /** One message of each kind with every field set to something that is not its default. */
-import type { Frame, Input, Order, Reply, SignedOrder, Summary } from '../../wire/index.ts';
+import type { Frame, Input, Order, Reply, Resources, SignedOrder, Summary } from '../../wire/index.ts';
 
 export const order: Order = {
   id: 'ord-1',
@@ -38,6 +38,32 @@ export const reply: Reply = {
   orders: [signedOrder],
 };
 
+/** Counters that are 0 and values that are not known are two things. */
+export const resources: Resources = {
+  cpuUs: 2 ** 40,
+  throttledUs: 0,
+  throttledPeriods: 1,
+  oomKills: 0,
+  readBytes: 4096,
+  writeBytes: null,
+  reads: 2,
+  writes: null,
+  cpuSomeUs: 3,
+  cpuFullUs: 4,
+  memorySomeUs: 5,
+  memoryFullUs: 6,
+  ioSomeUs: 7,
+  ioFullUs: null,
+  memoryBytes: 8,
+  workingSetBytes: 9,
+  memoryLimitBytes: null,
+  pids: 10,
+  pidsLimit: 11,
+};
+
+/** Fields that came after version 1 was released: what it wrote does not have them. */
+export const LATER: ReadonlySet<string> = new Set(['life', 'resources', 'oomKills', 'losses']);
+
 export const summary: Summary = {
   schema: 1,
   cluster: 'local',
@@ -57,6 +83,7 @@ export const summary: Summary = {
       imageDigest: `sha256:${'b'.repeat(64)}`,
       cgroup: 4242,
       runtime: 'containerd',
+      life: { restarts: 3, lastLifetimeMs: 4500, lastStatus: 0, lastOom: true },
     },
   ],
   windows: [
@@ -76,7 +103,9 @@ export const summary: Summary = {
       newFacts: 7,
       lost: 8,
       state: 'mature',
-      losses: {},
+      resources,
+      oomKills: 9,
+      losses: { 'throttled/open': 8 },
     },
   ],
   detections: [

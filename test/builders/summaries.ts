@@ -23,6 +23,7 @@ export function container(pod: string, namespace = 'demo', cluster = 'local'): C
     imageDigest: `sha256:${hex(name, 64)}`,
     cgroup: 4711,
     runtime: 'containerd',
+    life: null,
   };
 }
 

@@ -50,6 +50,8 @@ const window = (startNs: bigint): Report['windows'][number] => ({
   lost: 0,
   losses: {},
   state: 'learning',
+  resources: null,
+  oomKills: 0,
 });
 const step = (text: string) =>
   ({ atMs: 1, actor: 'admin', action: 'undo', incident: '', order: '', text }) as const;

@@ -7,6 +7,7 @@ import { decodeRecords } from '../../../agent/events/decode.ts';
 import type { Frame } from '../../../agent/events/frame.ts';
 import { openRecording, RecordingWriter } from '../../../agent/events/recording.ts';
 import { delimit, encodeFrame, RECORDING_VERSION } from '../../../wire/index.ts';
+import { resources } from '../../builders/messages.ts';
 import { execRecord, exitRecord, flowEntry } from '../../builders/records.ts';
 
 let folder = '';
@@ -28,6 +29,7 @@ const start = {
 const frames: Frame[] = [
   { kind: 'cgroups', found: [{ id: 500, path: '/system.slice/a.service' }] },
   { kind: 'pods', list: '{"kind":"PodList","items":[]}' },
+  { kind: 'resources', readings: [{ cgroup: 500, resources }] },
   { kind: 'records', bytes: Buffer.concat([execRecord({ path: '/bin/sh' }), exitRecord({})]) },
   {
     kind: 'tick',
@@ -139,7 +141,7 @@ test('leaves out arguments and pod specifications when asked to', async () => {
 
 test('ends where its size is reached and stays readable', async () => {
   const writer = new RecordingWriter({ path, start, redact: false, maxBytes: 200 });
-  for (let n = 0; writer.write(frames[n % 4] as Frame) && n < 10_000; n++)
+  for (let n = 0; writer.write(frames[n % frames.length] as Frame) && n < 10_000; n++)
     await new Promise((resolve) => setImmediate(resolve));
   await writer.close();
   expect(writer.stopped).toBe('it reached its size limit');

@@ -38,6 +38,7 @@ test('gathers what a container did between two ticks', () => {
   expect(window).toEqual({
     startNs: 100n,
     endNs: 200n,
+    resources: null,
     counts: {
       syscalls: 15,
       distinctSyscalls: 2,
@@ -47,6 +48,7 @@ test('gathers what a container did between two ticks', () => {
       connects: 6,
       accepts: 4,
       failures: 2,
+      oomKills: 0,
     },
     facts: [{ kind: 'accept', value: '80' }],
     lost: 0,

@@ -9,6 +9,7 @@ import { findCgroupRoot, ownCgroup, scanCgroups } from '../../../agent/source/cg
 import { CountDifferences, LOSS_NAMES } from '../../../agent/source/counts.ts';
 import { LiveSource } from '../../../agent/source/live.ts';
 import { givenClock } from '../../../kit/clock.ts';
+import { resources } from '../../builders/messages.ts';
 import { fakeProbe, slotCounts } from '../../fakes/probe.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'picket-cgroups-'));
@@ -195,6 +196,23 @@ test('tells the window that was open when it stops, once', async () => {
   await source.stop();
   await source.stop();
   expect(ticks()).toHaveLength(1);
+});
+
+test('tells what containers used before the tick that ends their window', async () => {
+  const frames: string[] = [];
+  const reading = { cgroup: 500, resources };
+  const source = new LiveSource({
+    probe: fakeProbe(),
+    clock: givenClock({ bootNs: 7n, wallMs: 8 }),
+    cgroupRoot: root,
+    windowMs: 10,
+    emit: (frame) => frames.push(frame.kind),
+    resources: async () => [reading],
+    onError: (error) => frames.push(String(error)),
+  });
+  sources.push(source);
+  await source.start();
+  await vi.waitFor(() => expect(frames.slice(1, 5)).toEqual(['resources', 'tick', 'resources', 'tick']));
 });
 
 test('finds cgroup2 beside and instead of version 1', () => {

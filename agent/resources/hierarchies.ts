@@ -1,0 +1,92 @@
+/**
+ * Where the controllers of this machine are: all on cgroup v2, all on v1, or both beside each other (mixed). A controller
+ * is on one hierarchy only, so each number has one place to be read.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** `pressure` is v2's own and needs no controller. */
+export const CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'blkio', 'pids', 'pressure'] as const;
+export type Controller = (typeof CONTROLLERS)[number];
+
+export interface Hierarchy {
+  readonly version: 1 | 2;
+  readonly mount: string;
+  /** As in the second field of a line of /proc/PID/cgroup: empty for v2. */
+  readonly controllers: readonly string[];
+}
+
+export type Hierarchies = Readonly<Partial<Record<Controller, Hierarchy>>>;
+
+const isController = (name: string): name is Controller => (CONTROLLERS as readonly string[]).includes(name);
+
+/**
+ * `mounts` is the text of /proc/self/mounts; of two mounts of one hierarchy the first counts. `cgroupRoot` is where
+ * containers' paths in v2 begin, where that is not at the mount.
+ */
+export function findHierarchies(mounts: string, cgroupRoot?: string): Hierarchies {
+  const found: Partial<Record<Controller, Hierarchy>> = {};
+  let v2: Hierarchy | null = null;
+  for (const line of mounts.split('\n')) {
+    const [, folder = '', type, options = ''] = line.split(' ');
+    // The kernel writes spaces in names as \040.
+    const mount = folder.replaceAll('\\040', ' ');
+    if (type === 'cgroup2') v2 ??= { version: 2, mount: cgroupRoot ?? mount, controllers: [] };
+    if (type !== 'cgroup') continue;
+    const controllers = options.split(',').filter(isController);
+    for (const controller of controllers) found[controller] ??= { version: 1, mount, controllers };
+  }
+  if (v2 !== null) for (const controller of CONTROLLERS) found[controller] ??= v2;
+  return found;
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/** The path in one hierarchy, of the text of /proc/PID/cgroup; null where it is outside of what we see. */
+export function pathIn(hierarchy: Hierarchy, text: string): string | null {
+  for (const line of text.split('\n')) {
+    const [, names = '', ...rest] = line.split(':');
+    const path = rest.join(':');
+    const same =
+      hierarchy.version === 2
+        ? line.startsWith('0::')
+        : names.split(',').some((name) => hierarchy.controllers.includes(name));
+    // Of a process in another cgroup namespace the path begins with /.. and means nothing here.
+    if (same) return path.startsWith('/..') || !path.startsWith('/') ? null : path;
+  }
+  return null;
+}
+
+function firstProcess(folders: readonly string[]): string | null {
+  for (const folder of folders) {
+    try {
+      const [pid] = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n', 1);
+      // 0: of a pid namespace that we do not see into.
+      if (pid !== undefined && pid !== '' && pid !== '0') return pid;
+    } catch {
+      // not made in this hierarchy, or removed meanwhile
+    }
+  }
+  return null;
+}
+
+/**
+ * A container's folder in a hierarchy: the same path as in the one that it is known by, as all runtimes make them, else
+ * where one of its processes says that it is. Null: nowhere.
+ */
+export function folderIn(hierarchy: Hierarchy, all: Hierarchies, path: string): string | null {
+  const same = join(hierarchy.mount, path);
+  if (isFolder(same)) return same;
+  const mounts = new Set(Object.values(all).map(({ mount }) => mount));
+  const pid = firstProcess([...mounts].map((mount) => join(mount, path)));
+  if (pid === null) return null;
+  try {
+    const other = pathIn(hierarchy, readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+    // The root is the whole machine: no container's numbers.
+    if (other === null || other === '/') return null;
+    const folder = join(hierarchy.mount, other);
+    return isFolder(folder) ? folder : null;
+  } catch {
+    return null; // the process has ended
+  }
+}

@@ -211,8 +211,15 @@ function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor | null {
 /** What helps to find the start again without telling its arguments, which may hold secrets. */
 function evidenceOf(event: Event | null): Record<string, string> {
   if (event?.kind !== 'exec') return {};
-  const hash = createHash('sha256').update(event.args.join('\0')).digest('hex').slice(0, 16);
-  return { path: event.path, args_sha256: hash, args_bytes: String(event.argsTotal) };
+  const kept = [...event.args, ...event.argsTail].join('\0');
+  return {
+    path: event.path,
+    ...(event.script === null ? {} : { claimed_script: event.script }),
+    args_sha256: createHash('sha256').update(kept).digest('hex').slice(0, 16),
+    args_bytes: String(event.argsTotal),
+    // Of the whole vector, also where only its ends are kept; the key lasts as long as the boot.
+    args_hash: event.argsHash.toString(16).padStart(16, '0'),
+  };
 }
 
 function lineageKeys(lineage: readonly KnownProcess[], actor: Actor | null): string[] {

@@ -11,11 +11,13 @@
 #include <linux/types.h>
 #endif
 
-#define PICKET_RECORDS_VERSION 1
+#define PICKET_RECORDS_VERSION 2
 #define PICKET_CONTAIN_LAYOUT 2 /* of the pinned maps; part of the pin path; addon/pin_layout.cc reads the one before */
 
 #define PATH_BYTES 256
-#define ARGS_BYTES 256
+#define ARGS_BYTES 768 /* of a program's arguments: all of them, or half of it each of their head and tail */
+#define ARGS_HALF (ARGS_BYTES / 2)
+#define SCRIPT_BYTES 256
 #define CGROUP_PATH_BYTES 512
 #define FILE_NAME_BYTES 32
 #define ACTION_NAME_BYTES 64
@@ -57,20 +59,41 @@ struct record_header {
 #define PATH_CUT (1u << 0)
 #define EXEC_MEMFD (1u << 1)   /* executable is a memory file */
 #define EXEC_DELETED (1u << 2) /* executable has no name any more */
-#define ARGS_CUT (1u << 3)     /* args holds only the head of the vector */
+#define ARGS_CUT (1u << 3)     /* text holds the head and the tail of the vector, or nothing where it cannot be read */
+#define EXEC_UPPER (1u << 5)   /* executable was made or changed since the container was made: overlay's upper layer */
+#define EXEC_SCRIPT (1u << 6)  /* a script: the executable is its interpreter, the last where that is a script too */
+#define ARGS_HASH_CUT (1u << 7) /* args_hash is of the first 256 KiB; 0 where the vector cannot be read */
 
+/* What a descriptor of a new program is. */
+enum stream {
+	STREAM_CLOSED = 0,
+	STREAM_FILE = 1,
+	STREAM_DEVICE = 2,   /* such as /dev/null */
+	STREAM_TERMINAL = 3,
+	STREAM_PIPE = 4,
+	STREAM_UNIX = 5,     /* a socket of this machine */
+	STREAM_NETWORK = 6,  /* a socket that may reach others */
+	STREAM_OTHER = 7,
+};
+
+/* As long as its texts: header.size ends it. */
 struct exec_record {
 	struct record_header header;
 	__u32 flags;
 	__u32 path_bytes;
-	__u32 args_bytes; /* bytes used of args */
-	__u32 args_total; /* bytes of the whole argument vector */
+	__u32 args_bytes;   /* bytes used of text by arguments, each ended by NUL */
+	__u32 args_total;   /* bytes of the whole argument vector */
+	__u32 args_count;
+	__u32 script_bytes; /* bytes used by the script's name as the caller gave it, ended by NUL: may lie */
+	__u32 inner_pid;    /* the process's number in its own pid namespace */
+	__u8 streams[4];    /* enum stream of descriptors 0, 1, 2; and 0 */
+	__u64 args_hash;    /* SipHash-1-3 of the argument vector, see args_key in bpf/maps.h */
 	__u64 inode;
 	__u64 device;
 	char parent_exe[FILE_NAME_BYTES]; /* file name of the parent's executable, without folders */
 	char comm[16];                    /* name before the exec */
 	char path[PATH_BYTES];
-	char args[ARGS_BYTES]; /* each ended by NUL */
+	char text[ARGS_BYTES + SCRIPT_BYTES]; /* arguments, then at the next multiple of 8 the script's name */
 };
 
 struct exit_record {

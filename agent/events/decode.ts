@@ -25,8 +25,19 @@ const HEADER_BYTES = LAYOUT['sizeof record_header'];
 // Above the largest record there is today, so that records of a newer kernel side are skipped by their size.
 const MAX_RECORD_BYTES = 4096;
 
-const KINDS: Readonly<Record<number, { readonly bytes: number; readonly decode: (r: Reader) => Event }>> = {
-  [LAYOUT.RECORD_EXEC]: { bytes: LAYOUT['sizeof exec_record'], decode: execEvent },
+interface Kind {
+  readonly bytes: number;
+  /** Where texts end the record, the most there are of it. */
+  readonly upTo?: number;
+  readonly decode: (reader: Reader, size: number) => Event;
+}
+
+const KINDS: Readonly<Record<number, Kind>> = {
+  [LAYOUT.RECORD_EXEC]: {
+    bytes: LAYOUT['exec_record.text'],
+    upTo: LAYOUT['sizeof exec_record'],
+    decode: execEvent,
+  },
   [LAYOUT.RECORD_EXIT]: { bytes: LAYOUT['sizeof exit_record'], decode: exitEvent },
   [LAYOUT.RECORD_OPEN]: { bytes: LAYOUT['sizeof open_record'], decode: openEvent },
   [LAYOUT.RECORD_FLOW]: { bytes: LAYOUT['sizeof flow_record'], decode: flowEvent },
@@ -43,9 +54,9 @@ const asBuffer = (bytes: Uint8Array): Buffer =>
 function decodeOne(bytes: Buffer, at: number, size: number): Event | DecodeProblem {
   const kind = KINDS[bytes.readUInt32LE(at + LAYOUT['record_header.kind'])];
   if (kind === undefined) return 'unknown-kind';
-  if (kind.bytes !== size) return 'wrong-size';
+  if (size < kind.bytes || size > (kind.upTo ?? kind.bytes)) return 'wrong-size';
   try {
-    return kind.decode(new Reader(bytes, at));
+    return kind.decode(new Reader(bytes, at), size);
   } catch (error) {
     if (error instanceof Malformed) return error.problem;
     throw error;

@@ -21,6 +21,9 @@ interface EventBase {
   readonly process: Process;
 }
 
+/** What a descriptor of a new program is; `unix`: a socket of this machine, `network`: one that may reach others. */
+export type Stream = 'closed' | 'file' | 'device' | 'terminal' | 'pipe' | 'unix' | 'network' | 'other';
+
 export interface ExecEvent extends EventBase {
   readonly kind: 'exec';
   /** Executable, root first; begins with `…/` when names at the root end were left off. */
@@ -30,10 +33,27 @@ export interface ExecEvent extends EventBase {
   readonly pathCut: boolean;
   readonly memfd: boolean;
   readonly deleted: boolean;
+  /** Made or changed since the container was made. */
+  readonly upper: boolean;
+  /** Of a script, its name as the caller gave it, which may lie; `path` is its interpreter's. Null for a program. */
+  readonly script: string | null;
+  /** All arguments, or with `argsCut` those of the head, of which the last may be cut. */
   readonly args: readonly string[];
+  /** With `argsCut` those of the tail, of which the first may be cut. */
+  readonly argsTail: readonly string[];
   readonly argsCut: boolean;
+  readonly argsCount: number;
   /** Bytes of the whole argument vector. */
   readonly argsTotal: number;
+  /** Of the whole argument vector, with a key that lasts as long as the boot. */
+  readonly argsHash: bigint;
+  /** It is of the first 256 KiB only, or 0. */
+  readonly argsHashCut: boolean;
+  /** The process's number in its own pid namespace. */
+  readonly innerPid: number;
+  readonly stdin: Stream;
+  readonly stdout: Stream;
+  readonly stderr: Stream;
   readonly parentExe: string;
   readonly comm: string;
   readonly inode: bigint;

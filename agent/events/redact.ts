@@ -3,34 +3,57 @@ import { createHash } from 'node:crypto';
 import type { Frame } from './frame.ts';
 import { LAYOUT } from './layout.ts';
 
-/** Arguments of one exec record become the name of the program and a hash of the rest. */
-function redactArgs(record: Buffer): void {
-  const at = LAYOUT['exec_record.args'];
-  const used = Math.min(record.readUInt32LE(LAYOUT['exec_record.args_bytes']), LAYOUT.ARGS_BYTES);
-  const field = record.subarray(at, at + LAYOUT.ARGS_BYTES);
-  const args = field.subarray(0, used).toString('utf8');
+const TEXT = LAYOUT['exec_record.text'];
+
+/**
+ * An exec record whose arguments are the name of the program and a hash of the rest, and whose script is only its last
+ * name. The kernel's own hash goes: who knows its key could try guesses on it.
+ */
+function redactExec(record: Buffer): Buffer {
+  const used = Math.min(record.readUInt32LE(LAYOUT['exec_record.args_bytes']), record.length - TEXT);
+  const vector = record.subarray(TEXT, TEXT + used);
+  const args = vector.toString('utf8');
   const end = args.indexOf('\0');
   const name = end < 0 ? args : args.slice(0, end);
-  const hash = createHash('sha256').update(field.subarray(0, used)).digest('hex').slice(0, 16);
-  const text = Buffer.from(
-    `${name.slice(name.lastIndexOf('/') + 1, name.length).slice(0, 64)}\0redacted:${hash}\0`,
-  );
-  field.fill(0);
-  const length = text.copy(field);
-  record.writeUInt32LE(length, LAYOUT['exec_record.args_bytes']);
+  const hash = createHash('sha256').update(vector).digest('hex').slice(0, 16);
+  const text = Buffer.from(`${name.slice(name.lastIndexOf('/') + 1).slice(0, 64)}\0redacted:${hash}\0`);
+  const script = scriptName(record, TEXT + wholeWords(used));
+  const scriptAt = TEXT + wholeWords(text.length);
+  const redacted = Buffer.alloc(scriptAt + wholeWords(script.length));
+  record.copy(redacted, 0, 0, TEXT);
+  text.copy(redacted, TEXT);
+  script.copy(redacted, scriptAt);
+  redacted.writeUInt32LE(redacted.length, LAYOUT['record_header.size']);
+  redacted.writeUInt32LE(text.length, LAYOUT['exec_record.args_bytes']);
+  redacted.writeUInt32LE(script.length, LAYOUT['exec_record.script_bytes']);
+  const flags = record.readUInt32LE(LAYOUT['exec_record.flags']) & ~LAYOUT.ARGS_CUT;
+  redacted.writeUInt32LE(flags, LAYOUT['exec_record.flags']);
+  redacted.writeBigUInt64LE(0n, LAYOUT['exec_record.args_hash']);
+  return redacted;
+}
+
+const wholeWords = (bytes: number): number => Math.ceil(bytes / 8) * 8;
+
+/** File names stay; what stands before one is the caller's text. */
+function scriptName(record: Buffer, at: number): Buffer {
+  const bytes = Math.min(record.readUInt32LE(LAYOUT['exec_record.script_bytes']), record.length - at);
+  if (bytes <= 0) return Buffer.alloc(0);
+  const text = record.subarray(at, at + bytes);
+  return text.subarray(text.lastIndexOf(0x2f) + 1);
 }
 
 function redactRecords(bytes: Uint8Array): Uint8Array {
-  const copy = Buffer.from(bytes);
-  for (let at = 0; at + LAYOUT['sizeof record_header'] <= copy.length; ) {
-    const size = copy.readUInt32LE(at + LAYOUT['record_header.size']);
-    if (size < LAYOUT['sizeof record_header'] || at + size > copy.length) return copy.subarray(0, at);
-    const kind = copy.readUInt32LE(at + LAYOUT['record_header.kind']);
-    if (kind === LAYOUT.RECORD_EXEC && size === LAYOUT['sizeof exec_record'])
-      redactArgs(copy.subarray(at, at + size));
+  const all = Buffer.from(bytes);
+  const parts: Buffer[] = [];
+  for (let at = 0; at + LAYOUT['sizeof record_header'] <= all.length; ) {
+    const size = all.readUInt32LE(at + LAYOUT['record_header.size']);
+    if (size < LAYOUT['sizeof record_header'] || at + size > all.length) break;
+    const kind = all.readUInt32LE(at + LAYOUT['record_header.kind']);
+    const record = all.subarray(at, at + size);
+    parts.push(kind === LAYOUT.RECORD_EXEC && size >= TEXT ? redactExec(record) : record);
     at += size;
   }
-  return copy;
+  return Buffer.concat(parts);
 }
 
 /** Keys of a pod that identity uses; all others are left out, such as environments, arguments and annotations. */

@@ -12,8 +12,6 @@
 
 #define EPERM 1
 #define EACCES 13
-#define S_IFMT 0170000
-#define S_IFSOCK 0140000
 
 /* One action on its way to a record: addresses are of the kernel's memory, but for those that are claimed. */
 struct deed {

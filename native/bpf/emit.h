@@ -48,6 +48,16 @@ static __noinline int take_token(__u32 slot, __u32 kind)
 	return 1;
 }
 
+/* Whether a record may be sent; if not, the loss is counted. Slots come and go by RECORD_CGROUP, so that one is never
+ * throttled. */
+static __always_inline bool may_send(__u32 slot, __u32 kind)
+{
+	if (kind == RECORD_CGROUP || take_token(slot, kind))
+		return true;
+	count_loss(slot, LOSS_THROTTLED);
+	return false;
+}
+
 static __always_inline void fill_header(struct record_header *header, __u32 kind, __u32 size, __u32 slot, __u64 cgroup)
 {
 	header->kind = kind;
@@ -84,22 +94,29 @@ static __always_inline void read_ids(struct ids *ids, struct task_struct *task)
 	bpf_probe_read_kernel(&ids->effective, sizeof(ids->effective), &cred->cap_effective);
 }
 
-/* Memory for a record, all zero and with its header, or NULL with the loss counted. Slots come and go by
- * RECORD_CGROUP, so that one is never throttled. `room` is more than the
- * record's size where a path is written into it: see path.h. */
+/* Memory for a record, all zero and with its header, or NULL with the loss counted. `room` is more than the record's
+ * size where a path is written into it: see path.h. */
 #define reserve_record(ring, kind, type, room, slot, cgroup, reason)                                                   \
 	({                                                                                                             \
 		type *record_ = NULL;                                                                                  \
-		bool may_ = (kind) == RECORD_CGROUP || take_token(slot, kind);                                         \
-		if (may_)                                                                                              \
+		if (may_send(slot, kind)) {                                                                            \
 			record_ = bpf_ringbuf_reserve(ring, sizeof(type) + (room), 0);                                 \
-		if (record_) {                                                                                         \
-			__builtin_memset(record_, 0, sizeof(type));                                                    \
-			fill_header(&record_->header, kind, sizeof(type), slot, cgroup);                               \
-		} else {                                                                                               \
-			count_loss(slot, may_ ? (reason) : LOSS_THROTTLED);                                            \
+			if (record_) {                                                                                 \
+				__builtin_memset(record_, 0, sizeof(type));                                            \
+				fill_header(&record_->header, kind, sizeof(type), slot, cgroup);                       \
+			} else {                                                                                       \
+				count_loss(slot, reason);                                                              \
+			}                                                                                              \
 		}                                                                                                      \
 		record_;                                                                                               \
 	})
+
+/* Sends a record that was written elsewhere, as its size was not known before; `size` is bounded by the caller. */
+static __always_inline void send_copy(void *ring, struct record_header *header, __u32 size, __u32 reason)
+{
+	header->size = size;
+	if (bpf_ringbuf_output(ring, header, size, 0))
+		count_loss(header->slot, reason);
+}
 
 #endif

@@ -45,8 +45,15 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 
+#define AF_UNIX 1
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_VSOCK 40
+#define S_IFMT 0170000
+#define S_IFIFO 0010000
+#define S_IFCHR 0020000
+#define S_IFREG 0100000
+#define S_IFSOCK 0140000
 #define IPPROTO_TCP 6
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD
@@ -107,8 +114,15 @@ struct super_block {
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	unsigned int i_rdev;
 	struct super_block *i_sb;
 	void *i_private;
+} READ_BY_OFFSET;
+
+/* Of overlayfs, which may be a module. */
+struct ovl_inode {
+	struct inode vfs_inode;
+	struct dentry *__upperdentry;
 } READ_BY_OFFSET;
 
 struct hlist_bl_node {
@@ -259,6 +273,9 @@ struct task_struct {
 
 struct linux_binprm {
 	struct file *file;
+	int argc;
+	const char *filename; /* as given to execve */
+	const char *interp;   /* the same, but for a script */
 } READ_BY_OFFSET;
 
 struct in6_addr {

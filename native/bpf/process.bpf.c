@@ -1,25 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Programs started, and processes that begin and end. */
+#include "arguments.h"
+#include "overlay.h"
 #include "path.h"
 #include "slot.h"
 
+#define MAJOR_TTY 4
+#define MAJOR_TTYAUX 5
+#define MINOR_PTMX 2 /* of MAJOR_TTYAUX: the other end of a terminal */
+#define MAJOR_PTS 136
+#define MAJOR_PTS_LAST 143
+#define MAJOR_SERIAL 204
+#define MAJOR_HVC 229
 #define SIGNAL_GROUP_EXIT 4 /* linux/sched/signal.h: every thread of the process is ending */
-
-static __always_inline void write_args(struct exec_record *record, struct mm_struct *mm)
-{
-	unsigned long start = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
-	__u32 total = end > start ? end - start : 0;
-	__u32 bytes = total;
-
-	barrier_var(bytes); /* else the compiler bounds `total`, and the verifier does not know `bytes` to be it */
-	if (bytes > ARGS_BYTES)
-		bytes = ARGS_BYTES;
-	record->args_total = total;
-	if (bytes && bpf_probe_read_user(record->args, bytes, (void *)start) == 0)
-		record->args_bytes = bytes;
-	if (record->args_bytes < total)
-		record->flags |= ARGS_CUT;
-}
 
 /* stat(2)'s form of the kernel's device number. */
 static __always_inline __u64 device_of(unsigned int device)
@@ -46,6 +39,98 @@ static __always_inline void write_executable(struct exec_record *record, struct 
 	} else if (!BPF_CORE_READ(dentry, d_hash.pprev)) {
 		record->flags |= EXEC_DELETED;
 	}
+	if (is_upper(inode))
+		record->flags |= EXEC_UPPER;
+}
+
+static __always_inline bool is_terminal(__u32 device)
+{
+	__u32 major = device >> 20;
+
+	return major == MAJOR_TTY || (major == MAJOR_TTYAUX && (device & 0xfffff) != MINOR_PTMX) ||
+	       (major >= MAJOR_PTS && major <= MAJOR_PTS_LAST) || major == MAJOR_SERIAL || major == MAJOR_HVC;
+}
+
+static __always_inline int stream_of_socket(struct socket *socket)
+{
+	__u16 family = BPF_CORE_READ(socket, sk, __sk_common.skc_family);
+
+	if (family == AF_UNIX)
+		return STREAM_UNIX;
+	return family == AF_INET || family == AF_INET6 || family == AF_VSOCK ? STREAM_NETWORK : STREAM_OTHER;
+}
+
+static __noinline int stream_of(__u32 descriptor)
+{
+	struct fdtable *table = BPF_CORE_READ(bpf_get_current_task_btf(), files, fdt);
+	struct file *file = NULL, **files = BPF_CORE_READ(table, fd);
+
+	if (descriptor < BPF_CORE_READ(table, max_fds))
+		bpf_probe_read_kernel(&file, sizeof(file), &files[descriptor]);
+	if (!file)
+		return STREAM_CLOSED;
+	struct inode *inode = BPF_CORE_READ(file, f_inode);
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFREG:
+		return STREAM_FILE;
+	case S_IFIFO:
+		return STREAM_PIPE;
+	case S_IFCHR:
+		return is_terminal(BPF_CORE_READ(inode, i_rdev)) ? STREAM_TERMINAL : STREAM_DEVICE;
+	case S_IFSOCK:
+		return stream_of_socket(BPF_CORE_READ(file, private_data));
+	}
+	return STREAM_OTHER;
+}
+
+/* execve changes the program's name from the script's to the interpreter's, once for each that is a script. */
+static __always_inline void write_script(struct exec_record *record, struct linux_binprm *binary, __u32 at)
+{
+	if (binary->interp == binary->filename)
+		return;
+	record->flags |= EXEC_SCRIPT;
+	if (at > ARGS_BYTES)
+		return;
+	__builtin_memset(record->text + at, 0, SCRIPT_BYTES);
+	long length = bpf_probe_read_kernel_str(record->text + at, SCRIPT_BYTES, binary->filename);
+	record->script_bytes = length > 0 ? length : 0;
+}
+
+static __always_inline __u32 inner_pid_of(struct task_struct *task)
+{
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	__u32 level = BPF_CORE_READ(pid, level);
+	struct upid *innermost =
+		(void *)pid + bpf_core_field_offset(struct pid, numbers) + level * bpf_core_type_size(struct upid);
+
+	return BPF_CORE_READ(innermost, nr);
+}
+
+#define WHOLE_WORDS(bytes) (((bytes) + 7) & ~7u)
+
+static __noinline int report_exec(struct task_state *state, struct task_struct *task, struct linux_binprm *binary)
+{
+	struct exec_scratch *scratch = scratch_of_cpu();
+
+	if (!scratch || !state || !task || !binary)
+		return 0;
+	struct exec_record *record = &scratch->record;
+	__builtin_memset(record, 0, __builtin_offsetof(struct exec_record, text));
+	fill_header(&record->header, RECORD_EXEC, 0, state->slot, state->owner);
+	fill_process(&record->header);
+	__builtin_memcpy(record->comm, state->comm, sizeof(record->comm));
+	write_exe(record->parent_exe, BPF_CORE_READ(task, real_parent));
+	write_executable(record, binary->file);
+	write_arguments(scratch, task->mm, binary->argc);
+	write_script(record, binary, WHOLE_WORDS(record->args_bytes));
+	record->inner_pid = inner_pid_of(task);
+	for (int i = 0; i < 3; i++)
+		record->streams[i] = stream_of(i);
+	__u32 size = __builtin_offsetof(struct exec_record, text) + WHOLE_WORDS(record->args_bytes) +
+		     WHOLE_WORDS(record->script_bytes);
+	if (size <= sizeof(*record))
+		send_copy(&urgent, &record->header, size, LOSS_URGENT_FULL);
+	return 0;
 }
 
 /* Every change of a task's name comes here first, and execve always makes one: the old name is still readable. */
@@ -72,16 +157,8 @@ int BPF_PROG(program_executed, struct task_struct *task, int old_pid, struct lin
 		count->execs += 1;
 	state->flags |= TASK_EXECUTED;
 
-	struct exec_record *record = reserve_record(&urgent, RECORD_EXEC, struct exec_record, 0, slot, state->owner,
-						    LOSS_URGENT_FULL);
-	if (!record)
-		return 0;
-	fill_process(&record->header);
-	__builtin_memcpy(record->comm, state->comm, sizeof(record->comm));
-	write_exe(record->parent_exe, BPF_CORE_READ(task, real_parent));
-	write_executable(record, binary->file);
-	write_args(record, task->mm);
-	bpf_ringbuf_submit(record, 0);
+	if (may_send(slot, RECORD_EXEC))
+		report_exec(state, task, binary);
 	return 0;
 }
 

@@ -3,7 +3,6 @@
 #include "deed.h"
 #include "watched.h"
 
-#define AF_UNIX 1
 #define AF_PACKET 17
 #define AF_XDP 44
 #define SOCK_TYPE_MASK 0xf

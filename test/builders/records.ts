@@ -65,22 +65,50 @@ export interface ExecFields extends HeaderFields {
   parentExe?: string;
   comm?: string;
   flags?: number;
+  script?: string;
+  hash?: bigint;
+  /** enum stream of stdin, stdout and stderr. */
+  streams?: readonly [number, number, number];
+}
+
+/** Text at the next multiple of 8. */
+const padded = (text: Buffer): Buffer => Buffer.concat([text, Buffer.alloc(-text.length & 7)]);
+
+/** What the kernel keeps of an argument vector. */
+function keptArgs(args: Buffer): Buffer {
+  if (args.length <= LAYOUT.ARGS_BYTES) return args;
+  return Buffer.concat([
+    args.subarray(0, LAYOUT.ARGS_HALF),
+    args.subarray(args.length - LAYOUT.ARGS_HALF, args.length),
+  ]);
 }
 
 export function execRecord(fields: ExecFields): Buffer {
-  const bytes = record(LAYOUT.RECORD_EXEC, LAYOUT['sizeof exec_record'], fields);
+  const args = fields.args ?? [fields.path];
+  const all = Buffer.from(args.map((arg) => `${arg}\0`).join(''));
+  const kept = keptArgs(all);
+  const script = Buffer.from(fields.script === undefined ? '' : `${fields.script}\0`);
+  const text = Buffer.concat([padded(kept), padded(script)]);
+  const bytes = record(LAYOUT.RECORD_EXEC, LAYOUT['exec_record.text'] + text.length, fields);
   const path = leafFirst(fields.path);
-  const args = Buffer.from((fields.args ?? [fields.path]).map((arg) => `${arg}\0`).join(''));
-  bytes.writeUInt32LE(fields.flags ?? 0, LAYOUT['exec_record.flags']);
+  const cut = kept.length < all.length ? LAYOUT.ARGS_CUT : 0;
+  const flags = (fields.flags ?? 0) | cut | (fields.script === undefined ? 0 : LAYOUT.EXEC_SCRIPT);
+  bytes.writeUInt32LE(flags, LAYOUT['exec_record.flags']);
   bytes.writeUInt32LE(path.length, LAYOUT['exec_record.path_bytes']);
-  bytes.writeUInt32LE(Math.min(args.length, LAYOUT.ARGS_BYTES), LAYOUT['exec_record.args_bytes']);
-  bytes.writeUInt32LE(args.length, LAYOUT['exec_record.args_total']);
+  bytes.writeUInt32LE(kept.length, LAYOUT['exec_record.args_bytes']);
+  bytes.writeUInt32LE(all.length, LAYOUT['exec_record.args_total']);
+  bytes.writeUInt32LE(args.length, LAYOUT['exec_record.args_count']);
+  bytes.writeUInt32LE(script.length, LAYOUT['exec_record.script_bytes']);
+  bytes.writeUInt32LE(fields.pid ?? 100, LAYOUT['exec_record.inner_pid']);
+  for (const [index, stream] of (fields.streams ?? [2, 2, 2]).entries())
+    bytes.writeUInt8(stream, LAYOUT['exec_record.streams'] + index);
+  bytes.writeBigUInt64LE(fields.hash ?? 5n, LAYOUT['exec_record.args_hash']);
   bytes.writeBigUInt64LE(77n, LAYOUT['exec_record.inode']);
   bytes.writeBigUInt64LE(8n, LAYOUT['exec_record.device']);
   bytes.write(fields.parentExe ?? '', LAYOUT['exec_record.parent_exe']);
   bytes.write(fields.comm ?? '', LAYOUT['exec_record.comm']);
   path.copy(bytes, LAYOUT['exec_record.path']);
-  args.copy(bytes, LAYOUT['exec_record.args'], 0, LAYOUT.ARGS_BYTES);
+  text.copy(bytes, LAYOUT['exec_record.text']);
   return bytes;
 }
 

@@ -226,6 +226,7 @@ static int flood_both(const char *kind, long n) {
 }
 
 int act(const char *what, const char *text, long number); // actions.c
+int start(const char *how, const char *text, long number); // execs.c
 
 int main(void) {
 	char line[4096], word[64], text[3900];
@@ -266,11 +267,11 @@ int main(void) {
 			result = run_memory_file(text);
 		else if (!strcmp(word, "flood"))
 			result = flood_both(text, n);
-		else if (!strcmp(word, "do")) {
+		else if (!strcmp(word, "do") || !strcmp(word, "start")) {
 			char what[64] = "", where[3800] = "";
 			long number = 0;
 			sscanf(line, "%*s %63s %3799s %ld", what, where, &number);
-			result = act(what, where, number);
+			result = word[0] == 'd' ? act(what, where, number) : start(what, where, number);
 		} else
 			result = -1;
 		printf("%d\n", result);

@@ -128,28 +128,34 @@ export function makeCgroup(name: string = containerName(), parent: string = find
   return { path, id, remove };
 }
 
-let doerBinary: string | null = null;
+const binaries = new Map<string, string>();
 
-/** The program of doer.c and actions.c, compiled once until `cleanUp`. */
-export function buildDoer(): string {
-  if (doerBinary !== null) return doerBinary;
-  const folder = mkdtempSync(join(tmpdir(), 'picket-doer-'));
+/** A program of C files of this folder, compiled once until `cleanUp`. */
+function build(name: string, files: readonly string[]): string {
+  const known = binaries.get(name);
+  if (known !== undefined) return known;
+  const folder = mkdtempSync(join(tmpdir(), `picket-${name}-`));
   // Not when the process exits: vitest ends its workers by a signal.
   atEnd(() => {
     rmSync(folder, { recursive: true, force: true });
-    doerBinary = null;
+    binaries.delete(name);
   });
-  const sources = ['doer.c', 'actions.c'].map((name) => fileURLToPath(new URL(name, import.meta.url)));
-  const output = ['-o', join(folder, 'doer'), '-pthread'];
-  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', ...sources, ...output]);
-  doerBinary = join(folder, 'doer');
-  return doerBinary;
+  const sources = files.map((file) => fileURLToPath(new URL(file, import.meta.url)));
+  const path = join(folder, name);
+  execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', ...sources, '-o', path, '-pthread']);
+  binaries.set(name, path);
+  return path;
 }
+
+export const buildDoer = (): string => build('doer', ['doer.c', 'actions.c', 'execs.c']);
+
+/** The program that says in a file of the folder $WITNESS what it really is. */
+export const buildWitness = (): string => build('witness', ['witness.c']);
 
 /** A process of doer.c in a cgroup. */
 export interface Doer {
   readonly pid: number;
-  /** Does one thing; answers 0, an errno, or a wait status, as doer.c says. */
+  /** Does one thing; answers 0, an errno, or a wait status, as doer.c, actions.c and execs.c say. */
   ask(command: string): Promise<number>;
   end(): Promise<void>;
 }

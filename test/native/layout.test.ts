@@ -29,11 +29,11 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
       contain: real['PICKET_CONTAIN_LAYOUT'],
       ...sizes,
     }).toEqual({
-      version: 1,
+      version: 2,
       'sizeof pair_record': 72,
       contain: 2,
       'sizeof record_header': 64,
-      'sizeof exec_record': 656,
+      'sizeof exec_record': 1448,
       'sizeof exit_record': 72,
       'sizeof open_record': 368,
       'sizeof flow_key': 24,

@@ -1,5 +1,6 @@
 import type { ExecEvent } from '../../events/event.ts';
-import type { Rule } from './rule.ts';
+import { isStarting, START_UP } from './privileges.ts';
+import type { Rule, RuleContext } from './rule.ts';
 
 const FOLDERS = {
   default: ['/tmp/', '/var/tmp/', '/dev/shm/', '/run/shm/'],
@@ -14,35 +15,42 @@ const RUNTIME_COPIES = /^(memfd:)?(runc_cloned|crun|youki|exe|runc|libcontainer)
 interface Origin {
   readonly what: string;
   readonly technique: string;
-  readonly high: boolean;
+  readonly severity: 'high' | 'medium' | 'low';
 }
 
-function originOf(event: ExecEvent): Origin | null {
-  if (event.memfd) return { what: 'from memory, without a file', technique: 'T1620', high: true };
-  if (event.deleted) return { what: 'from a file that was deleted', technique: 'T1070.004', high: true };
+function originOf(event: ExecEvent, context: RuleContext): Origin | null {
+  const onHost = context.container.kind === 'host';
+  const grave = onHost ? 'low' : 'high';
+  if (event.memfd) return { what: 'from memory, without a file', technique: 'T1620', severity: grave };
+  if (event.deleted) return { what: 'from a file that was deleted', technique: 'T1070.004', severity: grave };
   const folder = FOLDERS.default.find((start) => event.path.startsWith(start));
-  return folder === undefined
-    ? null
-    : { what: `from ${folder.slice(0, -1)}`, technique: 'T1059', high: false };
+  if (folder !== undefined)
+    return { what: `from ${folder.slice(0, -1)}`, technique: 'T1059', severity: onHost ? 'low' : 'medium' };
+  if (!event.upper || context.container.kind !== 'container') return null;
+  const what = 'from a file that is not as its image has it';
+  // Entry points unpack what they run.
+  return { what, technique: 'T1036', severity: isStarting(event, context) ? 'low' : 'medium' };
 }
+
+const SCORES = { high: 0.85, medium: 0.6, low: 0.6 } as const;
 
 export const execFromMemoryOrTemp: Rule = {
   name: 'exec-from-memory-or-temp',
-  sentence: 'A program was run from memory, from a deleted file or from a folder for temporary files.',
-  techniques: ['T1620', 'T1070.004', 'T1059'],
+  sentence:
+    'A program was run from memory, from a deleted file, from a folder for temporary files or from a file that its container made or changed.',
+  techniques: ['T1620', 'T1070.004', 'T1059', 'T1036'],
   severity: 'high',
-  knobs: { folders: FOLDERS },
+  knobs: { folders: FOLDERS, 'start-up': START_UP },
   on: ['exec'],
   next: 'Save the executable through /proc/PID/exe while the process lives.',
-  match(event, { container }) {
+  match(event, context) {
     if (event.kind !== 'exec') return null;
-    const origin = originOf(event);
+    const origin = originOf(event, context);
     if (origin === null) return null;
     if (RUNTIMES.has(event.parentExe) && RUNTIME_COPIES.test(event.exe)) return null;
-    const high = origin.high && container.kind !== 'host';
     return {
-      severity: high ? 'high' : container.kind === 'host' ? 'low' : 'medium',
-      score: high ? 0.85 : 0.6,
+      severity: origin.severity,
+      score: SCORES[origin.severity],
       summary: `${event.parentExe || 'a process'} ran ${event.path} ${origin.what}`,
       subject: `${event.parentExe} ${event.path}`,
       techniques: [origin.technique],

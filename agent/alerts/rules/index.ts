@@ -10,6 +10,8 @@ import { runtimeSocket } from './runtime-socket.ts';
 import { secretRead } from './secret-read.ts';
 import { serverSpawnsShell } from './server-spawns-shell.ts';
 import { shellCallsOut } from './shell-calls-out.ts';
+import { shellOnSocket } from './shell-on-socket.ts';
+import { terminalShell } from './terminal-shell.ts';
 import { toolInContainer } from './tool-in-container.ts';
 
 export const RULES: readonly Rule[] = [
@@ -24,4 +26,6 @@ export const RULES: readonly Rule[] = [
   codeInMemory,
   rawSocket,
   runtimeSocket,
+  shellOnSocket,
+  terminalShell,
 ];

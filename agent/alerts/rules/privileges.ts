@@ -11,7 +11,8 @@ const RUNTIMES = set(
 // Names under which their sealed copies run; `exe` where it is opened through /proc/self/exe.
 const RUNTIME_COPIES = /^(?:memfd:)?(?:runc_cloned|crun|youki|exe$|runc|libcontainer)/;
 
-const isRuntimeName = (exe: string): boolean => RUNTIMES.has(exe) || RUNTIME_COPIES.test(exe);
+/** By its name only, which is the workload's to choose. */
+export const isRuntimeName = (exe: string): boolean => RUNTIMES.has(exe) || RUNTIME_COPIES.test(exe);
 
 /**
  * The runtime, by its name and by that of what started it: a workload may call a program runc, but the shell or server
@@ -30,7 +31,7 @@ export const START_UP = {
 } as const;
 const START_UP_NS = BigInt(START_UP.default) * 1_000_000_000n;
 
-export function isStarting(event: ActionEvent, { container }: RuleContext): boolean {
+export function isStarting(event: Pick<ActionEvent, 'time'>, { container }: RuleContext): boolean {
   return container.madeAt !== null && event.time - container.madeAt < START_UP_NS;
 }
 

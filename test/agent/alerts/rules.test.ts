@@ -56,6 +56,8 @@ test('the list of rules, each with a name, sentences, techniques and knobs that 
     'code-in-memory',
     'raw-socket',
     'runtime-socket',
+    'shell-on-socket',
+    'terminal-shell',
   ]);
   for (const rule of RULES) {
     expect(SEVERITIES).toContain(rule.severity);
@@ -184,6 +186,39 @@ test('running from memory, from a deleted file or from a folder for temporary fi
   expect(hits(inside, exec('/memfd:runc_cloned:/proc/self/exe', LAYOUT.EXEC_MEMFD, 'sh'))).toEqual([
     'exec-from-memory-or-temp high',
   ]);
+});
+
+test('running what is not as the image has it is told in a container, calmer while that starts', () => {
+  const changed = execRecord({ path: '/usr/local/bin/x', flags: LAYOUT.EXEC_UPPER, parentExe: 'sh' });
+  expect(hits(inside, changed)).toEqual(['exec-from-memory-or-temp medium']);
+  expect(hits(container('container', 999n * SECOND), changed)).toEqual(['exec-from-memory-or-temp low']);
+  expect(hits(host, changed)).toEqual([]);
+  expect(hits(service, changed)).toEqual([]);
+});
+
+test('a shell whose input or output is a network connection is told', () => {
+  const { STREAM_DEVICE: device, STREAM_NETWORK: network, STREAM_UNIX: unix } = LAYOUT;
+  const exec = (path: string, streams: [number, number, number]): Buffer =>
+    execRecord({ path, streams, parentExe: 'bash', args: [path] });
+  expect(hits(inside, exec('/bin/dash', [network, network, network]))).toEqual(['shell-on-socket high']);
+  expect(hits(inside, exec('/bin/bash', [device, network, device]))).toEqual(['shell-on-socket high']);
+  expect(hits(host, exec('/bin/bash', [network, device, device]))).toEqual(['shell-on-socket medium']);
+  expect(hits(inside, exec('/usr/bin/python3.11', [network, network, device]))).toEqual([
+    'shell-on-socket medium',
+  ]);
+  expect(hits(inside, exec('/bin/bash', [unix, unix, unix]))).toEqual([]);
+  expect(hits(inside, exec('/bin/bash', [device, device, network]))).toEqual([]);
+  expect(hits(inside, exec('/usr/sbin/vsftpd', [network, network, network]))).toEqual([]);
+});
+
+test('a shell with a terminal that a runtime starts in a container is told', () => {
+  const { STREAM_TERMINAL: terminal, STREAM_PIPE: pipe } = LAYOUT;
+  const exec = (parentExe: string, stream: number): Buffer =>
+    execRecord({ path: '/bin/bash', args: ['bash'], parentExe, streams: [stream, stream, stream] });
+  expect(hits(inside, exec('runc', terminal))).toEqual(['terminal-shell low']);
+  expect(hits(inside, exec('bash', terminal))).toEqual([]);
+  expect(hits(inside, exec('runc', pipe))).toEqual([]);
+  expect(hits(host, exec('runc', terminal))).toEqual([]);
 });
 
 test('what a contained workload tries is told, without alarm', () => {

@@ -26,6 +26,7 @@ test('decodes each kind of record, in order', () => {
       args: ['sh', '-c', 'df -h'],
       parentExe: 'node',
       comm: 'node',
+      streams: [LAYOUT.STREAM_DEVICE, LAYOUT.STREAM_NETWORK, LAYOUT.STREAM_CLOSED],
     }),
     exitRecord({ ...header, status: 256 }),
     openRecord({ ...header, path: '/etc/shadow', exe: 'cat' }),
@@ -47,9 +48,19 @@ test('decodes each kind of record, in order', () => {
         pathCut: false,
         memfd: false,
         deleted: false,
+        upper: false,
+        script: null,
         args: ['sh', '-c', 'df -h'],
+        argsTail: [],
         argsCut: false,
+        argsCount: 3,
         argsTotal: 12,
+        argsHash: 5n,
+        argsHashCut: false,
+        innerPid: 7,
+        stdin: 'device',
+        stdout: 'network',
+        stderr: 'closed',
         parentExe: 'node',
         comm: 'node',
         inode: 77n,
@@ -71,6 +82,37 @@ test('marks a path whose root end was left off, and an open that can change the 
   const bytes = openRecord({ path: '/etc/shadow', exe: 'sh', openFlags: 0o1001 });
   bytes.writeUInt32LE(LAYOUT.PATH_CUT, LAYOUT['open_record.flags']);
   expect(decodeRecords(bytes).events[0]).toMatchObject({ path: '…/etc/shadow', pathCut: true, write: true });
+});
+
+test('gives head and tail of a long argument vector, and the script that was run', () => {
+  const args = ['python3', ...Array.from({ length: 300 }, (_, index) => `argument-${index}`)];
+  const flags = LAYOUT.EXEC_UPPER | LAYOUT.EXEC_DELETED | LAYOUT.ARGS_HASH_CUT;
+  const bytes = execRecord({ path: '/usr/bin/python3', args, flags, script: './run.py' });
+  expect(bytes.length).toBe(LAYOUT['exec_record.text'] + LAYOUT.ARGS_BYTES + 16);
+  const event = decodeRecords(bytes).events[0];
+  if (event?.kind !== 'exec') throw new Error('no exec');
+  expect(event).toMatchObject({ argsCut: true, argsCount: 301, script: './run.py', argsHashCut: true });
+  expect(event).toMatchObject({ upper: true, deleted: true, memfd: false });
+  expect(event.args.slice(0, 2)).toEqual(['python3', 'argument-0']);
+  expect(event.argsTail.slice(-2)).toEqual(['argument-298', 'argument-299']);
+  expect(args.join('\0').startsWith(event.args.join('\0'))).toBe(true);
+  expect(args.join('\0').endsWith(event.argsTail.join('\0'))).toBe(true);
+});
+
+test('does not believe texts of an exec that do not end its record, or streams of no kind', () => {
+  const spoiled = (field: keyof typeof LAYOUT, value: number): Buffer => {
+    const bytes = execRecord({ path: '/bin/true', script: 'run.sh' });
+    bytes.writeUInt32LE(value, LAYOUT[field]);
+    return bytes;
+  };
+  const batch = Buffer.concat([
+    spoiled('exec_record.args_bytes', 20),
+    spoiled('exec_record.args_bytes', LAYOUT.ARGS_BYTES + 1),
+    spoiled('exec_record.script_bytes', 0),
+    spoiled('exec_record.script_bytes', 0xffffffff),
+    spoiled('exec_record.streams', 9),
+  ]);
+  expect(decodeRecords(batch)).toEqual({ events: [], problems: { 'wrong-length': 4, 'wrong-value': 1 } });
 });
 
 test('counts what does not fit by its reason and decodes what follows', () => {

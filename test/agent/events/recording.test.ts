@@ -87,7 +87,7 @@ async function read(): Promise<{ frames: Frame[]; problem: string | null }> {
 
 test('reads back exactly what was written', async () => {
   await write(frames);
-  expect((await openRecording(path)).start).toEqual({ ...start, recordsVersion: 1, redacted: false });
+  expect((await openRecording(path)).start).toEqual({ ...start, recordsVersion: 2, redacted: false });
   const { frames: found, problem } = await read();
   expect(found.map(plain)).toEqual(frames.map(plain));
   expect(problem).toBeNull();
@@ -109,6 +109,13 @@ test('refuses another version, another file and an empty one, each with its reas
     code: 'PICKET_RECORDING',
     message: `${path}: a recording of version 2; this picket reads version 1`,
   });
+  const older = encodeFrame({
+    start: { ...start, version: RECORDING_VERSION, recordsVersion: 1, redacted: false },
+  });
+  writeFileSync(path, gzipSync(delimit(older)));
+  await expect(openRecording(path)).rejects.toThrow(
+    `${path}: its records have version 1; this picket reads version 2`,
+  );
   writeFileSync(path, gzipSync(delimit(encodeFrame({ records: { bytes: Buffer.alloc(1) } }))));
   await expect(openRecording(path)).rejects.toThrow('it does not begin with a start');
   writeFileSync(path, 'plain text');
@@ -121,7 +128,14 @@ test('refuses another version, another file and an empty one, each with its reas
 test('leaves out arguments and pod specifications when asked to', async () => {
   const secret = {
     kind: 'records',
-    bytes: execRecord({ path: '/bin/sh', args: ['/bin/sh', '-c', 'X=hunter2'] }),
+    bytes: Buffer.concat([
+      execRecord({ path: '/bin/sh', args: ['/bin/sh', '-c', 'X=hunter2'] }),
+      execRecord({
+        path: '/bin/sh',
+        args: ['/bin/sh', 'run.sh', ...Array.from({ length: 99 }, () => '-phunter2')],
+        script: '/hunter2/run.sh',
+      }),
+    ]),
   } as const;
   const pods = {
     kind: 'pods',
@@ -130,7 +144,9 @@ test('leaves out arguments and pod specifications when asked to', async () => {
   await write([secret, pods], { redact: true });
   const [records, list] = (await read()).frames;
   if (records?.kind !== 'records' || list?.kind !== 'pods') throw new Error('other frames came back');
-  expect(decodeRecords(records.bytes).events[0]).toMatchObject({
+  const [plain, script] = decodeRecords(records.bytes).events;
+  expect(script).toMatchObject({ script: 'run.sh', argsTotal: 15 + 990, argsCut: false, argsHash: 0n });
+  expect(plain).toMatchObject({
     path: '/bin/sh',
     args: ['sh', expect.stringMatching(/^redacted:[0-9a-f]{16}$/)],
     argsTotal: 21,

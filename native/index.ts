@@ -43,6 +43,8 @@ export type HookState = 'attached' | 'absent' | 'refused';
 export interface Hook {
   /** Such as tp_btf/sched_process_exec. */
   readonly name: string;
+  /** The eBPF program: more than one may be on a hook. */
+  readonly program: string;
   readonly state: HookState;
   /** The kernel's reason where it is not attached, or null. */
   readonly reason: string | null;
@@ -180,6 +182,24 @@ export interface NativeAddon {
   layout(): Record<string, number>;
   /** What this kernel offers, without loading anything that stays. */
   features(): KernelFeatures;
+  /** Programs that are attached where picket's are, picket's own among them. Asks for CAP_SYS_ADMIN. */
+  bpfUsers(cgroupRoot: string): BpfUsers;
+}
+
+export interface BpfUser {
+  /** As in Hook, or raw_tp/... */
+  readonly hook: string;
+  readonly id: number;
+  /** At most 15 characters. */
+  readonly name: string;
+}
+
+export interface BpfUsers {
+  /** `exclusive`: nobody else may attach to this cgroup or one below. */
+  readonly onRoot: readonly (BpfUser & { readonly exclusive: boolean })[];
+  readonly onTracepoints: readonly BpfUser[];
+  /** Why what stands here is not all, or null. */
+  readonly refusal: string | null;
 }
 
 export interface KernelFeatures {

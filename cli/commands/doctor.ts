@@ -1,71 +1,121 @@
-/** What this machine allows, what is missing, and what each missing thing costs. */
+/** What this machine allows, what is missing, what each missing thing costs, and what to do. */
+import { arch, release } from 'node:os';
 import { dirname } from 'node:path';
+import type { NativeAddon } from '../../native/index.ts';
 import { EXIT } from '../args.ts';
 import { type Call, type Command, toJson } from '../command.ts';
-import { type Check, fail } from '../doctor/check.ts';
-import * as kernel from '../doctor/kernel.ts';
+import { capabilityCheck } from '../doctor/capabilities.ts';
+import { bpffsCheck, bpffsMounted, cgroupCheck, pins, pinsCheck } from '../doctor/cgroups.ts';
+import { type Check, fail, ok } from '../doctor/check.ts';
+import { hookChecks } from '../doctor/hooks.ts';
+import { btfCheck, featureChecks, readText, type Trial, tryHooks } from '../doctor/kernel.ts';
+import * as limits from '../doctor/limits.ts';
+import { neighbourChecks } from '../doctor/neighbours.ts';
 import * as state from '../doctor/state.ts';
 import type { AllSettings } from '../settings.ts';
 import { safe, table } from '../text.ts';
 
-function memory(): Check {
-  const status = kernel.readText('/proc/meminfo');
-  const available = Number(/^MemAvailable:\s*(\d+)/m.exec(status)?.[1] ?? 0) / 1024;
-  const groups = kernel
-    .readText('/proc/self/cgroup')
-    .split('\n')
-    .map((line) => line.split(':'));
-  const v1 = groups.find(([, controllers]) => controllers?.split(',').includes('memory'))?.[2] ?? '';
-  const v2 = groups.find(([id]) => id === '0')?.[2] ?? '';
-  const texts = [`/sys/fs/cgroup${v2}/memory.max`, `/sys/fs/cgroup/memory${v1}/memory.limit_in_bytes`];
-  return state.memoryCheck(state.memoryLimits(texts.map(kernel.readText)), available);
+/** The one in use and the three kept. */
+const ALERT_LOG_FILES = 4;
+
+interface KernelFindings {
+  readonly checks: readonly Check[];
+  /** Null when the programs could not be loaded. */
+  readonly trial: Trial | null;
 }
 
 /** The kernel's side: only what can be loaded here and now says for certain what works. */
-async function kernelChecks(values: AllSettings): Promise<Check[]> {
+async function kernelChecks(values: AllSettings): Promise<KernelFindings> {
   const { loadAddon } = await import('../../native/index.ts');
-  let addon: ReturnType<typeof loadAddon>;
+  let addon: NativeAddon;
   try {
     addon = loadAddon();
   } catch (error) {
-    return [fail('addon', (error as Error).message, 'nothing can be watched', 'npm run build')];
+    const check = fail('addon', (error as Error).message, 'nothing can be watched', 'npm run build');
+    return { checks: [check], trial: null };
   }
   const features = addon.features();
-  const checks = [
-    { name: 'addon', state: 'OK', found: 'loaded' } as const,
-    ...kernel.featureChecks(features),
-  ];
-  if (features.refusal !== null) return checks;
+  const checks = [ok('addon', 'loaded'), ...featureChecks(features), pinsOf(addon, values)];
+  if (features.refusal !== null) return { checks, trial: null };
   const { cgroup2Root } = await import('../demo/cgroups.ts');
+  const cgroupRoot = values['cgroup-root'] || (cgroup2Root() ?? '');
+  // Before the trial, whose programs would be among them.
+  checks.push(...neighbourChecks(addon.bpfUsers(cgroupRoot)));
   try {
-    const hooks = await kernel.tryHooks(addon, {
-      cgroupRoot: values['cgroup-root'] || (cgroup2Root() ?? ''),
-      pinFolder: `${dirname(values['pin-folder'])}/picket-doctor`,
-    });
-    return [...checks, ...kernel.hookChecks(hooks)];
+    const trial = await tryHooks(addon, { ...trialOptions(values), cgroupRoot });
+    return { checks: [...checks, ...hookChecks(trial.hooks)], trial };
   } catch (error) {
-    return [
-      ...checks,
-      fail('probe', (error as Error).message, 'nothing can be watched', 'see the checks above'),
-    ];
+    const { message } = error as Error;
+    const check = fail('probe', message, 'nothing can be watched', 'see the checks that are not OK');
+    return { checks: [...checks, check], trial: null };
   }
 }
 
-async function collect(values: AllSettings): Promise<Check[]> {
-  const mounts = kernel.readText('/proc/self/mounts');
+function pinsOf(addon: NativeAddon, values: AllSettings): Check {
+  const folder = values['pin-folder'];
+  return pinsCheck(folder, pins(folder), addon.layout()['PICKET_CONTAIN_LAYOUT'] ?? 0);
+}
+
+function trialOptions(values: AllSettings): Omit<Parameters<typeof tryHooks>[1], 'cgroupRoot'> {
+  return {
+    pinFolder: `${dirname(values['pin-folder'])}/picket-doctor`,
+    urgentBytes: values['urgent-bytes'],
+    bulkBytes: values['bulk-bytes'],
+    slots: values.slots,
+    flows: values.flows,
+  };
+}
+
+/** What the kernel's files say of this machine and this process. */
+function machineChecks(works: boolean): Check[] {
+  const memlock = limits.memlockCheck(readText('/proc/self/limits'), release());
+  const security = {
+    lsm: readText('/sys/kernel/security/lsm'),
+    label: readText('/proc/self/attr/current'),
+    selinux: readText('/sys/fs/selinux/enforce'),
+    status: readText('/proc/self/status'),
+  };
+  const source = readText('/sys/devices/system/clocksource/clocksource0/current_clocksource');
+  return [
+    limits.lockdownCheck(readText('/sys/kernel/security/lockdown')),
+    limits.securityCheck(security, works),
+    ...limits.sysctlChecks(
+      readText('/proc/sys/kernel/unprivileged_bpf_disabled'),
+      readText('/proc/sys/net/core/bpf_jit_enable'),
+    ),
+    ...(memlock === null ? [] : [memlock]),
+    limits.clockCheck(Date.now(), source),
+  ];
+}
+
+function resourceChecks(values: AllSettings, mapBytes: number): Check[] {
+  const available = Number(/^MemAvailable:\s*(\d+)/m.exec(readText('/proc/meminfo'))?.[1] ?? 0) / 1024;
+  const files = state.limitFiles(readText('/proc/self/cgroup'));
   const folder = values['state-folder'];
   return [
-    kernel.machineCheck(),
-    kernel.capabilityCheck(kernel.readText('/proc/self/status')),
-    kernel.btfCheck(),
-    kernel.cgroupCheck(mounts, values['cgroup-root']),
-    kernel.bpffsCheck(mounts, values['pin-folder']),
-    ...(await kernelChecks(values)),
-    memory(),
-    state.tensorflowCheck(),
+    state.memoryCheck(state.memoryLimits(files.map(readText)), available, mapBytes / 1024 ** 2),
+    state.diskCheck(folder, values['spool-bytes'] + ALERT_LOG_FILES * values['alert-log-bytes']),
     state.stateFolderCheck(folder),
     ...state.certificateChecks(folder, Date.now()),
     state.spoolCheck(folder, values['spool-bytes']),
+  ];
+}
+
+async function collect(values: AllSettings): Promise<Check[]> {
+  const mounts = readText('/proc/self/mounts');
+  const pinFolder = values['pin-folder'];
+  const rights = capabilityCheck(readText('/proc/self/status'), bpffsMounted(mounts, pinFolder) !== null);
+  const { checks, trial } = await kernelChecks(values);
+  return [
+    limits.kernelCheck(release(), process.version, arch()),
+    rights,
+    btfCheck(),
+    cgroupCheck(mounts, values['cgroup-root']),
+    bpffsCheck(mounts, pinFolder),
+    ...checks,
+    ...machineChecks(trial !== null),
+    ...resourceChecks(values, trial?.mapBytes ?? 0),
+    state.tensorflowCheck(),
   ];
 }
 
@@ -91,7 +141,7 @@ export const doctor: Command = {
   name: 'doctor',
   takes: [],
   sentence:
-    'Checks kernel, rights, cgroups, memory, certificates and spool; loads the probe for a moment. Exit code 4 when a check fails.',
+    'Checks kernel, hooks and what they cover, rights, cgroups, memory, disk, certificates; loads the probe for a moment. Exit code 4 when a check fails, 0 with warnings only.',
   flags: {},
   settings: 'all',
   examples: ['sudo picket doctor', 'picket doctor --json'],

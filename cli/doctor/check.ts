@@ -6,6 +6,8 @@ export interface Check {
   /** What it costs when it is not OK. */
   readonly cost?: string;
   readonly todo?: string;
+  /** Ids of behaviours that are not seen because of it. */
+  readonly coverage?: readonly string[];
 }
 
 export const ok = (name: string, found: string): Check => ({ name, state: 'OK', found });

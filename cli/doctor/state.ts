@@ -1,8 +1,8 @@
-/** What is in the state folder, and the memory that this process may use. */
+/** What is in the state folder, and the memory and disk that this process may use. */
 import { X509Certificate } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readdirSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Check, fail, ok, warn } from './check.ts';
 
 const DAY_MS = 86_400_000;
@@ -82,14 +82,16 @@ export function spoolCheck(stateFolder: string, limit: number): Check {
     : ok('spool', found);
 }
 
-/** The least of the cgroup limits above this process and of the memory that is free, MiB. */
-export function memoryCheck(limits: readonly number[], availableMib: number): Check {
+/** Memory limits of the cgroups above this process, MiB; memory that is free; what the maps take, which is charged too. */
+export function memoryCheck(limits: readonly number[], availableMib: number, mapMib: number): Check {
   const limit = Math.min(...limits, Number.POSITIVE_INFINITY);
-  const found = `${Math.round(availableMib)} MiB free, ${Number.isFinite(limit) ? `limit ${Math.round(limit)} MiB` : 'no limit'}`;
+  const needed = NEEDED_MIB + Math.ceil(mapMib);
+  const maps = mapMib > 0 ? `, eBPF maps ${mapMib.toFixed(1)} MiB` : '';
+  const found = `${Math.round(availableMib)} MiB free, ${Number.isFinite(limit) ? `limit ${Math.round(limit)} MiB` : 'no limit'}${maps}`;
   const least = Math.min(limit, availableMib);
-  return least >= NEEDED_MIB
+  return least >= needed
     ? ok('memory', found)
-    : warn('memory', found, 'agent or central may be ended by the kernel', `give it ${NEEDED_MIB} MiB`);
+    : warn('memory', found, 'agent or central may be ended by the kernel', `give it ${needed} MiB`);
 }
 
 /** MiB from the texts of memory.max (v2) and memory.limit_in_bytes (v1); no limit gives nothing. */
@@ -98,6 +100,56 @@ export function memoryLimits(texts: readonly string[]): number[] {
     .map((text) => Number(text.trim()))
     .filter((bytes) => Number.isFinite(bytes) && bytes > 0 && bytes < 2 ** 60)
     .map((bytes) => bytes / MIB);
+}
+
+/** memory.max and its v1 twin of this process's cgroup and of those above it. `cgroups` is /proc/self/cgroup. */
+export function limitFiles(cgroups: string): string[] {
+  const lines = cgroups.split('\n').map((line) => line.split(':'));
+  const above = (path: string) => path.split('/').map((_, i, names) => names.slice(0, i + 1).join('/'));
+  const v1 = lines.find(([, controllers]) => controllers?.split(',').includes('memory'))?.[2] ?? '';
+  const v2 = lines.find(([id]) => id === '0')?.[2] ?? '';
+  return [
+    ...above(v2).map((path) => `/sys/fs/cgroup${path}/memory.max`),
+    ...above(v1).map((path) => `/sys/fs/cgroup/memory${path}/memory.limit_in_bytes`),
+  ];
+}
+
+/** `needed`: what spool and alert log may grow to. */
+export function diskCheck(stateFolder: string, needed: number): Check {
+  const folder = nearestFolder(stateFolder);
+  const name = 'disk';
+  const { bavail, bsize, ffree, files } = statfsSync(folder);
+  const free = bavail * bsize;
+  const found = `${(free / MIB).toFixed(0)} MiB free at ${folder}, at most ${(needed / MIB).toFixed(0)} MiB used`;
+  const writable = canWrite(folder);
+  if (!writable || free < 16 * MIB || (files > 0 && ffree < 100))
+    return fail(
+      name,
+      writable ? found : `${folder} cannot be written`,
+      'no alert is kept, no order is taken, nothing survives a restart',
+      `make room, or name another folder: --state-folder`,
+    );
+  return free < needed
+    ? warn(
+        name,
+        found,
+        'spool and alert log lose the oldest when it is full',
+        'make room, or lower spool-bytes',
+      )
+    : ok(name, found);
+}
+
+function nearestFolder(path: string): string {
+  return statSync(path, { throwIfNoEntry: false }) || path === '/' ? path : nearestFolder(dirname(path));
+}
+
+function canWrite(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function tensorflowCheck(): Check {

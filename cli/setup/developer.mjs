@@ -42,9 +42,11 @@ export function check() {
 /** Repairs what can be repaired: the README's settings table, format, order of imports, lint where that is safe. */
 export function fix() {
   prepare();
-  const codes = [['test/architecture/settings-table.ts'], biome('check', '--write')].map((args) =>
-    runAttached(pinnedNode(), args),
-  );
+  const codes = [
+    ['test/architecture/settings-table.ts'],
+    ['test/architecture/hooks-table.ts'],
+    biome('check', '--write'),
+  ].map((args) => runAttached(pinnedNode(), args));
   return codes.every((code) => code === 0) ? 0 : 1;
 }
 

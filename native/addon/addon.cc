@@ -6,6 +6,7 @@
 #include "instance.h"
 #include "layout.h"
 #include "probe_object.h"
+#include "users.h"
 
 namespace {
 
@@ -22,6 +23,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openContainments", Napi::Function::New<picket::ContainmentsObject::open>(env, "openContainments"));
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));
+  exports.Set("bpfUsers", Napi::Function::New<picket::bpf_users>(env, "bpfUsers"));
   return exports;
 }
 

@@ -80,6 +80,7 @@ Napi::Array hooks_to_js(Napi::Env env, const std::vector<Hook>& hooks) {
   for (uint32_t i = 0; i < hooks.size(); i++) {
     Napi::Object hook = Napi::Object::New(env);
     hook.Set("name", hooks[i].name);
+    hook.Set("program", hooks[i].program);
     hook.Set("state", hooks[i].state);
     hook.Set("reason", hooks[i].reason.empty() ? env.Null() : Napi::Value(Napi::String::New(env, hooks[i].reason)));
     hook.Set("required", Napi::Boolean::New(env, hooks[i].required));

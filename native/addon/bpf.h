@@ -47,7 +47,8 @@ class Fd {
 };
 
 struct Hook {
-  std::string name;
+  std::string name;     // section: what it attaches to
+  std::string program;
   std::string state;   // attached, absent, refused
   std::string reason;  // empty where attached
   bool required = false;

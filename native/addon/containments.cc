@@ -111,12 +111,12 @@ Error Containments::adopt(bool& complete) {
   if (bpf_map_lookup_elem(settings_.get(), &zero, &settings) != 0 || settings.build != build_id()) return {};
   Fd kill(bpf_obj_get((folder_ + "/links/" + kKillOnExec).c_str()));
   hooks_.clear();
-  hooks_.push_back(Hook{"tp_btf/sched_process_exec", kill ? "attached" : "absent", kill ? "" : "no pinned link", false});
+  hooks_.push_back(Hook{"tp_btf/sched_process_exec", kKillOnExec, kill ? "attached" : "absent", kill ? "" : "no pinned link", false});
   for (const NetworkHook& hook : kNetworkHooks) {
     Fd program(bpf_obj_get((folder_ + "/programs/" + hook.program).c_str()));
     if (!program) return {};
     programs_[hook.program] = std::move(program);
-    hooks_.push_back(Hook{hook.program, "attached", "", false});
+    hooks_.push_back(Hook{hook.section, hook.program, "attached", "", false});
   }
   complete = static_cast<bool>(kill);
   return {};
@@ -139,7 +139,7 @@ Error Containments::load(struct contain_bpf** skeleton) {
     bpf_object__for_each_program(program, (*skeleton)->obj) {
       auto reason = refused.find(bpf_program__name(program));
       bpf_program__set_autoload(program, reason == refused.end());
-      hooks_.push_back(Hook{bpf_program__section_name(program), reason == refused.end() ? "attached" : "refused",
+      hooks_.push_back(Hook{bpf_program__section_name(program), bpf_program__name(program), reason == refused.end() ? "attached" : "refused",
                             reason == refused.end() ? "" : reason->second, false});
     }
     int result = contain_bpf__load(*skeleton);

@@ -11,13 +11,17 @@ namespace picket {
 
 struct NetworkHook {
   const char* program;
+  const char* section;
   enum bpf_attach_type type;
 };
 
 constexpr NetworkHook kNetworkHooks[] = {
-    {"packet_in", BPF_CGROUP_INET_INGRESS},    {"packet_out", BPF_CGROUP_INET_EGRESS},
-    {"connect_v4", BPF_CGROUP_INET4_CONNECT},  {"connect_v6", BPF_CGROUP_INET6_CONNECT},
-    {"send_v4", BPF_CGROUP_UDP4_SENDMSG},      {"send_v6", BPF_CGROUP_UDP6_SENDMSG},
+    {"packet_in", "cgroup_skb/ingress", BPF_CGROUP_INET_INGRESS},
+    {"packet_out", "cgroup_skb/egress", BPF_CGROUP_INET_EGRESS},
+    {"connect_v4", "cgroup/connect4", BPF_CGROUP_INET4_CONNECT},
+    {"connect_v6", "cgroup/connect6", BPF_CGROUP_INET6_CONNECT},
+    {"send_v4", "cgroup/sendmsg4", BPF_CGROUP_UDP4_SENDMSG},
+    {"send_v6", "cgroup/sendmsg6", BPF_CGROUP_UDP6_SENDMSG},
 };
 
 using Programs = std::map<std::string, Fd>;  // by hook

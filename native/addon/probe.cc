@@ -100,7 +100,7 @@ Error Probe::load_once(const KernelTypes& types, std::string& refused) {
   struct bpf_program* program;
   bpf_object__for_each_program(program, skeleton_->obj) {
     std::string name = bpf_program__name(program), section = bpf_program__section_name(program);
-    Hook hook{section, "attached", "", is_required(name)};
+    Hook hook{section, name, "attached", "", is_required(name)};
     if (!types.has_tracepoint(section)) {
       hook.state = "absent";
       hook.reason = "this kernel has no such tracepoint";

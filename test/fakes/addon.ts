@@ -34,6 +34,7 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
       return containments;
     },
     layout: () => ({}),
+    bpfUsers: () => ({ onRoot: [], onTracepoints: [], refusal: null }),
     features: () => ({
       btf: true,
       ringBuffer: true,

@@ -34,7 +34,15 @@ export function fakeProbe(): FakeProbe {
     mapBytes: 4096,
   });
   return {
-    hooks: [{ name: 'tp_btf/sched_process_exec', state: 'attached', reason: null, required: true }],
+    hooks: [
+      {
+        name: 'tp_btf/sched_process_exec',
+        program: 'program_executed',
+        state: 'attached',
+        reason: null,
+        required: true,
+      },
+    ],
     counts: [],
     flows: Buffer.alloc(0),
     lost: new BigUint64Array(LAYOUT.LOSS_REASONS),

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { agentRows } from '../../agent/settings.ts';
 import { centralRows } from '../../central/settings.ts';
+import { CAPABILITIES } from '../../cli/doctor/capabilities.ts';
 import { readSettings } from '../../kit/read-settings.ts';
 import { read } from '../architecture/sources.ts';
 
@@ -116,8 +117,11 @@ describe('install.yaml', () => {
     }
   });
 
-  test('the agent has the capabilities that the README gives reasons for, and nothing else has any', () => {
+  test('the agent has the capabilities that the code and the README give reasons for, and nothing else has any', () => {
     const listed = [...read('manifests/README.md').matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name);
+    expect(listed).toEqual(CAPABILITIES.map(({ name }) => name));
+    for (const { name, without } of CAPABILITIES)
+      expect(read('manifests/README.md')).toContain(`| \`${name}\` | ${without} |`);
     expect(named('agent').securityContext?.capabilities).toEqual({ drop: ['ALL'], add: listed });
     for (const container of containers.filter(({ name }) => name !== 'agent'))
       expect(container.securityContext?.capabilities).toEqual({ drop: ['ALL'] });

@@ -2,7 +2,13 @@
 import { argv } from 'node:process';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { callIds } from '../../../agent/features/call-ids.ts';
-import { loadAddon, type Probe } from '../../../native/index.ts';
+import {
+  type Containments,
+  type Hook,
+  loadAddon,
+  type NativeError,
+  type Probe,
+} from '../../../native/index.ts';
 
 const [task = '', pinFolder = '', ...rest]: string[] = isMainThread ? argv.slice(2) : workerData;
 
@@ -40,6 +46,50 @@ function contain(): void {
 
 function openContainments(): void {
   loadAddon().openContainments({ pinFolder, cgroupRoot: '' }).close();
+}
+
+const missing = (hooks: readonly Hook[]): string =>
+  hooks
+    .filter(({ state }) => state !== 'attached')
+    .map(({ program }) => program)
+    .join(' ') || 'every hook';
+
+/** The result of each step, or the code with which it was refused. */
+async function attempt(step: () => Promise<string> | string): Promise<string> {
+  try {
+    return await step();
+  } catch (error) {
+    return (error as NativeError).code;
+  }
+}
+
+/** What the agent asks of the kernel, once; tells what came of it. */
+async function everything(): Promise<void> {
+  const [cgroupRoot = '', cgroupPath = '', cgroup = ''] = rest;
+  const told: Record<string, string> = {};
+  told['probe'] = await attempt(async () => {
+    const probe = await openProbe(cgroupRoot);
+    probe.readCounts();
+    probe.readFlows();
+    const { hooks } = probe;
+    await probe.close();
+    return missing(hooks);
+  });
+  let containments: Containments | null = null;
+  told['containment'] = await attempt(() => {
+    containments = loadAddon().openContainments({ pinFolder, cgroupRoot });
+    return missing(containments.hooks);
+  });
+  if (containments !== null)
+    told['contain'] = await attempt(() => {
+      const flags = { networkDeny: true, killOnExec: true, cutProbes: false };
+      const entry = { cgroup: Number(cgroup), cgroupPath, ...flags, until: 2n ** 62n, order: 1n };
+      containments?.contain(entry);
+      containments?.setNodeAddresses(['198.18.77.1']);
+      containments?.release(entry.cgroup);
+      return 'done';
+    });
+  console.log(JSON.stringify(told));
 }
 
 /** Says when the probe is open, and stays. */
@@ -86,6 +136,7 @@ async function openBriefly(): Promise<void> {
 }
 
 const tasks = {
+  everything,
   contain,
   openContainments,
   stay,

@@ -1,0 +1,49 @@
+/** The agent's capabilities: with exactly these everything works, and each of them is needed for what is said of it. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { CAPABILITIES } from '../../../cli/doctor/capabilities.ts';
+import { atEnd, cleanUp, findCgroup2, makeCgroup, pinFolder, skipReason } from '../kernel-fixtures.ts';
+
+const child = fileURLToPath(new URL('child.ts', import.meta.url));
+const ALL = CAPABILITIES.map(({ name }) => name);
+
+/** What works with these as the whole bounding set. The bpffs is mounted before, as in a pod. */
+function works(capabilities: readonly string[]): Record<string, string> {
+  const pins = pinFolder();
+  mkdirSync(pins);
+  execFileSync('mount', ['-t', 'bpf', '-o', 'mode=0700', 'bpf', pins]);
+  const cgroup = makeCgroup();
+  const set = ['-all', ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(',');
+  const limits = ['--bounding-set', set, '--inh-caps', '-all', '--ambient-caps', '-all'];
+  const task = ['everything', `${pins}/own`, findCgroup2() ?? '', cgroup.path, String(cgroup.id)];
+  atEnd(() => void execFileSync('rm', ['-rf', `${pins}/own`]));
+  return JSON.parse(
+    execFileSync('setpriv', [...limits, process.execPath, child, ...task], { encoding: 'utf8' }),
+  ) as Record<string, string>;
+}
+
+describe.skipIf(skipReason('capabilities') !== null)('capabilities', () => {
+  afterEach(cleanUp);
+
+  it('everything works with these and no other', () => {
+    expect(works(ALL)).toEqual({ probe: 'every hook', containment: 'every hook', contain: 'done' });
+  });
+
+  it.each([
+    ['BPF', { probe: 'PICKET_BPF_REFUSED', containment: 'PICKET_BPF_REFUSED' }],
+    ['PERFMON', { probe: 'PICKET_BPF_REFUSED', containment: 'kill_on_exec', contain: 'done' }],
+    [
+      'NET_ADMIN',
+      {
+        probe: 'every hook',
+        containment: 'connect_v4 connect_v6 send_v4 send_v6',
+        contain: 'PICKET_BPF_REFUSED',
+      },
+    ],
+  ])('without %s something is refused', (name, left) => {
+    expect(ALL).toContain(name);
+    expect(works(ALL.filter((other) => other !== name))).toEqual(left);
+  });
+});

@@ -8,14 +8,20 @@
 
 #include "../records.h"
 
+#define LOOK_CLOSER 0xff /* no action, but opens a file or makes a process */
+
 #if defined(__TARGET_ARCH_x86)
 static const __u8 actions[SYSCALL_NUMBERS] = {
+	[2] = LOOK_CLOSER, /* open */
 	[9] = ACTION_WRITE_EXEC, /* mmap */
 	[10] = ACTION_MAKE_EXEC, /* mprotect */
 	[41] = ACTION_RAW_SOCKET, /* socket */
 	[42] = ACTION_SOCKET_USE, /* connect */
 	[56] = ACTION_CLONE_NS, /* clone */
+	[57] = LOOK_CLOSER, /* fork */
+	[58] = LOOK_CLOSER, /* vfork */
 	[62] = ACTION_SIGNAL, /* kill */
+	[85] = LOOK_CLOSER, /* creat */
 	[101] = ACTION_PTRACE, /* ptrace */
 	[105] = ACTION_SET_ID, /* setuid */
 	[106] = ACTION_SET_ID, /* setgid */
@@ -34,6 +40,7 @@ static const __u8 actions[SYSCALL_NUMBERS] = {
 	[200] = ACTION_SIGNAL, /* tkill */
 	[234] = ACTION_SIGNAL, /* tgkill */
 	[246] = ACTION_KEXEC, /* kexec_load */
+	[257] = LOOK_CLOSER, /* openat */
 	[272] = ACTION_UNSHARE, /* unshare */
 	[297] = ACTION_SIGNAL, /* rt_tgsigqueueinfo */
 	[298] = ACTION_PERF_OPEN, /* perf_event_open */
@@ -51,6 +58,8 @@ static const __u8 actions[SYSCALL_NUMBERS] = {
 	[428] = ACTION_OPEN_TREE, /* open_tree */
 	[429] = ACTION_MOVE_MOUNT, /* move_mount */
 	[432] = ACTION_FSMOUNT, /* fsmount */
+	[435] = LOOK_CLOSER, /* clone3 */
+	[437] = LOOK_CLOSER, /* openat2 */
 	[438] = ACTION_TAKE_FD, /* pidfd_getfd */
 };
 
@@ -111,6 +120,7 @@ static const __u8 actions[SYSCALL_NUMBERS] = {
 	[40] = ACTION_MOUNT, /* mount */
 	[41] = ACTION_PIVOT_ROOT, /* pivot_root */
 	[51] = ACTION_CHROOT, /* chroot */
+	[56] = LOOK_CLOSER, /* openat */
 	[91] = ACTION_CAPSET, /* capset */
 	[97] = ACTION_UNSHARE, /* unshare */
 	[104] = ACTION_KEXEC, /* kexec_load */
@@ -148,6 +158,8 @@ static const __u8 actions[SYSCALL_NUMBERS] = {
 	[428] = ACTION_OPEN_TREE, /* open_tree */
 	[429] = ACTION_MOVE_MOUNT, /* move_mount */
 	[432] = ACTION_FSMOUNT, /* fsmount */
+	[435] = LOOK_CLOSER, /* clone3 */
+	[437] = LOOK_CLOSER, /* openat2 */
 	[438] = ACTION_TAKE_FD, /* pidfd_getfd */
 };
 

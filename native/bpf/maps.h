@@ -125,10 +125,8 @@ static __always_inline struct slot_profile *profile_of(__u32 slot)
 	return slots ? bpf_map_lookup_elem(slots, &place) : NULL;
 }
 
-static __always_inline struct slot_counts *counts_in(struct slot_profile *profile)
+static __always_inline struct slot_counts *counts_at(struct slot_profile *profile, __u32 cpu)
 {
-	__u32 cpu = bpf_get_smp_processor_id();
-
 	return cpu < cpus ? (struct slot_counts *)(profile + 1) + cpu : NULL;
 }
 
@@ -136,7 +134,7 @@ static __always_inline struct slot_counts *counts_of(__u32 slot)
 {
 	struct slot_profile *profile = profile_of(slot);
 
-	return profile ? counts_in(profile) : NULL;
+	return profile ? counts_at(profile, bpf_get_smp_processor_id()) : NULL;
 }
 
 /* Slots that no container has; filled by user space. */

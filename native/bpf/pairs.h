@@ -85,11 +85,12 @@ static __noinline int take_line(struct task_state *state, struct slot_profile *p
 
 /* `number` is below SYSCALL_NUMBERS. Nothing else of this CPU comes in between: the tracepoint holds off preemption, and
  * no program that runs in an interrupt notes pairs. */
-static __always_inline void note_pair(struct task_state *state, struct slot_profile *profile, __u32 number)
+static __always_inline void note_pair(struct task_state *state, struct slot_profile *profile, __u32 cpu,
+					     __u32 number)
 {
 	__u32 pair = state->pair | number;
 	__u64 key = (__u64)epoch << 32 | pair; /* before the bit is looked at: a change in between is looked at again */
-	__u32 at = bpf_get_smp_processor_id() * PAIR_LINES + ((pair * 2654435761u) >> 20);
+	__u32 at = cpu * PAIR_LINES + ((pair * 2654435761u) >> 20);
 	struct pair_line *line = bpf_map_lookup_elem(&pair_lines, &at);
 
 	if (line && line->key == key)

@@ -157,11 +157,10 @@ static __noinline int resolve_task(struct task_state *state)
 	return 0;
 }
 
-/* State of the current task with its slot, or NULL: picket's own, or no memory, which is counted. */
-static __always_inline struct task_state *current_state(void)
+/* State of the current task, which is `task`, with its slot, or NULL: picket's own, or no memory, which is counted. */
+static __always_inline struct task_state *state_of_current(struct task_struct *task)
 {
-	struct task_state *state =
-		bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_state *state = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (!state) {
 		count_loss(SLOT_NONE, LOSS_NO_STORAGE);
@@ -170,6 +169,11 @@ static __always_inline struct task_state *current_state(void)
 	if (state->generation != generation)
 		resolve_task(state);
 	return state->flags & TASK_SELF ? NULL : state;
+}
+
+static __always_inline struct task_state *current_state(void)
+{
+	return state_of_current(bpf_get_current_task_btf());
 }
 
 #endif

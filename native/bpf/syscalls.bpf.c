@@ -64,9 +64,9 @@ static __noinline int look_at_open(struct task_state *state, __u32 descriptor, _
 	return report_open(state, file, flags == FLAGS_OF_FILE ? BPF_CORE_READ(file, f_flags) : flags);
 }
 
-static __always_inline void count_call(struct slot_profile *profile, __u32 number)
+static __always_inline void count_call(struct slot_profile *profile, __u32 cpu, __u32 number)
 {
-	struct slot_counts *count = counts_in(profile);
+	struct slot_counts *count = counts_at(profile, cpu);
 
 	if (!count)
 		return;
@@ -99,9 +99,10 @@ static __noinline int count_compat(struct task_state *state, int number, long re
 
 	if (!profile)
 		return 0;
-	count_call(profile, CALL_COMPAT);
+	__u32 cpu = bpf_get_smp_processor_id();
+	count_call(profile, cpu, CALL_COMPAT);
 	count_compat_number(state->slot, number);
-	note_pair(state, profile, CALL_COMPAT);
+	note_pair(state, profile, cpu, CALL_COMPAT);
 	if (result < 0)
 		return 0;
 	if (number == COMPAT_OPEN)
@@ -113,15 +114,40 @@ static __noinline int count_compat(struct task_state *state, int number, long re
 	return 0;
 }
 
+static __always_inline bool is_fork(int number)
+{
+	return number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3;
+}
+
+static __noinline int look_closer(struct task_state *state, struct pt_regs *regs, long result, __u32 number)
+{
+	if (!state || !regs)
+		return 0;
+	__u32 action = actions[number & (SYSCALL_NUMBERS - 1)];
+	if (action != LOOK_CLOSER)
+		return look_at_action(state, regs, result, action, false);
+	if (result < 0)
+		return 0;
+	if (number == CALL_OPENAT)
+		look_at_open(state, result, THIRD_ARGUMENT(regs));
+	else if (number == CALL_OPEN)
+		look_at_open(state, result, SECOND_ARGUMENT(regs));
+	else if (number == CALL_OPENAT2 || number == CALL_CREAT)
+		look_at_open(state, result, FLAGS_OF_FILE);
+	return 0;
+}
+
+/* Every instruction here is paid for by every call: what only some numbers need is behind `actions`. */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 {
-	struct task_state *state = current_state();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *state = state_of_current(task);
 
 	if (!state)
 		return 0;
 	int number = CALL_NUMBER(regs);
-	if (IS_COMPAT(bpf_get_current_task_btf())) {
+	if (IS_COMPAT(task)) {
 		__u32 compat = number & (SYSCALL_NUMBERS - 1);
 		if (compat_actions[compat] && number == (int)compat)
 			look_at_action(state, regs, result, compat_actions[compat], true);
@@ -133,26 +159,17 @@ int BPF_PROG(call_returned, struct pt_regs *regs, long result)
 	if (index >= CALL_UNKNOWN)
 		index = CALL_UNKNOWN;
 	index &= SYSCALL_NUMBERS - 1; /* which the verifier has forgotten where it is used */
+	__u32 action = actions[index];
 	/* In the child, whose first return it is; the parent's is the one counted. What the child does next follows it. */
-	if (result == 0 && (number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3)) {
+	if (action && result == 0 && is_fork(number)) {
 		state->pair = PAIR_AFTER(state->slot, index);
 		return 0;
 	}
 	struct slot_profile *profile = profile_of(state->slot);
 	if (!profile)
 		return 0;
-	count_call(profile, index);
-	note_pair(state, profile, index);
-	__u32 action = actions[index];
-	if (action)
-		return look_at_action(state, regs, result, action, false);
-	if (result < 0)
-		return 0;
-	if (number == CALL_OPENAT)
-		look_at_open(state, result, THIRD_ARGUMENT(regs));
-	else if (number == CALL_OPEN)
-		look_at_open(state, result, SECOND_ARGUMENT(regs));
-	else if (number == CALL_OPENAT2 || number == CALL_CREAT)
-		look_at_open(state, result, FLAGS_OF_FILE);
-	return 0;
+	__u32 cpu = bpf_get_smp_processor_id();
+	count_call(profile, cpu, index);
+	note_pair(state, profile, cpu, index);
+	return action ? look_closer(state, regs, result, index) : 0;
 }

@@ -226,6 +226,7 @@ static int flood_both(const char *kind, long n) {
 }
 
 int act(const char *what, const char *text, long number); // actions.c
+int call(const char *what, long n);                         // calls.c
 int start(const char *how, const char *text, long number); // execs.c
 
 int main(void) {
@@ -267,6 +268,8 @@ int main(void) {
 			result = run_memory_file(text);
 		else if (!strcmp(word, "flood"))
 			result = flood_both(text, n);
+		else if (!strcmp(word, "call"))
+			result = call(text, n);
 		else if (!strcmp(word, "do") || !strcmp(word, "start")) {
 			char what[64] = "", where[3800] = "";
 			long number = 0;

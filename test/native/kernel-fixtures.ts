@@ -147,7 +147,7 @@ function build(name: string, files: readonly string[]): string {
   return path;
 }
 
-export const buildDoer = (): string => build('doer', ['doer.c', 'actions.c', 'execs.c']);
+export const buildDoer = (): string => build('doer', ['doer.c', 'actions.c', 'execs.c', 'calls.c']);
 
 /** The program that says in a file of the folder $WITNESS what it really is. */
 export const buildWitness = (): string => build('witness', ['witness.c']);
@@ -155,7 +155,7 @@ export const buildWitness = (): string => build('witness', ['witness.c']);
 /** A process of doer.c in a cgroup. */
 export interface Doer {
   readonly pid: number;
-  /** Does one thing; answers 0, an errno, or a wait status, as doer.c, actions.c and execs.c say. */
+  /** Does one thing; answers 0, an errno, or a wait status, as doer.c, actions.c, execs.c and calls.c say. */
   ask(command: string): Promise<number>;
   end(): Promise<void>;
 }

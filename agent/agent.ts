@@ -10,7 +10,7 @@ import { Outlet } from './outlet.ts';
 import { Pipeline } from './pipeline.ts';
 import { Report } from './report.ts';
 import { serveLocal, servePublic } from './routes.ts';
-import { findCgroupRoot } from './source/cgroups.ts';
+import { findCgroups } from './source/cgroups.ts';
 import { FrameQueue } from './source/queue.ts';
 import { orderReportEntry } from './uplink/summarize.ts';
 import { Upward } from './upward.ts';
@@ -49,6 +49,7 @@ export class Agent {
     this.upward = new Upward(context, {
       onOrder: (order) => this.containment.leases.receive(order),
       containers: () => this.pipeline.containers(),
+      lifeOf: (container) => this.pipeline.lifeOf(container),
       lost: () => this.report.lost(),
       hooksMissing: () => this.report.hooksMissing(),
     });
@@ -139,7 +140,7 @@ export class Agent {
         newContainer: (container) => this.containment.leases.appeared(container),
         goneContainer: (container) => {
           this.containment.leases.gone(container);
-          this.outlet.gone(container);
+          this.outlet.gone(container, this.pipeline.lifeOf(container));
         },
         lookupCgroup: (cgroup) => this.machine.lookup(cgroup),
       },
@@ -162,8 +163,9 @@ export class Agent {
 
   private async startMachine(): Promise<void> {
     const native = this.context.addon();
-    const cgroupRoot = this.context.settings['cgroup-root'] || findCgroupRoot();
-    await this.containment.open(native, cgroupRoot);
-    await this.machine.start(native, cgroupRoot);
+    const { settings } = this.context;
+    const cgroups = findCgroups(settings['cgroup-version'], settings['cgroup-root']);
+    await this.containment.open(native, cgroups);
+    await this.machine.start(native, cgroups);
   }
 }

@@ -4,7 +4,7 @@ import type { Containments, NativeAddon, NativeError } from '../native/index.ts'
 import { Leases, type LeasesParts } from './contain/leases.ts';
 import { nodeAddresses } from './contain/node-addresses.ts';
 import type { Context } from './context.ts';
-import { ownCgroup } from './source/cgroups.ts';
+import { type CgroupTree, ownCgroup } from './source/cgroups.ts';
 
 type Kernel = Pick<Containments, 'contain' | 'release' | 'list'>;
 /** What leases need of the rest of the agent. */
@@ -19,6 +19,11 @@ const NOTHING_CONTAINED: Kernel = {
   },
   release: () => false,
   list: () => [],
+};
+
+const V1 = {
+  code: 'PICKET_CGROUP',
+  message: 'containers are known by cgroup v1, to which no network program can be attached',
 };
 
 export class Containment {
@@ -36,12 +41,17 @@ export class Containment {
   }
 
   /** Without it the agent still watches; orders are then refused, and the reason stands in the log and in the status. */
-  async open(addon: NativeAddon, cgroupRoot: string): Promise<void> {
+  async open(addon: NativeAddon, { version, root }: CgroupTree): Promise<void> {
     const { settings, log, lifetime } = this.context;
     if (!settings.containment) return;
+    if (version === 1) {
+      this.refusal = V1;
+      log.warn(V1.message);
+      return;
+    }
     let kernel: Containments;
     try {
-      kernel = addon.openContainments({ pinFolder: settings['pin-folder'], cgroupRoot });
+      kernel = addon.openContainments({ pinFolder: settings['pin-folder'], cgroupRoot: root });
     } catch (error) {
       const { code, message } = error as NativeError;
       this.refusal = { code, message };
@@ -53,7 +63,7 @@ export class Containment {
     const tellAddresses = (): void => kernel.setNodeAddresses(nodeAddresses());
     tellAddresses();
     lifetime.repeat(ADDRESSES_MS, tellAddresses);
-    this.leases = this.leasesOn(kernel, cgroupRoot, ownCgroup());
+    this.leases = this.leasesOn(kernel, root, ownCgroup());
     await this.leases.restore();
     lifetime.atEnd(() => this.leases.stop());
   }

@@ -6,7 +6,7 @@ import { callIds } from './features/call-ids.ts';
 import { countOwners } from './identity/cgroup.ts';
 import { findHierarchies } from './resources/hierarchies.ts';
 import { type ResourceCounts, ResourceReader, type Subject } from './resources/reader.ts';
-import { scanCgroups } from './source/cgroups.ts';
+import { type CgroupTree, scanCgroups } from './source/cgroups.ts';
 import { LiveSource } from './source/live.ts';
 import { PodsReader } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
@@ -47,17 +47,17 @@ export class Machine {
   }
 
   /** @throws when the kernel refuses the probes. */
-  async start(addon: NativeAddon, cgroupRoot: string): Promise<void> {
+  async start(addon: NativeAddon, cgroups: CgroupTree): Promise<void> {
     const { clock, settings, lifetime } = this.context;
-    const probe = await this.openProbe(addon, cgroupRoot);
+    const probe = await this.openProbe(addon, cgroups);
     this.probe = probe;
     lifetime.atEnd(() => this.queue.flush());
     lifetime.atEnd(() => probe.close());
-    const reader = this.startReader(cgroupRoot);
+    const reader = this.startReader(cgroups);
     const source = new LiveSource({
       probe,
       clock,
-      cgroupRoot,
+      cgroupRoot: cgroups.root,
       windowMs: settings.window,
       emit: (frame) => this.queue.push(frame),
       overflow: () => this.queue.lostRecords,
@@ -72,15 +72,16 @@ export class Machine {
     lifetime.atEnd(() => source.stop());
   }
 
-  private async openProbe(addon: NativeAddon, cgroupRoot: string): Promise<Probe> {
+  private async openProbe(addon: NativeAddon, { root, hierarchy }: CgroupTree): Promise<Probe> {
     const { settings } = this.context;
-    const there = await scanCgroups(cgroupRoot);
+    const there = await scanCgroups(root);
     const names = (list: readonly string[], where: 'file' | 'folder') =>
       list.map((name) => ({ name, where }));
     return addon.openProbe(
       {
         pinFolder: settings['pin-folder'],
-        cgroupRoot,
+        cgroupRoot: root,
+        cgroupHierarchy: hierarchy,
         selfPid: process.pid,
         urgentBytes: settings['urgent-bytes'],
         bulkBytes: settings['bulk-bytes'],
@@ -104,8 +105,9 @@ export class Machine {
     );
   }
 
-  private startReader(cgroupRoot: string): ResourceReader {
-    const hierarchies = findHierarchies(readFileSync('/proc/self/mounts', 'utf8'), cgroupRoot);
+  private startReader({ version, root }: CgroupTree): ResourceReader {
+    const mounts = readFileSync('/proc/self/mounts', 'utf8');
+    const hierarchies = findHierarchies(mounts, version === 2 ? root : undefined);
     const reader = new ResourceReader(hierarchies, this.subjects);
     this.reader = reader;
     this.context.lifetime.atEnd(() => reader.close());

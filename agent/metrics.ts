@@ -8,6 +8,7 @@ export interface Numbers {
   readonly records: number;
   readonly events: number;
   readonly containers: number;
+  readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
@@ -57,6 +58,19 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ['records_total', 'Records that came from the kernel.', '', one(({ records }) => records)],
   ['events_total', 'Records that were decoded and judged.', '', one(({ events }) => events)],
   ['containers', 'Containers and services that are watched.', '', one(({ containers }) => containers)],
+  ['container_starts_total', 'Containers and services that were made.', '', one(({ lives }) => lives.starts)],
+  [
+    'container_restarts_total',
+    'Those of them that had been there under the same name.',
+    '',
+    one(({ lives }) => lives.restarts),
+  ],
+  [
+    'oom_kills_total',
+    'Processes that the kernel ended for want of memory.',
+    '',
+    one(({ lives }) => lives.oomKills),
+  ],
   ['workloads', 'Workloads with a baseline.', '', one(({ workloads }) => workloads)],
   ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
   ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],

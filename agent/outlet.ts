@@ -9,6 +9,7 @@ import { type Detection, detectionLine } from './alerts/detection.ts';
 import { rankOf } from './alerts/severity.ts';
 import type { Context } from './context.ts';
 import type { Container } from './identity/container.ts';
+import type { Life } from './identity/lives.ts';
 import type { ContainerWindow } from './pipeline.ts';
 import { alertMessage, containerMessage, detectionMessage, windowMessage } from './uplink/shapes.ts';
 import { alertEntry, containerEntry, detectionEntry, windowEntry } from './uplink/summarize.ts';
@@ -64,7 +65,7 @@ export class Outlet {
     this.upward.append(windowEntry(windowMessage(window)));
   }
 
-  gone(container: Container): void {
-    this.upward.append(containerEntry(containerMessage(container)));
+  gone(container: Container, life: Life): void {
+    this.upward.append(containerEntry(containerMessage(container, life)));
   }
 }

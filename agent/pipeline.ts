@@ -12,6 +12,7 @@ import type { Architecture } from './features/syscalls.ts';
 import { Attribution } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
+import { type Life, Lives } from './identity/lives.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
 import { Registry } from './models/registry.ts';
@@ -61,6 +62,7 @@ export class Pipeline {
   readonly #sink: Sink;
   readonly #containers: Containers;
   readonly #attribution: Attribution;
+  readonly #lives = new Lives();
   readonly #processes = new Processes();
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
@@ -81,8 +83,14 @@ export class Pipeline {
       cluster: options.cluster,
       node: options.node,
       podsExpected: options.podsExpected,
-      onNew: (container) => sink.newContainer(container),
-      onGone: (container) => sink.goneContainer(container),
+      onNew: (container) => {
+        this.#lives.began(container);
+        sink.newContainer(container);
+      },
+      onGone: (container, time) => {
+        this.#lives.gone(container, time);
+        sink.goneContainer(container);
+      },
     });
     this.#attribution = new Attribution({
       lookup: this.#containers,
@@ -183,9 +191,14 @@ export class Pipeline {
     this.#bootNs = tick.bootNs;
     this.#verdicts.anchor(tick);
     this.#attribution.advance(tick.bootNs);
+    this.#lives.settle(({ id, cgroup }) => {
+      const now = this.#containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
+      return now?.id === id ? now : null;
+    });
     yield* this.#windows.tick(tick);
     this.#verdicts.tick(tick.bootNs);
     this.#containers.forget(tick.bootNs);
+    this.#lives.forget(tick.bootNs);
   }
 
   /** Cgroups that events wait for now: a list of pods, or a look at the cgroup file system, would help. */
@@ -202,6 +215,10 @@ export class Pipeline {
     return this.#windows.resourcesOf(container);
   }
 
+  lifeOf(container: Container): Life {
+    return this.#lives.of(container);
+  }
+
   counts(): PipelineCounts {
     const { held, expired, overflow } = this.#attribution.counts;
     return {
@@ -209,6 +226,7 @@ export class Pipeline {
       ...this.#verdicts.counts,
       malformed: { ...this.#malformed },
       lostOfSlots: { ...this.#windows.losses.ofSlots },
+      ...this.#lives.counts,
       held,
       expired: expired + overflow,
       podsRefused: this.#podsRefused,
@@ -249,6 +267,7 @@ export class Pipeline {
   }
 
   #judge(event: Event, container: Container): void {
+    this.#lives.event(event, container);
     if (event.kind === 'exit' || event.kind === 'pair') return; // pairs are not judged yet
     this.#processes.note(event);
     const watched = this.#windows.of(container);

@@ -74,6 +74,7 @@ export class Report {
       records: Number(counters?.records ?? 0n),
       events: counts.events,
       containers: pipeline.containers().length - 1,
+      lives: { starts: counts.starts, restarts: counts.restarts, oomKills: counts.oomKills },
       workloads: counts.baselines,
       detections: outlet.detections,
       alerts: outlet.alerts,

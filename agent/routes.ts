@@ -17,7 +17,12 @@ interface Told {
 export async function serveLocal(context: Context, { pipeline, containment, report }: Told): Promise<void> {
   const { folder, lifetime } = context;
   const containers = () =>
-    pipeline.containers().map(({ identity, ...container }) => ({ ...identity, ...container }));
+    pipeline.containers().map((container) => {
+      const { identity, madeAt, ...rest } = container;
+      const aliveMs = madeAt === null ? null : Math.round(Number(context.clock.bootNs() - madeAt) / 1e6);
+      const resources = pipeline.resourcesOf(container);
+      return { ...identity, ...rest, aliveMs, resources, life: pipeline.lifeOf(container) };
+    });
   const listening = await listenLocal(
     join(folder, 'agent.sock'),
     {

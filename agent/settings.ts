@@ -92,7 +92,15 @@ export const agentRows = {
     type: 'text',
     pattern: /^$|^\//,
     default: '',
-    sentence: 'Where cgroup2 is mounted; empty: found in the mount table.',
+    sentence:
+      'Containers are looked for below this cgroup; empty: where the hierarchy is mounted. On a node that is itself a container, its own.',
+  },
+  'cgroup-version': {
+    type: 'choice',
+    choices: ['auto', 'v1', 'v2'] as const,
+    default: 'auto',
+    sentence:
+      'What containers are known by: cgroup v2, or v1 (its memory controller), with which nothing can be contained; auto: v2 where it is mounted.',
   },
   slots: {
     type: 'integer',

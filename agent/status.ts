@@ -13,6 +13,10 @@ export interface PipelineCounts {
   readonly malformed: Readonly<Record<string, number>>;
   /** Records of containers that were not delivered, by reason or `throttled/KIND`. */
   readonly lostOfSlots: Readonly<Record<string, number>>;
+  /** Containers made and begun anew, and processes ended for want of memory. */
+  readonly starts: number;
+  readonly restarts: number;
+  readonly oomKills: number;
   readonly held: number;
   /** Events that went on without their pod's name. */
   readonly expired: number;

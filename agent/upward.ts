@@ -4,6 +4,7 @@ import type { SignedOrder } from '../wire/index.ts';
 import { createVerifier, type Verifier } from './contain/verify.ts';
 import type { Context } from './context.ts';
 import type { Container } from './identity/container.ts';
+import type { Life } from './identity/lives.ts';
 import { CA, type Enrolled } from './uplink/files.ts';
 import type { Entry } from './uplink/journal.ts';
 import { Membership } from './uplink/membership.ts';
@@ -15,6 +16,7 @@ import type { Uplink } from './uplink/uplink.ts';
 export interface UpwardParts {
   readonly onOrder: (order: SignedOrder) => Promise<void>;
   readonly containers: () => readonly Container[];
+  readonly lifeOf: (container: Container) => Life;
   /** What was lost since the agent started, by reason. */
   readonly lost: () => Record<string, number>;
   readonly hooksMissing: () => string[];
@@ -102,13 +104,13 @@ export class Upward {
 
   private summarize(segment: Segment, spool: Spool): Buffer {
     const { where, boot, clock, version, startedAt } = this.context;
-    const { containers, lost, hooksMissing } = this.parts;
+    const { containers, lifeOf, lost, hooksMissing } = this.parts;
     return summaryOf(segment, {
       ...where,
       boot,
       bootNs: clock.bootNs(),
       wallMs: clock.wallMs(),
-      containers: containers().map(containerMessage),
+      containers: containers().map((container) => containerMessage(container, lifeOf(container))),
       health: {
         version,
         uptimeMs: Math.round(performance.now() - startedAt),

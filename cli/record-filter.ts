@@ -31,6 +31,10 @@ export class CgroupFilter {
       const bytes = this.#records(Buffer.from(frame.bytes));
       return bytes.length === 0 ? null : { kind: 'records', bytes };
     }
+    if (frame.kind === 'resources') {
+      const readings = frame.readings.filter(({ cgroup }) => this.#wanted.has(cgroup));
+      return readings.length === 0 ? null : { kind: 'resources', readings };
+    }
     return frame.kind === 'tick' ? { kind: 'tick', tick: this.#tick(frame.tick) } : frame;
   }
 

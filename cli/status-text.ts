@@ -57,6 +57,10 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
       'watching',
       `${count(numbers.containers, 'container or service', 'containers and services')}, ${count(numbers.workloads, 'baseline')}`,
     ),
+    line(
+      'lives',
+      `${count(numbers.lives.starts, 'start')}, ${count(numbers.lives.restarts, 'restart')}, ${count(numbers.lives.oomKills, 'OOM kill')}`,
+    ),
     line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
     line('lost', nonZero(numbers.lost, 'nothing')),
     line('central', uplinkWords(report, nowMs)),

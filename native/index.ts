@@ -14,8 +14,13 @@ export interface WatchedName {
 export interface ProbeOptions {
   /** Folder on a bpffs for the containment maps and links; made if missing. */
   readonly pinFolder: string;
-  /** Where cgroup2 is mounted, such as /sys/fs/cgroup or /sys/fs/cgroup/unified. */
+  /**
+   * Containers are looked for below this cgroup: where cgroup2 is mounted, such as /sys/fs/cgroup or
+   * /sys/fs/cgroup/unified, or v1's memory controller. What is outside of it is the host's.
+   */
   readonly cgroupRoot: string;
+  /** Number of v1's hierarchy with the memory controller, as in /proc/self/cgroup; 0: containers are known by cgroup2. */
+  readonly cgroupHierarchy: number;
   /** Process whose own activity is left out in the kernel. */
   readonly selfPid: number;
   /** Bytes of the ring buffers; powers of two, multiples of the page size. */

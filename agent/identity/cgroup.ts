@@ -1,6 +1,6 @@
 /**
  * From a cgroup path to whom it belongs: a container by its runtime's id, or a systemd service. Nested cgroups
- * belong to the top-most owner above them; the kernel side gives slots by the same rule.
+ * belong to the owner above them; the kernel side gives slots by the same rule (find_owner in native/bpf/slot.h).
  */
 
 export type Runtime = 'containerd' | 'crio' | 'docker' | 'podman' | 'systemd' | 'unknown';
@@ -17,6 +17,8 @@ export interface Owner {
 }
 
 const ID = /[0-9a-f]{64}/;
+// conmon, which holds a container's terminal, has a cgroup of its own named after the container it serves.
+const MONITOR = /^(crio|libpod)-conmon-/;
 // systemd writes pod UIDs with _ for - (both are separators in slice names); cgroupfs keeps them as they are.
 // Static pods have the 32 hex digits of a hash instead.
 const POD =
@@ -48,28 +50,32 @@ function podUidOf(above: readonly string[]): string | null {
   return null;
 }
 
-/** The owner of a cgroup path below the cgroup2 mount point, or null when it is the host's own. */
+/** A part of a path by itself: a container, a service, or neither. */
+function partOf(names: readonly string[], index: number): Owner | null {
+  const name = names[index] ?? '';
+  const path = `/${names.slice(0, index + 1).join('/')}`;
+  const id = ID.exec(name)?.[0];
+  if (id !== undefined && !MONITOR.test(name) && !name.endsWith('.slice')) {
+    // Where kubelet has the systemd driver and the runtime has not: SLICE:PREFIX:ID as one folder.
+    const [slice = '', prefix, own] = name.split(':');
+    const above = names.slice(0, index);
+    const [named, folders] =
+      prefix === undefined || own === undefined ? [name, above] : [`${prefix}-${own}`, [...above, slice]];
+    return { kind: 'container', id, runtime: runtimeOf(named, folders), podUid: podUidOf(folders), path };
+  }
+  if (!name.endsWith('.service')) return null;
+  return { kind: 'service', id: name, runtime: 'systemd', podUid: null, path };
+}
+
+/**
+ * The owner of a cgroup path below the mount point, or null when it is the host's own. The outermost container, as a
+ * container may make cgroups of any name inside itself; without one, the outermost service, as rootless podman's containers
+ * are below user@UID.service.
+ */
 export function ownerOf(path: string): Owner | null {
   const names = path.split('/').filter((name) => name !== '');
-  for (const [index, name] of names.entries()) {
-    const ownerPath = `/${names.slice(0, index + 1).join('/')}`;
-    const id = ID.exec(name)?.[0];
-    if (id === undefined && !name.endsWith('.service')) continue;
-    const above = names.slice(0, index);
-    // conmon, which holds a container's terminal, has a cgroup of its own named after the container it serves.
-    const helper = /^(.*conmon)-/.exec(name)?.[1];
-    if (id === undefined || helper !== undefined) {
-      return { kind: 'service', id: helper ?? name, runtime: 'systemd', podUid: null, path: ownerPath };
-    }
-    return {
-      kind: 'container',
-      id,
-      runtime: runtimeOf(name, above),
-      podUid: podUidOf(above),
-      path: ownerPath,
-    };
-  }
-  return null;
+  const parts = names.map((_, index) => partOf(names, index)).filter((part) => part !== null);
+  return parts.find(({ kind }) => kind === 'container') ?? parts[0] ?? null;
 }
 
 /** How many containers and services there are among paths of cgroups: each has a slot. */

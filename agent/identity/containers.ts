@@ -12,7 +12,7 @@ export interface ContainersOptions {
   /** Whether lists of pods are read; without them no pod is waited for. */
   readonly podsExpected: boolean;
   readonly onNew: (container: Container) => void;
-  readonly onGone: (container: Container) => void;
+  readonly onGone: (container: Container, time: bigint) => void;
 }
 
 export const LATE_NS = 5n * 60n * 1_000_000_000n;
@@ -258,7 +258,7 @@ export class Containers {
 
   #gone(entry: Entry, time: bigint): void {
     entry.goneAt = time;
-    this.#options.onGone(entry.container);
+    this.#options.onGone(entry.container, time);
   }
 
   #forgetPods(now: bigint): void {

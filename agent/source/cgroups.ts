@@ -1,4 +1,4 @@
-/** The cgroup2 file system: where it is mounted, who is in it. A cgroup's id is the inode of its folder. */
+/** The cgroup file system: where it is mounted, who is in it. A cgroup's id is the inode of its folder. */
 import { readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,14 +7,53 @@ import type { CgroupFound } from '../events/frame.ts';
 /** A node with more cgroups than this is told apart only in part. */
 const MAX_FOLDERS = 20_000;
 
-/** Where cgroup2 is mounted: /sys/fs/cgroup, or /sys/fs/cgroup/unified beside v1. @throws when it is nowhere. */
-export function findCgroupRoot(mounts = readFileSync('/proc/self/mounts', 'utf8')): string {
+/** Which hierarchy containers are known by, and where it is. */
+export interface CgroupTree {
+  readonly version: 1 | 2;
+  readonly root: string;
+  /** v1: number of the memory controller's hierarchy in /proc/self/cgroup; v2: 0. */
+  readonly hierarchy: number;
+}
+
+/** `auto`: cgroup2 where it is mounted, else v1. */
+export type CgroupChoice = 'auto' | 'v1' | 'v2';
+
+interface CgroupTexts {
+  /** Of /proc/self/mounts and /proc/self/cgroup. */
+  readonly mounts: string;
+  readonly own: string;
+}
+
+const readTexts = (): CgroupTexts => ({
+  mounts: readFileSync('/proc/self/mounts', 'utf8'),
+  own: readFileSync('/proc/self/cgroup', 'utf8'),
+});
+
+function mountOf(mounts: string, type: string, option = ''): string | null {
   for (const line of mounts.split('\n')) {
-    const [, folder, type] = line.split(' ');
+    const [, folder, found, options = ''] = line.split(' ');
+    if (found !== type || folder === undefined) continue;
     // The kernel writes spaces in names as \040.
-    if (type === 'cgroup2' && folder !== undefined) return folder.replaceAll('\\040', ' ');
+    if (option === '' || options.split(',').includes(option)) return folder.replaceAll('\\040', ' ');
   }
-  throw new Error('cgroup2 is not mounted');
+  return null;
+}
+
+/**
+ * cgroup2 at /sys/fs/cgroup, or at /sys/fs/cgroup/unified beside v1; or v1's memory controller, which every runtime uses.
+ * `root` replaces the mount point. @throws when the one that is wanted is not mounted.
+ */
+export function findCgroups(choice: CgroupChoice, root: string, texts = readTexts()): CgroupTree {
+  const v2 = mountOf(texts.mounts, 'cgroup2');
+  if (choice !== 'v1' && (v2 !== null || (root !== '' && choice === 'v2')))
+    return { version: 2, root: root || (v2 ?? ''), hierarchy: 0 };
+  const v1 = mountOf(texts.mounts, 'cgroup', 'memory');
+  const hierarchy = Number(/^(\d+):(?:[^:]*,)?memory(?:,[^:]*)?:/m.exec(texts.own)?.[1] ?? 0);
+  if (choice === 'v2' || v1 === null || hierarchy === 0)
+    throw new Error(
+      choice === 'v2' ? 'cgroup2 is not mounted' : "neither cgroup2 nor v1's memory controller is mounted",
+    );
+  return { version: 1, root: root || v1, hierarchy };
 }
 
 /** Path of this process's cgroup below the cgroup2 mount point; `/` for the root. */

@@ -4,9 +4,19 @@ import type * as alerts from '../alerts/alert.ts';
 import type * as detections from '../alerts/detection.ts';
 import type * as windows from '../features/window.ts';
 import type * as identity from '../identity/container.ts';
+import type * as lives from '../identity/lives.ts';
 
-export function containerMessage({ id, cgroup, runtime, identity }: identity.Container): Input<Container> {
-  return { ...identity, id, cgroup, runtime };
+export function containerMessage(
+  { id, cgroup, runtime, identity }: identity.Container,
+  { restarts, last }: lives.Life,
+): Input<Container> {
+  const life = {
+    restarts,
+    lastLifetimeMs: last?.lifetimeMs ?? 0,
+    lastStatus: last?.status ?? null,
+    lastOom: last?.oom ?? false,
+  };
+  return { ...identity, id, cgroup, runtime, life };
 }
 
 export function detectionMessage(detection: detections.Detection): Input<Detection> {

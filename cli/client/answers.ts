@@ -1,4 +1,6 @@
 /** The answers of the agent's socket and of central's API, as far as the command line reads them. */
+import type { Resources } from '../../agent/events/resources.ts';
+import type { Life } from '../../agent/identity/lives.ts';
 import type { WorkloadStatus } from '../../agent/pipeline.ts';
 import type { Incident } from '../../central/correlate/incident.ts';
 import type { PlanState, Step } from '../../central/respond/execute.ts';
@@ -32,6 +34,7 @@ export interface AgentReport extends AgentStatus {
   readonly central: { readonly url: string; readonly enrolled: boolean; readonly acceptedAtMs: number };
   readonly numbers: {
     readonly containers: number;
+    readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
     readonly workloads: number;
     readonly detections: Readonly<Record<string, number>>;
     readonly alerts: Readonly<Record<string, number>>;
@@ -59,6 +62,19 @@ export type WorkloadLine = Pick<
   WorkloadStatus,
   'workload' | 'state' | 'periods' | 'starts' | 'incomplete' | 'withheld' | 'containers'
 >;
+
+/** A container as the agent of this machine knows it. */
+export interface WatchedContainer {
+  readonly id: string;
+  readonly kind: 'container' | 'service' | 'host';
+  readonly name: string;
+  readonly pod: string;
+  readonly namespace: string;
+  /** Null: it was there before the agent. */
+  readonly aliveMs: number | null;
+  readonly resources: Resources | null;
+  readonly life: Life;
+}
 
 export interface ContainerLine {
   readonly id: string;

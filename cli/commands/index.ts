@@ -29,6 +29,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'what is watched: state, age, quality',
     load: async () => (await import('./workloads.ts')).workloads,
   },
+  containers: {
+    sentence: 'what runs, what it uses, how often it began anew',
+    load: async () => (await import('./containers.ts')).containers,
+  },
   alerts: { sentence: 'the alert log', load: async () => (await import('./alerts.ts')).alerts },
   incidents: {
     sentence: 'the incidents of central, or one with its story',

@@ -2,6 +2,8 @@
  * Writes everything the probes see to a file. It opens a probe of its own, beside that of a running agent: each has its
  * own maps and rings, and neither takes records from the other; while both run, system calls cost twice.
  */
+
+import { readFileSync } from 'node:fs';
 import { arch, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame } from '../../agent/events/frame.ts';
@@ -9,7 +11,9 @@ import { RecordingWriter } from '../../agent/events/recording.ts';
 import { callIds } from '../../agent/features/call-ids.ts';
 import { countOwners } from '../../agent/identity/cgroup.ts';
 import type { Sink } from '../../agent/pipeline.ts';
-import { findCgroupRoot, scanCgroups } from '../../agent/source/cgroups.ts';
+import { findHierarchies } from '../../agent/resources/hierarchies.ts';
+import { ResourceReader } from '../../agent/resources/reader.ts';
+import { type CgroupTree, findCgroups, scanCgroups } from '../../agent/source/cgroups.ts';
 import { LiveSource } from '../../agent/source/live.ts';
 import { PodsReader } from '../../agent/source/pods.ts';
 import { bootId, systemClock } from '../../kit/clock.ts';
@@ -23,13 +27,14 @@ import type { AllSettings } from '../settings.ts';
 
 const MAX_BYTES = 4 * 1024 ** 3;
 
-async function probeOptions(values: AllSettings, cgroupRoot: string): Promise<ProbeOptions> {
-  const there = await scanCgroups(cgroupRoot);
+async function probeOptions(values: AllSettings, { root, hierarchy }: CgroupTree): Promise<ProbeOptions> {
+  const there = await scanCgroups(root);
   const watched = (where: 'file' | 'folder', names: readonly string[]) =>
     names.map((name) => ({ name, where }));
   return {
     pinFolder: values['pin-folder'],
-    cgroupRoot,
+    cgroupRoot: root,
+    cgroupHierarchy: hierarchy,
     selfPid: process.pid,
     urgentBytes: values['urgent-bytes'],
     bulkBytes: values['bulk-bytes'],
@@ -81,11 +86,11 @@ async function run(call: Call): Promise<number> {
   const { values, io } = call;
   const [path = ''] = call.positionals;
   const forMs = call.flags['for'] === undefined ? 60_000 : parseDuration('--for', String(call.flags['for']));
-  const cgroupRoot = values['cgroup-root'] || findCgroupRoot();
+  const cgroups = findCgroups(values['cgroup-version'], values['cgroup-root']);
   const start = startOf(values);
   const early: Buffer[] = [];
   const source: { live: LiveSource | null } = { live: null };
-  const probe = await loadAddon().openProbe(await probeOptions(values, cgroupRoot), (bytes) =>
+  const probe = await loadAddon().openProbe(await probeOptions(values, cgroups), (bytes) =>
     source.live === null ? early.push(bytes) : source.live.records(bytes),
   );
   const writer = new RecordingWriter({
@@ -104,10 +109,18 @@ async function run(call: Call): Promise<number> {
     pipeline.frame(frame);
   };
   const onError = (error: unknown): void => io.error(`picket: ${(error as Error).message}\n`);
+  const hierarchies = findHierarchies(
+    readFileSync('/proc/self/mounts', 'utf8'),
+    cgroups.version === 2 ? cgroups.root : undefined,
+  );
+  const reader = new ResourceReader(hierarchies, () =>
+    pipeline.containers().filter(({ kind }) => kind !== 'host'),
+  );
   const live = new LiveSource({
     probe,
     clock: systemClock(),
-    cgroupRoot,
+    cgroupRoot: cgroups.root,
+    resources: () => reader.read(),
     windowMs: values.window,
     emit,
     onError,
@@ -131,6 +144,7 @@ async function run(call: Call): Promise<number> {
   } finally {
     await pods?.stop();
     await live.stop();
+    reader.close();
     await probe.close();
     await writer.close();
   }

@@ -69,6 +69,7 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
     probe = await addon.openProbe(
       {
         ...options,
+        cgroupHierarchy: 0,
         selfPid: process.pid,
         liveSlots: Math.min(options.slots, FULL_NODE),
         bulkMs: 200,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe.h"
 
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -43,6 +46,12 @@ uint32_t count_cpus() {
   return static_cast<uint32_t>(highest) + 1;
 }
 
+bool is_cgroup(const std::string& folder) {
+  struct statfs found = {};
+  return statfs(folder.c_str(), &found) == 0 &&
+         (found.f_type == CGROUP2_SUPER_MAGIC || found.f_type == CGROUP_SUPER_MAGIC);
+}
+
 }  // namespace
 
 Probe::Probe(const ProbeSettings& settings)
@@ -68,6 +77,12 @@ std::unique_ptr<Probe> Probe::open(const ProbeSettings& settings, const std::ato
 
 void Probe::configure() {
   skeleton_->rodata->self_pid = settings_.self_pid;
+  skeleton_->rodata->cgroup_hierarchy = settings_.cgroup_hierarchy;
+  struct stat root = {};
+  // A folder that is no cgroup has containers' paths below it only in tests: the hierarchy's own root is meant.
+  if (is_cgroup(settings_.cgroup_root) && stat(settings_.cgroup_root.c_str(), &root) == 0) {
+    skeleton_->rodata->cgroup_root = root.st_ino;
+  }
   uint64_t files = 0, folders = 0;
   for (const auto& [name, folder] : settings_.watched_names) {
     (folder ? folders : files) |= 1ull << name.size();

@@ -20,6 +20,7 @@ namespace picket {
 
 struct ProbeSettings {
   std::string pin_folder, cgroup_root;
+  uint32_t cgroup_hierarchy = 0;  // of cgroup v1; 0: cgroup2
   uint32_t self_pid = 0, urgent_bytes = 0, bulk_bytes = 0, bulk_ms = 0, slots = 0, live_slots = 0, flows = 0, queue_batches = 0;
   uint32_t records_per_second = 0, record_burst = 0;  // per slot and record kind
   uint8_t call_ids[SYSCALL_NUMBERS] = {};             // of calls in pairs; never 0

@@ -36,6 +36,7 @@ Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& sett
   Options options(env, value);
   settings.pin_folder = options.text("pinFolder");
   settings.cgroup_root = options.text("cgroupRoot");
+  settings.cgroup_hierarchy = static_cast<uint32_t>(options.number("cgroupHierarchy", 0, INT32_MAX));
   settings.self_pid = static_cast<uint32_t>(options.number("selfPid", 0, INT32_MAX));
   settings.urgent_bytes = static_cast<uint32_t>(options.number("urgentBytes", 4096, kMaxRing));
   settings.bulk_bytes = static_cast<uint32_t>(options.number("bulkBytes", 4096, kMaxRing));

@@ -2,27 +2,22 @@
 /* Slots come and go with cgroups; a moved task looks its slot up again. */
 #include "slot.h"
 
-/* cgroup v1 hierarchies fire too; the cgroup2 hierarchy is always the first that the kernel sets up. */
-static __always_inline bool is_cgroup2(struct cgroup *cgroup)
-{
-	return BPF_CORE_READ(cgroup, root, hierarchy_id) == 0;
-}
-
 /* The slot is there before the first process of the container runs. */
 SEC("tp_btf/cgroup_mkdir")
 int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 {
 	struct cached_slot found = {};
 
-	if (is_cgroup2(cgroup))
-		find_slot(cgroup, path, &found);
+	/* The path begins at the hierarchy's root: below another it is looked up by id. */
+	if (is_ours(cgroup))
+		find_slot(cgroup, cgroup_root == ROOT_ID ? path : NULL, &found);
 	return 0;
 }
 
 SEC("tp_btf/cgroup_rmdir")
 int BPF_PROG(cgroup_removed, struct cgroup *cgroup, const char *path)
 {
-	if (!is_cgroup2(cgroup))
+	if (!is_ours(cgroup))
 		return 0;
 	__u64 id = BPF_CORE_READ(cgroup, kn, id);
 	__u32 *slot = bpf_map_lookup_elem(&owners, &id);
@@ -37,7 +32,7 @@ int BPF_PROG(cgroup_removed, struct cgroup *cgroup, const char *path)
 SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(cgroup_moved, struct cgroup *to)
 {
-	if (is_cgroup2(to))
+	if (is_ours(to))
 		__sync_fetch_and_add(&generation, 1);
 	return 0;
 }

@@ -81,7 +81,8 @@ static __always_inline struct task_state *state_of_process(struct task_state *st
 /* 0 for a process of which nothing was seen yet. */
 static __always_inline __u32 slot_of(struct task_struct *task)
 {
-	__u64 id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	struct cgroup *cgroup = cgroup_of(task);
+	__u64 id = BPF_CORE_READ(cgroup, kn, id);
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
 
 	if (cached)

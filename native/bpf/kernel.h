@@ -87,8 +87,11 @@ struct cgroup {
 } READ_BY_OFFSET;
 
 struct css_set {
+	struct cgroup_subsys_state *subsys[1]; /* as many as the kernel has controllers */
 	struct cgroup *dfl_cgrp;
 } READ_BY_OFFSET;
+
+enum cgroup_subsys_id { memory_cgrp_id = 4 }; /* relocated */
 
 struct qstr {
 	union {

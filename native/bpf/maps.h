@@ -19,6 +19,8 @@
 
 /* settings */
 const volatile __u32 self_pid = 0;
+const volatile __u32 cgroup_hierarchy = 0; /* that containers are known by: v1's of the memory controller, or 0: cgroup2 */
+const volatile __u64 cgroup_root = 1;      /* id of the cgroup that containers are below; what is above is the host's */
 const volatile __u64 watched_file_lengths = 0; /* bit n: a watched file name has n bytes */
 const volatile __u64 watched_folder_lengths = 0;
 const volatile __u64 record_interval = 1000000;     /* ns that one record of a slot and kind uses up */

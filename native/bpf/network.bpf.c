@@ -121,7 +121,7 @@ static __always_inline void connect_ended(__u64 key, struct connecting *found, b
 /* Whose listener it was: the socket's cgroup, which may be below the container's or gone by now. */
 static __always_inline void accepted(const struct sock *sk)
 {
-	struct cgroup *cgroup = BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+	struct cgroup *cgroup = cgroup_of_socket(sk);
 	__u64 id = BPF_CORE_READ(cgroup, kn, id), owner = id;
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
 	struct flow_key flow = {.direction = FLOW_ACCEPT};

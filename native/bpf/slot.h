@@ -42,31 +42,67 @@ __noinline int class_of(__u64 name_address)
 
 	__builtin_memset(name, 0, sizeof(name));
 	long length = bpf_probe_read_kernel_str(name, sizeof(name), from) - 1;
-	if (length >= CONTAINER_ID_DIGITS && has_container_id(name) && !is_monitor(name))
+	__builtin_memset(ending, 0, sizeof(ending));
+	if (length > (long)sizeof(ending))
+		bpf_probe_read_kernel(ending, sizeof(ending), from + length - sizeof(ending));
+	bool slice = __builtin_memcmp(ending + 2, ".slice", 6) == 0; /* podman names the slice of a pod after the pod's id */
+	if (length >= CONTAINER_ID_DIGITS && !slice && has_container_id(name) && !is_monitor(name))
 		return CLASS_CONTAINER;
-	if (length > (long)sizeof(ending) &&
-	    bpf_probe_read_kernel(ending, sizeof(ending), from + length - sizeof(ending)) == 0 &&
-	    __builtin_memcmp(ending, ".service", sizeof(ending)) == 0)
-		return CLASS_SERVICE;
-	return CLASS_PLAIN;
+	return __builtin_memcmp(ending, ".service", sizeof(ending)) == 0 ? CLASS_SERVICE : CLASS_PLAIN;
+}
+
+#define ROOT_ID 1 /* of a hierarchy's own root */
+
+/* Of cgroup v1, the memory controller's: every runtime uses it, and each process is in one of its cgroups. */
+static __always_inline struct cgroup *cgroup_of(struct task_struct *task)
+{
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *state = NULL;
+
+	if (!cgroup_hierarchy)
+		return BPF_CORE_READ(set, dfl_cgrp);
+	void *states = (void *)set + bpf_core_field_offset(struct css_set, subsys);
+	__u64 at = bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(state);
+	bpf_probe_read_kernel(&state, sizeof(state), states + at);
+	return BPF_CORE_READ(state, cgroup);
+}
+
+/* A socket knows its cgroup2 only, whose id may be another cgroup's in v1: NULL, which is the host. */
+static __always_inline struct cgroup *cgroup_of_socket(const struct sock *sk)
+{
+	return cgroup_hierarchy ? NULL : BPF_CORE_READ(sk, sk_cgrp_data.cgroup);
+}
+
+/* All hierarchies of v1 fire too; cgroup2's is always the first that the kernel sets up. */
+static __always_inline bool is_ours(struct cgroup *cgroup)
+{
+	return BPF_CORE_READ(cgroup, root, hierarchy_id) == (int)cgroup_hierarchy;
 }
 
 /* The container that the cgroup is in: the outermost, as a container may make cgroups of any name inside itself.
  * Without one, the outermost systemd service. 0: neither. A container below a service is a container: rootless
- * podman's are below user@UID.service. */
+ * podman's are below user@UID.service. Where the node is itself a container (kind), its root is cgroup_root. */
 static __noinline __u64 find_owner(struct cgroup *cgroup)
 {
 	__u64 service = 0, container = 0;
+	bool inside = cgroup_root == ROOT_ID;
 
 	for (int depth = 0; depth < CGROUP_DEPTH && cgroup; depth++) {
+		__u64 id = BPF_CORE_READ(cgroup, kn, id);
+		if (id == cgroup_root) {
+			inside = true;
+			break;
+		}
 		int class = class_of((__u64)BPF_CORE_READ(cgroup, kn, name));
 		if (class == CLASS_CONTAINER)
-			container = BPF_CORE_READ(cgroup, kn, id);
+			container = id;
 		else if (class == CLASS_SERVICE)
-			service = BPF_CORE_READ(cgroup, kn, id);
+			service = id;
 		struct cgroup_subsys_state *parent = BPF_CORE_READ(cgroup, self.parent);
 		cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
 	}
+	if (!inside)
+		return 0;
 	return container ? container : service;
 }
 
@@ -144,7 +180,7 @@ static __noinline int resolve_task(struct task_state *state)
 
 	if (!state)
 		return 0;
-	find_slot(BPF_CORE_READ(task, cgroups, dfl_cgrp), NULL, &found);
+	find_slot(cgroup_of(task), NULL, &found);
 	if (!state->generation)
 		read_ids(&state->ids, task);
 	if (state->owner != found.owner || state->slot != found.slot)

@@ -103,7 +103,7 @@ int BPF_PROG(signal_sent, int number, struct kernel_siginfo *info, struct task_s
 	if (!state)
 		return 0;
 	struct task_struct *sender = bpf_get_current_task_btf();
-	if (BPF_CORE_READ(sender, cgroups, dfl_cgrp) == BPF_CORE_READ(target, cgroups, dfl_cgrp))
+	if (cgroup_of(sender) == cgroup_of(target))
 		return 0;
 	__u32 slot = slot_of(target);
 	if (slot == state->slot || (slot == SLOT_NONE && state->slot == SLOT_HOST))
@@ -123,7 +123,8 @@ int oom_kill(__u64 *context)
 	if ((__u64)task < PID_LIMIT)
 		return 0;
 	struct task_struct *leader = BPF_CORE_READ(task, group_leader), *parent = BPF_CORE_READ(leader, real_parent);
-	__u64 cgroup = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id), owner = cgroup;
+	struct cgroup *of = cgroup_of(task);
+	__u64 cgroup = BPF_CORE_READ(of, kn, id), owner = cgroup;
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &cgroup);
 	__u32 slot = slot_of(task);
 	if (cached)

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { resourcesOf } from '../../agent/events/resources.ts';
 import { type Fake, startFakeAgent, startFakeCentral } from './fake-central.ts';
 import { runPicket } from './run-picket.ts';
 
@@ -57,6 +58,52 @@ test('workloads shows state, age and what was left out', async () => {
   expect(JSON.parse((await runPicket(['workloads', '--json', ...agent.flags])).out)).toEqual(WORKLOADS);
 });
 
+test('containers shows what each uses, how often it began anew and how it ended before; what is not known is no 0', async () => {
+  const none = resourcesOf(() => null);
+  const api = {
+    id: 'a'.repeat(64),
+    kind: 'container',
+    name: 'api',
+    pod: 'api-1',
+    namespace: 'shop',
+    aliveMs: 9000,
+  };
+  const used = {
+    ...none,
+    cpuUs: 1_250_000,
+    workingSetBytes: 3 * 1024 ** 2,
+    memoryLimitBytes: 2 ** 26,
+    pids: 4,
+  };
+  const last = { lifetimeMs: 12_000, status: 9, oom: true };
+  const host = {
+    id: 'host',
+    kind: 'host',
+    name: 'host',
+    pod: '',
+    namespace: '',
+    aliveMs: null,
+    resources: null,
+  };
+  const answer = {
+    containers: [
+      { ...api, resources: used, life: { restarts: 3, last } },
+      { ...host, life: { restarts: 0, last: null } },
+    ],
+  };
+  const agent = await startFakeAgent(folder, { 'GET /containers': [200, answer] });
+  running.push(agent);
+
+  expect((await runPicket(['containers', ...agent.flags])).out).toBe(
+    [
+      'CONTAINER  ID            POD         AGE  CPU %  MEMORY MIB   TASKS  RESTARTS  LAST END',
+      'api        aaaaaaaaaaaa  shop/api-1  9 s  25.0   3.0 of 64.0  4      3         signal 9, out of memory, after 12 s',
+      'host       host          -           -    -      -            -      0',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('workloads without an agent is exit code 3 and names the socket', async () => {
   const { code, error } = await runPicket(['workloads', '--state-folder', folder]);
 
@@ -83,6 +130,7 @@ const REPORT = {
   central: { url: 'https://c:1', enrolled: false, acceptedAtMs: 0 },
   numbers: {
     containers: 1,
+    lives: { starts: 4, restarts: 1, oomKills: 0 },
     workloads: 3,
     detections: { high: 2, low: 1 },
     alerts: {},
@@ -106,6 +154,7 @@ test('status shows the part that answers, and why the other does not', async () 
   state        ready, up 9 s, pid 7
   hooks        1 of 2 attached; missing: b (no\\u001bBTF): see picket doctor
   watching     1 container or service, 3 baselines
+  lives        4 starts, 1 restart, 0 OOM kills
   found        detections 3 (2 high, 1 low); alerts 0
   lost         urgent-full 2
   central      https://c:1, not enrolled yet, 1 summary waiting; ECONNREFUSED 4

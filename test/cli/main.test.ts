@@ -11,6 +11,7 @@ const NAMES = [
   'doctor',
   'status',
   'workloads',
+  'containers',
   'alerts',
   'incidents',
   'approve',

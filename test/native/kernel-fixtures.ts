@@ -281,6 +281,7 @@ export interface TestProbe {
 }
 
 export const PROBE_OPTIONS: Omit<ProbeOptions, 'pinFolder' | 'cgroupRoot'> = {
+  cgroupHierarchy: 0,
   selfPid: process.pid,
   urgentBytes: 1 << 20,
   bulkBytes: 1 << 19,

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Frame, Tick } from '../../../agent/events/frame.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
-import { findCgroupRoot, ownCgroup, scanCgroups } from '../../../agent/source/cgroups.ts';
+import { findCgroups, ownCgroup, scanCgroups } from '../../../agent/source/cgroups.ts';
 import { CountDifferences, LOSS_NAMES } from '../../../agent/source/counts.ts';
 import { LiveSource } from '../../../agent/source/live.ts';
 import { givenClock } from '../../../kit/clock.ts';
@@ -215,13 +215,36 @@ test('tells what containers used before the tick that ends their window', async 
   await vi.waitFor(() => expect(frames.slice(1, 5)).toEqual(['resources', 'tick', 'resources', 'tick']));
 });
 
-test('finds cgroup2 beside and instead of version 1', () => {
-  expect(
-    findCgroupRoot(
-      'cgroup /sys/fs/cgroup/cpu cgroup rw 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n',
-    ),
-  ).toBe('/sys/fs/cgroup/unified');
-  expect(findCgroupRoot('cgroup2 /with\\040space cgroup2 rw 0 0')).toBe('/with space');
-  expect(() => findCgroupRoot('proc /proc proc rw 0 0')).toThrow('cgroup2 is not mounted');
+describe('the hierarchy that containers are known by', () => {
+  const v1 = [
+    'cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,cpu,cpuacct 0 0',
+    'cgroup /with\\040space/memory cgroup rw,memory 0 0',
+  ].join('\n');
+  const v2 = 'cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0';
+  const own = '9:name=systemd:/\n4:memory:/a:b\n1:cpu,cpuacct:/\n0::/u\n';
+  const unified = { version: 2, root: '/sys/fs/cgroup/unified', hierarchy: 0 };
+  const memory = { version: 1, root: '/with space/memory', hierarchy: 4 };
+
+  test.each([
+    ['auto', '', v2, unified],
+    ['auto', '', `${v1}\n${v2}`, unified],
+    ['auto', '', v1, memory],
+    ['v1', '', `${v1}\n${v2}`, memory],
+    ['v2', '', `${v1}\n${v2}`, unified],
+    ['auto', '/sys/fs/cgroup/unified/node', v2, { ...unified, root: '/sys/fs/cgroup/unified/node' }],
+    ['v1', '/elsewhere', v1, { ...memory, root: '/elsewhere' }],
+  ] as const)('%s, root %j', (choice, root, mounts, found) => {
+    expect(findCgroups(choice, root, { mounts, own })).toEqual(found);
+  });
+
+  test('that is not there is said', () => {
+    const nothing = { mounts: 'proc /proc proc rw 0 0', own };
+    expect(() => findCgroups('auto', '', nothing)).toThrow("neither cgroup2 nor v1's memory controller");
+    expect(() => findCgroups('v2', '', { mounts: v1, own })).toThrow('cgroup2 is not mounted');
+    expect(() => findCgroups('v1', '', { mounts: v2, own })).toThrow('neither');
+  });
+});
+
+test('the own cgroup is that of version 2', () => {
   expect(ownCgroup('1:cpu:/x\n0::/system.slice/picket.service\n')).toBe('/system.slice/picket.service');
 });

@@ -27,6 +27,7 @@ function openProbe(cgroupRoot: string): Promise<Probe> {
   const options = {
     pinFolder,
     cgroupRoot,
+    cgroupHierarchy: 0,
     selfPid: process.pid,
     watchedNames: [],
     callIds: callIds('x64'),

@@ -142,6 +142,7 @@ export class Agent {
           this.containment.leases.gone(container);
           this.outlet.gone(container, this.pipeline.lifeOf(container));
         },
+        profile: (profile) => this.machine.profile(profile),
         lookupCgroup: (cgroup) => this.machine.lookup(cgroup),
       },
     });

@@ -4,6 +4,7 @@ import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts
 import type { Context } from './context.ts';
 import { callIds } from './features/call-ids.ts';
 import { countOwners } from './identity/cgroup.ts';
+import type { Profile } from './profile/profiles.ts';
 import { findHierarchies } from './resources/hierarchies.ts';
 import { type ResourceCounts, ResourceReader, type Subject } from './resources/reader.ts';
 import { type CgroupTree, scanCgroups } from './source/cgroups.ts';
@@ -44,6 +45,11 @@ export class Machine {
 
   lookup(cgroup: number): void {
     this.source?.lookup(cgroup);
+  }
+
+  /** What a slot is to know; nothing in a replay. */
+  profile(profile: Profile): void {
+    this.source?.profile(profile);
   }
 
   /** @throws when the kernel refuses the probes. */

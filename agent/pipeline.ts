@@ -72,6 +72,7 @@ export class Pipeline {
   #podsRefused = 0;
   #podsProblem: string | null = null;
   readonly #malformed: Record<string, number> = {};
+  readonly #lineageOf = (event: Event) => this.#processes.lineage(event.process.pid, event.process.start);
   readonly #nameOf = (address: string): string | null => this.#containers.nameOfAddress(address);
 
   constructor(options: PipelineOptions) {
@@ -107,6 +108,7 @@ export class Pipeline {
         sink,
         architecture,
         nameOf: this.#nameOf,
+        lineageOf: this.#lineageOf,
         malformed: (count) => this.#count('flow', count),
       },
       bootNs,
@@ -148,6 +150,7 @@ export class Pipeline {
     if (problem !== null) return;
     this.#containers.pods(pods, this.#bootNs);
     this.#attribution.advance(0n);
+    this.#windows.named(this.#bootNs);
   }
 
   /** The end of a window. */
@@ -178,6 +181,7 @@ export class Pipeline {
       yield;
     }
     this.#attribution.advance(0n);
+    this.#windows.named(this.#bootNs);
   }
 
   #resources(readings: readonly ResourceReading[]): void {
@@ -237,6 +241,12 @@ export class Pipeline {
     };
   }
 
+  /** How many containers guard, how often what is known was loaded, and what that armed again. */
+  profiles(): { readonly guarding: number; readonly loads: number; readonly armedAgain: number } {
+    const { guarding, counts } = this.#windows.profiles;
+    return { guarding, ...counts };
+  }
+
   workloads(): WorkloadStatus[] {
     const running = new Map<string, number>();
     for (const { identity } of this.containers())
@@ -257,6 +267,8 @@ export class Pipeline {
       return;
     }
     this.#containers.made(event.cgroup, event.path, event.slot, event.time);
+    const container = this.#containers.find(event.cgroup, event.slot, LAYOUT.SLOT_HOST);
+    if (container !== null) this.#windows.began(container, event);
     if (event.path === null) this.#sink.lookupCgroup(event.cgroup);
   }
 
@@ -268,12 +280,16 @@ export class Pipeline {
 
   #judge(event: Event, container: Container): void {
     this.#lives.event(event, container);
-    if (event.kind === 'exit' || event.kind === 'pair') return; // pairs are not judged yet
+    if (event.kind === 'exit') return;
     this.#processes.note(event);
     const watched = this.#windows.of(container);
     if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
-    const lineage = this.#processes.lineage(event.process.pid, event.process.start);
+    if (event.kind === 'pair') {
+      this.#windows.pair(watched, event);
+      return;
+    }
+    const lineage = this.#lineageOf(event);
     this.#verdicts.event(event, { watched, fact: factOf(event, this.#nameOf), lineage });
   }
 }

@@ -4,6 +4,7 @@ import type { Detection } from './alerts/detection.ts';
 import type { Window } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { BaselineState } from './models/baseline.ts';
+import type { Profile } from './profile/profiles.ts';
 
 /** A window with whose it is. */
 export interface ContainerWindow extends Window {
@@ -21,6 +22,8 @@ export interface Sink {
   window(window: ContainerWindow): void;
   newContainer(container: Container): void;
   goneContainer(container: Container): void;
+  /** What the kernel side is to know of a container's slot; a replay has no use for it. */
+  profile(profile: Profile): void;
   /** A cgroup whose path is wanted: find it and give it to `cgroups`. */
   lookupCgroup(cgroup: number): void;
 }

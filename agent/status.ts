@@ -53,6 +53,7 @@ export function statusOf(baseline: Baseline, containers: number): WorkloadStatus
     accept: value('accept'),
     syscall: value('syscall'),
     action: value('action'),
+    pair: value('pair'),
   });
   const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
   return {

@@ -11,8 +11,10 @@ import {
   mergeCalls,
   RARITY,
   type Situation,
+  stepsOf,
   type Verdict,
 } from './alerts/judge.ts';
+import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
 import type { Event } from './events/event.ts';
 import type { Fact } from './features/fact.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
@@ -101,6 +103,27 @@ export class Verdicts {
     if (merged !== null) this.#found(merged, { watched, situation, fact: null, when, event: null });
   }
 
+  /** The pairs of the window that ends which are new here, as one; none of them is learnt when they are told. */
+  sequence(watched: Watched, when: When, lineageOf: (event: Event) => readonly KnownProcess[]): void {
+    const { baseline, phase } = this.#situation(watched, []);
+    if (!baseline.judges('pair', phase)) return;
+    const unseen = watched.pairs.facts.filter((fact) => {
+      const score = baseline.score(fact, phase);
+      return score.state === 'scored' && score.seen === 0;
+    });
+    const fresh = unseen.filter((fact) => !watched.ongoingPair(fact));
+    if (fresh.length === 0) return;
+    const doers = watched.pairs
+      .doers(fresh)
+      .map(({ event, pairs }) => ({ event, pairs, lineage: lineageOf(event) }));
+    const [first] = doers;
+    const situation = this.#situation(watched, first?.lineage ?? []);
+    const verdict = judgeSequence(newPairsOf(fresh, situation, doers), this.#options.settings.minScore);
+    if (verdict === null) return;
+    for (const fact of fresh) watched.strangePair(fact);
+    this.#found(verdict, { watched, situation, fact: null, when, event: first?.event ?? null });
+  }
+
   /** Records of the window that ends were lost; told once for an episode of loss, and when it gets another reason. */
   flood(watched: Watched, when: When): void {
     const fresh = watched.newLosses();
@@ -183,6 +206,30 @@ export class Verdicts {
       periods: baseline.periods,
     };
   }
+}
+
+interface PairMaker {
+  readonly event: Event;
+  readonly pairs: number;
+  readonly lineage: readonly KnownProcess[];
+}
+
+function newPairsOf(fresh: readonly Fact[], situation: Situation, doers: readonly PairMaker[]): NewPairs {
+  const { baseline, phase } = situation;
+  return {
+    pairs: fresh.map(({ value }) => value).toSorted(),
+    phase,
+    share: baseline.newness('pair', phase, fresh.length),
+    most: baseline.mostNew('pair', phase),
+    periods: baseline.learnt('pair', phase),
+    doers: doers.map(({ event, pairs, lineage }) => ({
+      exe: lineage[0]?.exe ?? '',
+      pid: event.process.pid,
+      pairs,
+    })),
+    workload: baseline.workload,
+    steps: stepsOf(situation),
+  };
 }
 
 function sumOf(

@@ -1,14 +1,19 @@
 /** What the pipeline keeps per container between two ticks. */
 import type { Resources } from './events/resources.ts';
 import { type Fact, factKey } from './features/fact.ts';
+import { PairWindow } from './features/pair-window.ts';
 import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
-import type { Flagged, Phase } from './models/baseline.ts';
+import type { Phase } from './models/baseline.ts';
+import type { Flagged } from './models/suspects.ts';
+import { REARM_NS } from './profile/profiles.ts';
 
 /** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
 export const START_NS = 15_000_000_000n;
 /** A fact that was told is told again only after it was away for so many windows. */
 const ONGOING_WINDOWS = 2;
+/** A pair that goes on is told once a minute (`REARM_NS`), whatever the length of a window. */
+const ONGOING_PAIRS_NS = 3n * REARM_NS;
 /** Detections told per container and window; more are counted. Each costs a log line and a place in the spool. */
 export const MAX_TOLD = 5000;
 
@@ -26,6 +31,11 @@ export class Watched {
   window: WindowBuilder;
   /** Of the last window in which they were read; null: of none yet. */
   resources: Resources | null = null;
+  pairs = new PairWindow();
+  /** Where the kernel side keeps it; null: not known yet. */
+  slot: number | null = null;
+  /** Its profile was decided, under the name it has. */
+  profiled = false;
   lostBefore = 0;
   lossesBefore: Readonly<Record<string, number>> = {};
   completeBefore = true;
@@ -36,6 +46,8 @@ export class Watched {
   readonly #flagged = new Map<string, Flagged>();
   /** Flagged fact → window in which it was last seen. */
   readonly #ongoing = new Map<string, number>();
+  /** Flagged pair → start of the window in which it was last seen. */
+  readonly #strangePairs = new Map<string, bigint>();
   #withheld = false;
   readonly #lossesTold = new Set<string>();
   /** Window in which something was lost last. */
@@ -75,6 +87,20 @@ export class Watched {
     return true;
   }
 
+  /** As `ongoing`, for pairs: when told they are silent until they are armed again. */
+  ongoingPair(fact: Fact): boolean {
+    const last = this.#strangePairs.get(fact.value);
+    if (last === undefined || this.window.startNs - last > ONGOING_PAIRS_NS) return false;
+    this.strangePair(fact);
+    return true;
+  }
+
+  /** Keeps the pair from being learnt. */
+  strangePair(fact: Fact): void {
+    this.#flagged.set(factKey(fact), { fact, byRule: false });
+    this.#strangePairs.set(fact.value, this.window.startNs);
+  }
+
   /** Keeps the fact from being learnt; what only rarity flagged is not told again while it goes on. */
   flag(fact: Fact, byRule: boolean): void {
     const key = factKey(fact);
@@ -98,15 +124,16 @@ export class Watched {
   /** Ends the window; what is to be learnt is a steady window, or the whole start once it is over or `gone`. */
   close(endNs: bigint, gone: boolean): { window: Window; learn: Collected[] } {
     const phase = this.phase;
-    if (!this.observed) this.window.incomplete();
+    if (!this.observed || this.pairs.overflowed) this.window.incomplete();
     const window = this.window.close(endNs);
+    const facts = [...window.facts, ...this.pairs.facts];
     const learn: Collected[] = [];
-    if (phase === 'start') this.#collect(window);
+    if (phase === 'start') this.#collect(facts, window.complete);
     if (phase === 'steady' || gone) learn.push(...this.#takeStart());
     if (phase === 'steady')
       learn.push({
         phase,
-        facts: window.facts,
+        facts,
         flagged: [...this.#flagged.values()],
         withheld: this.#withheld,
         complete: window.complete,
@@ -115,12 +142,12 @@ export class Watched {
     return { window, learn };
   }
 
-  #collect(window: Window): void {
+  #collect(facts: readonly Fact[], complete: boolean): void {
     if (this.#start === null) return;
-    for (const fact of window.facts) this.#start.facts.set(factKey(fact), fact);
+    for (const fact of facts) this.#start.facts.set(factKey(fact), fact);
     for (const [key, flagged] of this.#flagged) this.#start.flagged.set(key, flagged);
     this.#start.withheld ||= this.#withheld;
-    this.#start.complete &&= window.complete;
+    this.#start.complete &&= complete;
   }
 
   #takeStart(): Collected[] {
@@ -145,11 +172,14 @@ export class Watched {
     this.lossesBefore = window.losses;
     this.completeBefore = window.complete;
     this.window = new WindowBuilder(window.endNs);
+    this.pairs = new PairWindow();
     this.told = 0;
     this.#index += 1;
     this.#flagged.clear();
     this.#withheld = false;
     for (const [key, last] of this.#ongoing)
       if (this.#index - last > ONGOING_WINDOWS) this.#ongoing.delete(key);
+    for (const [value, last] of this.#strangePairs)
+      if (window.endNs - last > ONGOING_PAIRS_NS) this.#strangePairs.delete(value);
   }
 }

@@ -1,17 +1,20 @@
 /** The open windows of all containers: what a tick adds to them, and what becomes of them at their end. */
 import { decodeFlows } from './events/decode.ts';
-import type { Flow } from './events/event.ts';
+import type { Event, Flow, PairEvent } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { Resources } from './events/resources.ts';
 import { factsOfCalls } from './features/calls.ts';
 import { factOfFlow, type NameOfAddress } from './features/facts.ts';
+import { Pairs } from './features/pairs.ts';
 import type { Architecture } from './features/syscalls.ts';
 import { HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
+import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
 import type { Registry } from './models/registry.ts';
+import { Profiles } from './profile/profiles.ts';
 import type { Sink } from './sink.ts';
 import type { Verdicts } from './verdicts.ts';
 import { Watched } from './watched.ts';
@@ -20,9 +23,11 @@ export interface WindowsParts {
   readonly containers: Containers;
   readonly registry: Registry;
   readonly verdicts: Verdicts;
-  readonly sink: Pick<Sink, 'window'>;
+  readonly sink: Pick<Sink, 'window' | 'profile'>;
   readonly architecture: Architecture;
   readonly nameOf: NameOfAddress;
+  /** The process of an event and what started it. */
+  readonly lineageOf: (event: Event) => readonly KnownProcess[];
   /** Entries of the flow map that could not be decoded. */
   readonly malformed: (count: number) => void;
 }
@@ -38,6 +43,8 @@ const keyOf = ({ id, cgroup }: Container): string => `${id} ${cgroup}`;
 
 export class Windows {
   readonly losses = new Losses();
+  readonly profiles: Profiles;
+  readonly #pairs: Pairs;
   readonly #parts: WindowsParts;
   readonly #watched = new Map<string, Watched>();
   /** Of the last tick, CLOCK_BOOTTIME ns. */
@@ -45,6 +52,12 @@ export class Windows {
 
   constructor(parts: WindowsParts, bootNs: bigint) {
     this.#parts = parts;
+    const pairs = new Pairs(parts.architecture);
+    this.#pairs = pairs;
+    this.profiles = new Profiles({
+      bits: (values) => pairs.bits(values),
+      emit: (profile) => parts.sink.profile(profile),
+    });
     this.#bootNs = bootNs;
   }
 
@@ -89,6 +102,44 @@ export class Windows {
     }
   }
 
+  /** A pair that its slot, in guard, did not know. */
+  pair(watched: Watched, event: PairEvent): void {
+    watched.slot ??= event.slot;
+    this.#pair(watched, this.#pairs.indexOf(event), event);
+  }
+
+  /** A container was made: it is known where the kernel side keeps it. */
+  began(container: Container, { slot, time }: Pick<Event, 'slot' | 'time'>): void {
+    const watched = this.of(container);
+    watched.slot = slot;
+    this.#profile(watched, time);
+  }
+
+  /** Containers that were named since they were last looked at get the profile of their workload at once. */
+  named(bootNs: bigint): void {
+    for (const watched of this.#watched.values()) {
+      if (watched.profiled || watched.slot === null) continue;
+      this.#refresh(watched);
+      this.#profile(watched, bootNs);
+    }
+  }
+
+  #pair(watched: Watched, index: number, event: PairEvent | null): void {
+    const fact = this.#pairs.fact(index);
+    if (fact === null) return;
+    watched.pairs.add(fact, event);
+    if (event !== null && watched.slot !== null)
+      this.profiles.note({ slot: watched.slot, cgroup: watched.container.cgroup }, fact.value);
+  }
+
+  #profile(watched: Watched, bootNs: bigint): void {
+    const { container, slot, phase } = watched;
+    if (slot === null || !container.settled || watched.late) return;
+    watched.profiled = true;
+    const baseline = this.#parts.registry.baseline(container.identity.workload);
+    this.profiles.review({ slot, cgroup: container.cgroup, phase, baseline }, bootNs);
+  }
+
   #slot(slot: SlotTick, bootNs: bigint): void {
     const { containers, verdicts, architecture } = this.#parts;
     if (slot.slot === LAYOUT.SLOT_NONE) return;
@@ -97,7 +148,9 @@ export class Windows {
     if (container === null) return;
     const watched = this.of(container);
     watched.observed = true;
+    watched.slot = slot.slot;
     watched.window.slot(slot);
+    for (const index of slot.pairs) this.#pair(watched, index, null);
     if (!container.settled) return;
     verdicts.calls(watched, factsOfCalls(slot, architecture), { timeNs: bootNs, cpu: 0 });
   }
@@ -123,21 +176,33 @@ export class Windows {
     const gone = container.kind !== 'host' && !containers.isLive(container);
     watched.window.anybodys(ending.anybodys);
     const baseline = registry.baseline(container.identity.workload);
+    verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
     if (watched.window.lost > 0) verdicts.flood(watched, { timeNs: ending.bootNs, cpu: 0 });
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);
     if (learn.length > 0) registry.touch(container.identity.workload);
     sink.window({ ...window, container, newFacts, state: baseline.state });
-    if (gone) this.#watched.delete(key);
+    if (!gone) this.#profile(watched, ending.bootNs);
+    else this.#forget(key, watched);
+  }
+
+  #refresh(watched: Watched): void {
+    const { cgroup, id } = watched.container;
+    const current = this.#parts.containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
+    if (current?.id === id) watched.container = current;
+  }
+
+  #forget(key: string, { slot, container }: Watched): void {
+    this.#watched.delete(key);
+    if (slot !== null) this.profiles.forget({ slot, cgroup: container.cgroup });
   }
 
   /** The container as it is known now; null while its pod is waited for: its window goes on, so that nothing is learnt
    * under the wrong name. */
   #settled(watched: Watched, bootNs: bigint): Container | null {
     const { containers } = this.#parts;
-    const current = containers.find(watched.container.cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
-    if (current !== null && current.id === watched.container.id) watched.container = current;
+    this.#refresh(watched);
     if (!watched.container.settled && bootNs - watched.window.startNs < HOLD_NS) return null;
     if (!watched.container.settled) watched.container = containers.giveUp(watched.container);
     return watched.container;

@@ -11,6 +11,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   accept: 'accepted connection',
   syscall: 'system call',
   action: 'change of privilege, namespace or memory',
+  pair: 'pair of system calls',
 };
 
 /** What is new and how rare anything new is here. */

@@ -13,7 +13,13 @@ import { type Severity, shift } from './severity.ts';
 export interface BaselineView {
   readonly workload: string;
   readonly state: 'learning' | 'young' | 'mature';
+  readonly periods: number;
+  /** Periods learnt in which facts of the kind were looked for. */
+  learnt(kind: Fact['kind'], phase: 'start' | 'steady'): number;
   score(fact: Fact, phase: 'start' | 'steady'): Score;
+  judges(kind: Fact['kind'], phase: 'start' | 'steady'): boolean;
+  newness(kind: Fact['kind'], phase: 'start' | 'steady', atLeast: number): number;
+  mostNew(kind: Fact['kind'], phase: 'start' | 'steady'): number;
   seen(fact: Fact): number;
   suspected(fact: Fact): number;
 }
@@ -95,6 +101,7 @@ const TITLES: Readonly<Record<Fact['kind'], string>> = {
   accept: 'a port never accepted on before',
   syscall: 'a system call never made here before',
   action: 'something never done here before',
+  pair: 'system calls never made here one after the other',
 };
 
 // Servers do these as they start and stop; the second word of an action's fact.
@@ -105,10 +112,9 @@ const isOrdinary = ({ kind, value }: Fact): boolean =>
   (kind === 'action' &&
     ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? ''));
 
-function raritySeverity(fact: Fact, { container, baseline }: Situation): Severity {
-  const steps = (baseline.state === 'mature' ? 0 : -1) + (container.kind === 'host' ? -1 : 0);
-  return shift(isOrdinary(fact) ? 'low' : 'medium', steps);
-}
+/** What is new weighs less where little is known yet, and on the host, where people work. */
+export const stepsOf = ({ container, baseline }: Situation): number =>
+  (baseline.state === 'mature' ? 0 : -1) + (container.kind === 'host' ? -1 : 0);
 
 /** What the rarity model says of a fact: a verdict when it is new here and new things are rare enough. */
 export function judgeByRarity(fact: Fact, situation: Situation, minScore: number): Verdict | null {
@@ -117,7 +123,7 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
   if (scored.state === 'unknown' || scored.seen > 0 || scored.score < minScore) return null;
   return {
     detector: RARITY,
-    severity: raritySeverity(fact, situation),
+    severity: shift(isOrdinary(fact) ? 'low' : 'medium', stepsOf(situation)),
     score: round(scored.score),
     summary: `${TITLES[fact.kind]}: ${fact.value}`,
     subject: `${fact.kind} ${fact.value}`,

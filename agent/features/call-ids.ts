@@ -89,26 +89,38 @@ const KEY = new Map(
     .flatMap((line) => line.split(' ').map((name) => [name, line] as const)),
 );
 
-const IDS = new Map<Architecture, Uint8Array>();
+interface Operations {
+  /** By number of `calls` of a slot: what the call is in pairs, 1 to 255. */
+  readonly ids: Uint8Array;
+  /** By id: the operation's name, which is the same on every architecture and kernel. */
+  readonly names: readonly string[];
+}
 
-function makeIds(architecture: Architecture): Uint8Array {
+const OPERATIONS_OF = new Map<Architecture, Operations>();
+
+function makeOperations(architecture: Architecture): Operations {
   const ids = new Uint8Array(LAYOUT.SYSCALL_NUMBERS).fill(OTHER);
+  const names = ['', 'other', 'compat'];
   const given = new Map<string, number>();
   for (let number = 0; number < LAYOUT.SYSCALL_NUMBERS; number++) {
     const name = syscallName(architecture, number);
     if (name.startsWith('call-')) continue;
     const key = KEY.get(name) ?? name;
-    const id = given.get(key) ?? FIRST + given.size;
+    const id = Math.min(given.get(key) ?? FIRST + given.size, 255);
     given.set(key, id);
-    ids[number] = Math.min(id, 255);
+    names[id] ??= key.split(' ')[0] ?? key;
+    ids[number] = id;
   }
   ids[LAYOUT.SYSCALL_NUMBERS - 1] = COMPAT;
-  return ids;
+  return { ids, names };
 }
 
-/** By number of `calls` of a slot: the number that a call has in pairs, 1 to 255. */
-export function callIds(architecture: Architecture): Uint8Array {
-  const known = IDS.get(architecture) ?? makeIds(architecture);
-  IDS.set(architecture, known);
+function operationsOf(architecture: Architecture): Operations {
+  const known = OPERATIONS_OF.get(architecture) ?? makeOperations(architecture);
+  OPERATIONS_OF.set(architecture, known);
   return known;
 }
+
+export const callIds = (architecture: Architecture): Uint8Array => operationsOf(architecture).ids;
+export const operationNames = (architecture: Architecture): readonly string[] =>
+  operationsOf(architecture).names;

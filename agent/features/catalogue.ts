@@ -44,6 +44,12 @@ export const FACT_FEATURES: readonly (Feature & { readonly name: FactKind })[] =
     sentence:
       'A program changed, or tried to change, what a process is, sees or may do: program, action, what it was done to.',
   },
+  {
+    name: 'pair',
+    unit: 'fact',
+    version: 1,
+    sentence: 'One thread made a system call of the one operation right after one of the other, by name.',
+  },
 ];
 
 export const COUNT_FEATURES: readonly Feature[] = [

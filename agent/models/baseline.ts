@@ -8,9 +8,10 @@
  *   after QUORUM when it first came before the baseline was mature, after LATE_QUORUM when only its rarity spoke
  *   against it. What a rule matched and what came later than that never enters by itself. Each period before was told.
  */
-import { FACT_KINDS, type Fact, type FactKind } from '../features/fact.ts';
+import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
 import type { Score } from './model.ts';
 import { Rarity, type SavedRarity } from './rarity.ts';
+import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
 
 /** A container's first seconds are judged against its workload's other starts. */
 export type Phase = 'start' | 'steady';
@@ -20,12 +21,6 @@ export interface BaselineOptions {
   /** Periods before it judges, and before it counts as mature. */
   readonly learnWindows: number;
   readonly matureWindows: number;
-}
-
-/** A fact that was called anomalous; by a rule, or by its rarity alone. */
-export interface Flagged {
-  readonly fact: Fact;
-  readonly byRule: boolean;
 }
 
 export interface Period {
@@ -38,11 +33,12 @@ export interface Period {
   readonly complete: boolean;
 }
 
-/** Separate periods after which a suspect is accepted; see above. */
-export const QUORUM = 5;
-export const LATE_QUORUM = 20;
 const LEARN_STARTS = 3;
 const MAX_SUSPECTS = 512;
+/** Apart, as one strange program brings pairs by the dozen. */
+const MAX_SUSPECT_PAIRS = 1024;
+/** Periods in which a fact must have been seen to be accepted: what came once may be what is looked for. */
+const ACCEPTED = 2;
 /** Facts kept per kind and phase. */
 export const LIMITS: Readonly<Record<FactKind, number>> = {
   exec: 1024,
@@ -51,18 +47,12 @@ export const LIMITS: Readonly<Record<FactKind, number>> = {
   accept: 256,
   syscall: 512,
   action: 512,
+  pair: 4096,
 };
 
 /** Kinds that baselines saved by earlier versions do not have. */
-const ADDED: ReadonlySet<FactKind> = new Set(['action']);
+const ADDED: ReadonlySet<FactKind> = new Set(['action', 'pair']);
 const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
-
-interface Suspect {
-  periods: number;
-  /** First seen before the baseline was mature. */
-  readonly early: boolean;
-  byRule: boolean;
-}
 
 export interface SavedBaseline {
   readonly workload: string;
@@ -70,8 +60,7 @@ export interface SavedBaseline {
   readonly withheld: number;
   readonly steady: Readonly<Record<FactKind, SavedRarity>>;
   readonly start: Readonly<Record<FactKind, SavedRarity>>;
-  /** kind, value, periods, early, by a rule */
-  readonly suspects: readonly (readonly [string, string, number, boolean, boolean])[];
+  readonly suspects: readonly SavedSuspect[];
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -85,17 +74,17 @@ const models = (learnPeriods: number): Models => {
     accept: make('accept'),
     syscall: make('syscall'),
     action: make('action'),
+    pair: make('pair'),
   };
 };
-
-const keyOf = (fact: Fact): string => `${fact.kind} ${fact.value}`;
 
 export class Baseline {
   readonly workload: string;
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
-  readonly #suspects = new Map<string, Suspect>();
+  readonly #suspects = new Suspects(MAX_SUSPECTS);
+  readonly #suspectPairs = new Suspects(MAX_SUSPECT_PAIRS);
   #incomplete = 0;
   #withheld = 0;
 
@@ -137,8 +126,36 @@ export class Baseline {
     return this.#steady[kind].size;
   }
 
-  newness(kind: FactKind): number {
-    return this.#steady[kind].newness();
+  /** Upper bound of the probability that a period brings so many facts of the kind that were never seen. */
+  newness(kind: FactKind, phase: Phase = 'steady', atLeast = 1): number {
+    return this.#of(phase)[kind].newness(atLeast);
+  }
+
+  /** Most facts of the kind that one learnt period has for itself. */
+  mostNew(kind: FactKind, phase: Phase): number {
+    return this.#of(phase)[kind].mostNew();
+  }
+
+  /** Periods learnt since facts of the kind are looked for. */
+  learnt(kind: FactKind, phase: Phase): number {
+    return this.#of(phase)[kind].periods;
+  }
+
+  /** Whether facts of the kind are judged in the phase. */
+  judges(kind: FactKind, phase: Phase): boolean {
+    return this.#of(phase)[kind].judges;
+  }
+
+  /** Values of the kind that belong to the phase for certain. */
+  accepted(kind: FactKind, phase: Phase): Set<string> {
+    const accepted = new Set(this.#steady[kind].known(ACCEPTED));
+    if (phase === 'start') for (const value of this.#start[kind].known(ACCEPTED)) accepted.add(value);
+    return accepted;
+  }
+
+  /** Facts that were called anomalous and are not learnt. */
+  get suspects(): number {
+    return this.#suspects.size + this.#suspectPairs.size;
   }
 
   /** At the start of a container, what other starts did or the steady life does is known. */
@@ -158,7 +175,7 @@ export class Baseline {
 
   /** Periods in which the fact was seen but not learnt, because it was called anomalous. */
   suspected(fact: Fact): number {
-    return this.#suspects.get(keyOf(fact))?.periods ?? 0;
+    return this.#suspectsOf(fact).periods(fact);
   }
 
   learn(period: Period): void {
@@ -166,29 +183,26 @@ export class Baseline {
       this.#incomplete += 1;
       return;
     }
-    const flagged = new Set(period.flagged.map(({ fact }) => keyOf(fact)));
-    const admitted = period.flagged.filter((entry) => this.#suspect(entry)).map(({ fact }) => fact);
-    const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(keyOf(fact)));
+    const flagged = new Set(period.flagged.map(({ fact }) => factKey(fact)));
+    const mature = this.state === 'mature';
+    const admitted = period.flagged.filter((entry) => this.#suspectsOf(entry.fact).note(entry, mature));
+    const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(factKey(fact)));
     if (period.withheld) this.#withheld += 1;
     if (period.withheld && admitted.length === 0) return;
-    const target = period.phase === 'start' ? this.#start : this.#steady;
-    const all = [...learnt, ...admitted];
-    for (const kind of FACT_KINDS)
-      target[kind].learn(all.filter((fact) => fact.kind === kind).map((fact) => fact.value));
+    const values = new Map<FactKind, string[]>(FACT_KINDS.map((kind) => [kind, []]));
+    for (const { kind, value } of learnt) values.get(kind)?.push(value);
+    for (const { fact } of admitted) values.get(fact.kind)?.push(fact.value);
+    for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of);
   }
 
   save(): SavedBaseline {
-    const suspects = [...this.#suspects].map(([key, s]) => {
-      const space = key.indexOf(' ');
-      return [key.slice(0, space), key.slice(space + 1), s.periods, s.early, s.byRule] as const;
-    });
     return {
       workload: this.workload,
       incomplete: this.#incomplete,
       withheld: this.#withheld,
       steady: saveAll(this.#steady),
       start: saveAll(this.#start),
-      suspects,
+      suspects: [...this.#suspects.save(), ...this.#suspectPairs.save()],
     };
   }
 
@@ -199,29 +213,19 @@ export class Baseline {
     loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
     this.#suspects.clear();
-    for (const entry of suspects.slice(0, MAX_SUSPECTS)) {
-      const [kind, value, periods, early, byRule] = entry as unknown[];
-      this.#suspects.set(`${kind} ${value}`, {
-        periods: Number(periods),
-        early: early === true,
-        byRule: byRule === true,
-      });
-    }
+    this.#suspectPairs.clear();
+    for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))
+      (Array.isArray(entry) && entry[0] === 'pair' ? this.#suspectPairs : this.#suspects).load(entry);
     this.#incomplete = Number(incomplete);
     this.#withheld = Number(withheld);
   }
 
-  /** Counts a flagged fact; true when it may now be learnt. */
-  #suspect({ fact, byRule }: Flagged): boolean {
-    const key = keyOf(fact);
-    const known = this.#suspects.get(key) ?? { periods: 0, early: this.state !== 'mature', byRule };
-    known.periods += 1;
-    known.byRule ||= byRule;
-    this.#suspects.delete(key);
-    this.#suspects.set(key, known);
-    const [oldest] = this.#suspects.keys();
-    if (this.#suspects.size > MAX_SUSPECTS && oldest !== undefined) this.#suspects.delete(oldest);
-    return (known.early && known.periods >= QUORUM) || (!known.byRule && known.periods >= LATE_QUORUM);
+  #of(phase: Phase): Models {
+    return phase === 'start' ? this.#start : this.#steady;
+  }
+
+  #suspectsOf(fact: Fact): Suspects {
+    return fact.kind === 'pair' ? this.#suspectPairs : this.#suspects;
   }
 }
 
@@ -243,5 +247,6 @@ function saveAll(all: Models): Record<FactKind, SavedRarity> {
     accept: all.accept.save(),
     syscall: all.syscall.save(),
     action: all.action.save(),
+    pair: all.pair.save(),
   };
 }

@@ -76,9 +76,34 @@ export class Rarity implements Model<readonly string[], string, SavedRarity> {
     return this.#evicted;
   }
 
-  /** Upper bound of the probability that the next period brings a fact never seen. */
-  newness(): number {
-    return wilsonUpper(this.#singles.size + this.#sealed, this.#periods);
+  /**
+   * Upper bound of the probability that the next period brings so many facts never seen: the share of past periods that
+   * would have, had each been the last. A period whose facts were evicted counts as one that would.
+   */
+  newness(atLeast = 1): number {
+    let lonely = this.#singles.size;
+    if (atLeast > 1) {
+      lonely = 0;
+      for (const facts of this.#singles.values()) if (facts >= atLeast) lonely += 1;
+    }
+    return wilsonUpper(lonely + this.#sealed, this.#periods);
+  }
+
+  /** Most facts that one of the past periods has for itself. */
+  mostNew(): number {
+    let most = 0;
+    for (const facts of this.#singles.values()) most = Math.max(most, facts);
+    return most;
+  }
+
+  /** Whether it says anything yet. */
+  get judges(): boolean {
+    return this.#periods >= this.#options.learnPeriods;
+  }
+
+  /** Facts seen in so many periods, or more. */
+  *known(periods: number): Generator<string> {
+    for (const [fact, { count }] of this.#facts) if (count >= periods) yield fact;
   }
 
   /** Periods in which the fact was seen. */
@@ -95,7 +120,7 @@ export class Rarity implements Model<readonly string[], string, SavedRarity> {
 
   score(fact: string): Score {
     const { learnPeriods } = this.#options;
-    if (this.#periods < learnPeriods)
+    if (!this.judges)
       return { state: 'unknown', reason: `${this.#periods} of ${learnPeriods} periods learnt` };
     const newness = this.newness();
     const seen = this.seen(fact);

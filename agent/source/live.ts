@@ -5,11 +5,16 @@ import type { Probe, SlotCounts } from '../../native/index.ts';
 import type { Frame } from '../events/frame.ts';
 import { LAYOUT } from '../events/layout.ts';
 import type { ResourceReading } from '../events/resources.ts';
+import type { Profile } from '../profile/profiles.ts';
 import { scanCgroups } from './cgroups.ts';
 import { CountDifferences, lossesOf } from './counts.ts';
+import { SlotPairs } from './slot-pairs.ts';
 
 export interface LiveParts {
-  readonly probe: Pick<Probe, 'readCounts' | 'readFlows' | 'freeSlot' | 'counters'>;
+  readonly probe: Pick<
+    Probe,
+    'readCounts' | 'readFlows' | 'freeSlot' | 'counters' | 'takePairs' | 'loadPairs' | 'setMode'
+  >;
   readonly clock: Clock;
   readonly cgroupRoot: string;
   readonly windowMs: number;
@@ -57,6 +62,7 @@ export function removedIn(records: Buffer): Removed[] {
 export class LiveSource {
   private readonly parts: LiveParts;
   private readonly differences = new CountDifferences();
+  private readonly slotPairs: SlotPairs;
   private readonly stopping = new AbortController();
   private readonly wanted = new Set<number>();
   private removed: Removed[] = [];
@@ -70,6 +76,7 @@ export class LiveSource {
 
   constructor(parts: LiveParts) {
     this.parts = parts;
+    this.slotPairs = new SlotPairs(parts.probe);
   }
 
   /** Names the cgroups that are there, then ticks each window. Counts from before are not of the first window. */
@@ -115,14 +122,14 @@ export class LiveSource {
     const { probe, clock, emit, overflow } = this.parts;
     const removed = this.removed;
     this.removed = [];
-    const counts = probe.readCounts();
+    const slots = this.differences.take(probe.readCounts());
     const lost = lossesOf(probe.counters(), overflow?.() ?? 0);
     emit({
       kind: 'tick',
       tick: {
         bootNs: clock.bootNs(),
         wallMs: clock.wallMs(),
-        slots: this.differences.take(counts),
+        slots: slots.map((slot) => ({ ...slot, pairs: this.slotPairs.take(slot) })),
         flows: probe.readFlows(),
         lost,
       },
@@ -131,6 +138,16 @@ export class LiveSource {
     const hidden = HIDES_CGROUPS.reduce((sum, reason) => sum + (lost[reason] ?? 0), 0);
     if (hidden > this.hidden && !this.stopping.signal.aborted) this.scan().catch(this.parts.onError);
     this.hidden = hidden;
+  }
+
+  /** What the slot of a container is to know from now on; once stopped there is no slot any more. */
+  profile(profile: Profile): void {
+    if (this.stopping.signal.aborted) return;
+    try {
+      this.slotPairs.apply(profile);
+    } catch (error) {
+      this.parts.onError(error);
+    }
   }
 
   /** One last tick for what was open. Idempotent. */
@@ -146,6 +163,7 @@ export class LiveSource {
     if (slot === LAYOUT.SLOT_NONE || slot === LAYOUT.SLOT_HOST) return;
     this.parts.probe.freeSlot(slot, cgroup);
     this.differences.forget(slot);
+    this.slotPairs.forget(slot);
   }
 
   private async find(wanted: ReadonlySet<number>): Promise<void> {

@@ -24,6 +24,7 @@ const SILENT: Sink = {
   window() {},
   newContainer() {},
   goneContainer() {},
+  profile() {},
   lookupCgroup() {},
 };
 

@@ -79,6 +79,7 @@ const listening = (lookup: (cgroup: number) => void): Sink => ({
   window() {},
   newContainer() {},
   goneContainer() {},
+  profile() {},
   lookupCgroup: lookup,
 });
 

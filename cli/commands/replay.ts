@@ -49,6 +49,7 @@ async function run(call: Call): Promise<number> {
     },
     newContainer() {},
     goneContainer() {},
+    profile() {},
     lookupCgroup() {}, // what was found then is in the recording
   };
   const pipeline = pipelineOf(start, readOverrides(call), sink);

@@ -2,7 +2,17 @@
 import { describe, expect, test } from 'vitest';
 import { codeFiles, type Import, importsOf, projectFiles } from './sources.ts';
 
-const AGENT_STAGES = ['events', 'resources', 'identity', 'features', 'models', 'alerts', 'contain', 'uplink'];
+const AGENT_STAGES = [
+  'events',
+  'resources',
+  'identity',
+  'features',
+  'models',
+  'profile',
+  'alerts',
+  'contain',
+  'uplink',
+];
 const CENTRAL_STAGES = ['ingest', 'correlate', 'respond', 'notify', 'store', 'console'];
 
 /** Folders of ours beyond earlier stages and `kit` that a stage may import from. */

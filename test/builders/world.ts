@@ -4,6 +4,7 @@ import type { Detection } from '../../agent/alerts/detection.ts';
 import type { Frame, SlotTick } from '../../agent/events/frame.ts';
 import type { Container } from '../../agent/identity/container.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
+import type { Profile } from '../../agent/profile/profiles.ts';
 import { type ExecFields, execRecord, type FlowFields, flowRecord, openRecord, SECOND } from './records.ts';
 
 export const ID = (digit: string): string => digit.repeat(64);
@@ -17,13 +18,22 @@ export interface Told {
   readonly fresh: Container[];
   readonly gone: Container[];
   readonly lookups: number[];
+  readonly profiles: Profile[];
 }
 
 export const START = { bootNs: 1000n * SECOND, wallMs: 1_700_000_000_000 };
 
 /** A pipeline whose sink keeps everything. */
 export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline: Pipeline; told: Told } {
-  const told: Told = { detections: [], alerts: [], windows: [], fresh: [], gone: [], lookups: [] };
+  const told: Told = {
+    detections: [],
+    alerts: [],
+    windows: [],
+    fresh: [],
+    gone: [],
+    lookups: [],
+    profiles: [],
+  };
   const pipeline = new Pipeline({
     cluster: 'c1',
     node: 'n1',
@@ -40,6 +50,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
       newContainer: (c) => told.fresh.push(c),
       goneContainer: (c) => told.gone.push(c),
       lookupCgroup: (id) => told.lookups.push(id),
+      profile: (profile) => told.profiles.push(profile),
       ...options.sink,
     },
   });

@@ -8,6 +8,12 @@ export interface FakeProbe extends Probe {
   readonly lost: BigUint64Array;
   /** `slot cgroup` of each freeSlot. */
   readonly freed: string[];
+  /** What was asked about pairs: `take 2 42`, `load 2 42`, `guard 2 42`. */
+  readonly asked: string[];
+  /** What every slot's pairs are when they are taken. */
+  pairs: Buffer;
+  /** Thrown by what is asked about pairs. */
+  refusal: Error | null;
   closed: boolean;
 }
 
@@ -47,6 +53,9 @@ export function fakeProbe(): FakeProbe {
     flows: Buffer.alloc(0),
     lost: new BigUint64Array(LAYOUT.LOSS_REASONS),
     freed: [],
+    asked: [],
+    pairs: Buffer.alloc(8192),
+    refusal: null,
     closed: false,
     readCounts() {
       return this.counts;
@@ -57,10 +66,19 @@ export function fakeProbe(): FakeProbe {
     freeSlot(slot, cgroup) {
       this.freed.push(`${slot} ${cgroup}`);
     },
-    setMode() {},
-    loadPairs() {},
+    setMode(slot, cgroup, mode) {
+      this.asked.push(`${mode} ${slot} ${cgroup}`);
+    },
+    loadPairs(slot, cgroup) {
+      if (this.refusal !== null) throw this.refusal;
+      this.asked.push(`load ${slot} ${cgroup}`);
+    },
     readPairs: () => Buffer.alloc(8192),
-    takePairs: () => Buffer.alloc(8192),
+    takePairs(slot, cgroup) {
+      if (this.refusal !== null) throw this.refusal;
+      this.asked.push(`take ${slot} ${cgroup}`);
+      return Buffer.from(this.pairs);
+    },
     readBigrams: () => new Uint32Array(4096),
     counters() {
       if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Fact } from '../../../agent/features/fact.ts';
-import { Baseline, LATE_QUORUM, type Period, QUORUM } from '../../../agent/models/baseline.ts';
+import { Baseline, type Period } from '../../../agent/models/baseline.ts';
 import { Checkpoint } from '../../../agent/models/checkpoint.ts';
 import { PROFILE_KIND, PROFILE_VERSION, Registry } from '../../../agent/models/registry.ts';
+import { LATE_QUORUM, QUORUM } from '../../../agent/models/suspects.ts';
 
 const options = { learnWindows: 6, matureWindows: 20 };
 const exec = (value: string): Fact => ({ kind: 'exec', value });
@@ -150,12 +151,12 @@ test('a checkpoint that cannot be written is tried again', async () => {
   expect(registry.save().map(({ workload }) => workload)).toEqual(['w']);
 });
 
-test('a baseline saved before there were actions is taken over, and learns them anew', () => {
+test('a baseline saved before there were actions and pairs is taken over, and learns them anew', () => {
   const old = new Baseline('w', { learnWindows: 3, matureWindows: 5 });
   for (let n = 0; n < 8; n++) old.learn(period([exec('a')]));
   const { steady, start, ...rest } = old.save();
-  const { action: _, ...oldSteady } = steady;
-  const { action: __, ...oldStart } = start;
+  const { action: _, pair: _pair, ...oldSteady } = steady;
+  const { action: __, pair: __pair, ...oldStart } = start;
   const taken = new Baseline('w', { learnWindows: 3, matureWindows: 5 });
   taken.load(JSON.parse(JSON.stringify({ ...rest, steady: oldSteady, start: oldStart })));
   const action = { kind: 'action', value: 'sh mount' } as const;
@@ -163,4 +164,45 @@ test('a baseline saved before there were actions is taken over, and learns them 
   expect(taken.score(action, 'steady').state).toBe('unknown');
   for (let n = 0; n < 3; n++) taken.learn(period([exec('a')]));
   expect(taken.score(action, 'steady').state).toBe('scored');
+});
+
+const pair = (n: number): Fact => ({ kind: 'pair', value: `read>${n}` });
+
+test('accepts what two periods brought; a start knows the steady life too', () => {
+  const baseline = aged(6);
+  baseline.learn(period([pair(1), pair(2)]));
+  baseline.learn(period([pair(1)]));
+  for (let n = 0; n < 2; n++) baseline.learn(period([pair(3)], { phase: 'start' }));
+  expect([...baseline.accepted('pair', 'steady')]).toEqual(['read>1']);
+  expect([...baseline.accepted('pair', 'start')].toSorted()).toEqual(['read>1', 'read>3']);
+  expect([baseline.judges('pair', 'steady'), baseline.judges('pair', 'start')]).toEqual([true, false]);
+});
+
+test('strange pairs by the thousand push no other suspect out, and survive a restart', () => {
+  const baseline = aged(20);
+  baseline.learn(flagged(exec('b'), true));
+  const strange = Array.from({ length: 3000 }, (_, n) => ({ fact: pair(n), byRule: false }));
+  baseline.learn(period([], { flagged: strange }));
+  expect([baseline.suspected(exec('b')), baseline.suspects]).toEqual([1, 1025]);
+  const again = new Baseline('w', options);
+  again.load(JSON.parse(JSON.stringify(baseline.save())));
+  expect([again.suspects, again.suspected(pair(2999)), again.suspected(pair(0))]).toEqual([1025, 1, 0]);
+});
+
+test('the largest profile of pairs stays far below what is taken as a saved baseline', () => {
+  const registry = new Registry(options);
+  const baseline = registry.baseline('w');
+  const long = (n: number): Fact => ({ kind: 'pair', value: `inotify_rm_watch${n}>sched_get_priority_max` });
+  for (const phase of ['start', 'steady'] as const)
+    for (let n = 0; n < 8; n++)
+      baseline.learn(
+        period(
+          Array.from({ length: 1500 }, (_, i) => long(n * 1500 + i)),
+          { phase },
+        ),
+      );
+  registry.touch('w');
+  const [saved] = registry.save();
+  expect(baseline.facts('pair')).toBeLessThanOrEqual(4096);
+  expect(saved?.text.length).toBeLessThan(600_000);
 });

@@ -11,12 +11,20 @@ const learnt = (periods: readonly (readonly string[])[], limit?: number): Rarity
 const times = (n: number, period: (i: number) => string[]): string[][] =>
   Array.from({ length: n }, (_, i) => period(i));
 
-/** The estimate straight from its definition: periods that hold a fact no other period has. */
-function slowNewness(periods: readonly (readonly string[])[]): number {
-  const alone = periods.filter((period, i) =>
-    period.some((fact) => periods.every((other, j) => i === j || !other.includes(fact))),
-  ).length;
-  return wilsonUpper(alone, periods.length);
+/** The estimate straight from its definition: periods that hold so many facts that no other period has. */
+function slowNewness(periods: readonly (readonly string[])[], atLeast = 1): number {
+  const lonely = (i: number): number =>
+    [...new Set(periods[i])].filter((fact) => periods.every((other, j) => i === j || !other.includes(fact)))
+      .length;
+  return wilsonUpper(periods.filter((_, i) => lonely(i) >= atLeast).length, periods.length);
+}
+
+function dice(seed: number): (n: number) => number {
+  let state = seed;
+  return (n) => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % n;
+  };
 }
 
 test('says nothing until it has learnt enough periods', () => {
@@ -44,14 +52,41 @@ test('grows surer with time', () => {
 });
 
 test('agrees with the definition on any history', () => {
-  let seed = 7;
-  const next = (n: number): number => {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return seed % n;
-  };
+  const next = dice(7);
   for (let round = 0; round < 50; round++) {
     const periods = times(1 + next(40), () => Array.from({ length: next(5) }, () => `f${next(30)}`));
     expect(learnt(periods).newness()).toBeCloseTo(slowNewness(periods), 12);
+    for (const atLeast of [2, 3, 5])
+      expect(learnt(periods).newness(atLeast)).toBeCloseTo(slowNewness(periods, atLeast), 12);
+  }
+});
+
+test('who is told only what is not accepted yet, once between two armings, never thinks that new things are rarer', () => {
+  // Eight workloads of 300 periods: common behaviour, rare branches, and bursts that come together.
+  for (let seed = 1; seed <= 8; seed++) {
+    const next = dice(seed * 1009);
+    const [full, guard] = [make(), make()];
+    const told = new Set<string>();
+    let known = new Set<string>();
+    for (let now = 0; now < 300; now++) {
+      if (now % 12 === 0) {
+        told.clear(); // armed again
+        known = new Set(guard.known(2));
+      }
+      const period = Array.from({ length: 10 }, () => `common-${next(20)}`);
+      if (next(10) === 0) period.push(`rare-${next(40)}`);
+      if (next(25) === 0) for (let n = next(9); n >= 0; n--) period.push(`burst-${next(60)}-${n}`);
+      // The first periods are learnt with full sight.
+      const seen = now < 20 ? period : period.filter((fact) => !known.has(fact) && !told.has(fact));
+      for (const fact of seen) told.add(fact);
+      const missed = period.filter((fact) => guard.seen(fact) === 0 && !seen.includes(fact));
+      expect(missed).toEqual([]); // what was never seen is always told
+      full.learn(period);
+      guard.learn(seen);
+      for (const atLeast of [1, 2, 3, 8])
+        expect(guard.newness(atLeast)).toBeGreaterThanOrEqual(full.newness(atLeast));
+    }
+    expect(guard.newness()).toBeLessThan(1); // and still says something
   }
 });
 

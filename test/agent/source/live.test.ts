@@ -125,6 +125,58 @@ test('tells why records of a slot were lost, and of what kind those were that it
   expect(counted(15n, 9n, 3n)).toMatchObject({ lost: 3, losses: { throttled: 3 } });
 });
 
+test('reads the pairs of slots that learn and did something, and of those only', async () => {
+  const { source, probe, ticks } = start();
+  await source.start();
+  probe.pairs[1] = 0b101;
+  const counts = (n: bigint) => [
+    slotCounts(0, 0, { calls: { 0: n } }),
+    slotCounts(1, 0, { calls: { 0: n } }),
+    slotCounts(2, 42, { calls: { 0: n } }),
+    slotCounts(3, 43, {}),
+  ];
+  probe.counts = counts(1n);
+  source.tick();
+  expect(probe.asked.splice(0)).toEqual(['take 1 0', 'take 2 42']);
+  expect(ticks()[0]?.slots.map(({ slot, pairs }) => [slot, pairs])).toEqual([
+    [0, []],
+    [1, [8, 10]],
+    [2, [8, 10]],
+  ]);
+
+  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  // What it did between its last window and guard is told with the next.
+  expect(probe.asked.splice(0)).toEqual(['take 2 42', 'load 2 42', 'guard 2 42']);
+  for (const n of [2n, 3n]) {
+    probe.counts = counts(n);
+    source.tick();
+  }
+  const ofGuard = ticks().map(({ slots }) => slots.find(({ slot }) => slot === 2)?.pairs);
+  expect(ofGuard).toEqual([[8, 10], [8, 10], []]);
+  expect(probe.asked.splice(0)).toEqual(['take 1 0', 'take 1 0']);
+
+  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  expect(probe.asked.splice(0)).toEqual(['load 2 42', 'guard 2 42']);
+  source.profile({ slot: 2, cgroup: 42, mode: 'learn', pairs: null });
+  probe.counts = counts(4n);
+  source.tick();
+  expect(probe.asked).toEqual(['learn 2 42', 'take 1 0', 'take 2 42']);
+});
+
+test('a slot that went to another meanwhile is left alone; another failure is told', async () => {
+  const { source, probe, ticks, errors } = start();
+  await source.start();
+  probe.refusal = Object.assign(new Error("slot 2 is not cgroup 42's"), { code: 'PICKET_ARGUMENT' });
+  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  probe.counts = [slotCounts(2, 42, { calls: { 0: 1n } })];
+  source.tick();
+  expect([errors, ticks()[0]?.slots[0]?.pairs]).toEqual([[], []]);
+  probe.refusal = Object.assign(new Error('no memory'), { code: 'PICKET_BPF_REFUSED' });
+  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  expect(errors).toEqual([probe.refusal]);
+  probe.refusal = null;
+});
+
 test('gives a slot back after its last counts were told', async () => {
   const { source, probe, frames } = start();
   await source.start();

@@ -1,0 +1,86 @@
+/** Facts that were called anomalous: how often, when first, and when a quorum of separate periods lets them in. */
+import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
+
+/** A fact that was called anomalous; by a rule, or by its rarity alone. */
+export interface Flagged {
+  readonly fact: Fact;
+  readonly byRule: boolean;
+}
+
+/** Separate periods after which a suspect is accepted: early ones, and those that only their rarity spoke against. */
+export const QUORUM = 5;
+export const LATE_QUORUM = 20;
+
+/** kind, value, periods, early, by a rule */
+export type SavedSuspect = readonly [string, string, number, boolean, boolean];
+
+interface Suspect {
+  readonly fact: Fact;
+  periods: number;
+  /** First seen before the baseline was mature. */
+  readonly early: boolean;
+  byRule: boolean;
+}
+
+const isKind = (kind: unknown): kind is FactKind => FACT_KINDS.includes(kind as FactKind);
+
+/** Bounded; those that were not seen for longest leave. */
+export class Suspects {
+  readonly #limit: number;
+  readonly #suspects = new Map<string, Suspect>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#suspects.size;
+  }
+
+  periods(fact: Fact): number {
+    return this.#suspects.get(factKey(fact))?.periods ?? 0;
+  }
+
+  /** Counts one more period of a flagged fact; true when it may now be learnt. */
+  note({ fact, byRule }: Flagged, mature: boolean): boolean {
+    const known = this.#suspects.get(factKey(fact)) ?? { fact, periods: 0, early: !mature, byRule };
+    known.periods += 1;
+    known.byRule ||= byRule;
+    this.#put(known);
+    return (known.early && known.periods >= QUORUM) || (!known.byRule && known.periods >= LATE_QUORUM);
+  }
+
+  save(): SavedSuspect[] {
+    return [...this.#suspects.values()].map(({ fact, periods, early, byRule }) => [
+      fact.kind,
+      fact.value,
+      periods,
+      early,
+      byRule,
+    ]);
+  }
+
+  /** One of what `save` gave; what is none is left out. */
+  load(saved: unknown): void {
+    const [kind, value, periods, early, byRule] = Array.isArray(saved) ? saved : [];
+    if (!isKind(kind) || typeof value !== 'string') return;
+    this.#put({
+      fact: { kind, value },
+      periods: Number(periods),
+      early: early === true,
+      byRule: byRule === true,
+    });
+  }
+
+  clear(): void {
+    this.#suspects.clear();
+  }
+
+  #put(suspect: Suspect): void {
+    const key = factKey(suspect.fact);
+    this.#suspects.delete(key);
+    this.#suspects.set(key, suspect);
+    const [oldest] = this.#suspects.keys();
+    if (this.#suspects.size > this.#limit && oldest !== undefined) this.#suspects.delete(oldest);
+  }
+}

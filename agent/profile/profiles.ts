@@ -1,0 +1,108 @@
+/**
+ * What the kernel side is to know of each container: whether it learns or guards, and what it need not tell. A container
+ * guards once its workload's baseline judges pairs in the phase that it is in, and then has the pairs that the baseline
+ * accepted. Those are loaded again each minute, which arms again whatever was told since and not accepted.
+ *
+ * Of what is accepted the baseline hears no more, so its counts of periods stand still. That stays on the safe side:
+ * a pair seen in one period only is not accepted, so it is armed and its next period is seen. Hence every period that
+ * would be alone with a pair if all were told is alone with it now, and there are as many periods: the estimated
+ * newness, which grows with the periods that are alone with something, is never below what full sight would give.
+ */
+import type { Phase } from '../models/baseline.ts';
+
+export type Mode = 'learn' | 'guard';
+
+/** For the kernel side; in a replay it is for nobody. */
+export interface Profile {
+  readonly slot: number;
+  /** Of the slot's owner; 0 for the host. */
+  readonly cgroup: number;
+  readonly mode: Mode;
+  /** The bits that replace the slot's, or null: as they are. */
+  readonly pairs: Uint8Array | null;
+}
+
+/** What is asked of a baseline. */
+export interface Accepting {
+  judges(kind: 'pair', phase: Phase): boolean;
+  accepted(kind: 'pair', phase: Phase): ReadonlySet<string>;
+}
+
+export interface Subject {
+  readonly slot: number;
+  readonly cgroup: number;
+  readonly phase: Phase;
+  readonly baseline: Accepting;
+}
+
+interface Held {
+  mode: Mode;
+  phase: Phase;
+  /** CLOCK_BOOTTIME, ns. */
+  loadedAt: bigint;
+  /** Values told since they were loaded. */
+  readonly told: Set<string>;
+}
+
+export const REARM_NS = 60_000_000_000n;
+/** Of one container between two loads; more are armed again, but not counted. */
+const MAX_TOLD = 4096;
+
+export class Profiles {
+  /** Loads of known-good sets, and pairs that were told and armed again by one. */
+  readonly counts = { loads: 0, armedAgain: 0 };
+  readonly #held = new Map<string, Held>();
+  readonly #bits: (values: Iterable<string>) => Uint8Array;
+  readonly #emit: (profile: Profile) => void;
+
+  constructor(options: {
+    bits: (values: Iterable<string>) => Uint8Array;
+    emit: (profile: Profile) => void;
+  }) {
+    this.#bits = options.bits;
+    this.#emit = options.emit;
+  }
+
+  modeOf({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>): Mode {
+    return this.#held.get(`${slot} ${cgroup}`)?.mode ?? 'learn';
+  }
+
+  get guarding(): number {
+    let count = 0;
+    for (const { mode } of this.#held.values()) if (mode === 'guard') count += 1;
+    return count;
+  }
+
+  /** Decides again what the container's slot does, and loads what is due. */
+  review(subject: Subject, now: bigint): void {
+    const { slot, cgroup, phase, baseline } = subject;
+    const held = this.#held.get(`${slot} ${cgroup}`);
+    const mode: Mode = baseline.judges('pair', phase) ? 'guard' : 'learn';
+    if (mode === 'learn') {
+      if (held?.mode === 'guard') this.#emit({ slot, cgroup, mode, pairs: null });
+      if (held?.mode !== mode)
+        this.#held.set(`${slot} ${cgroup}`, { mode, phase, loadedAt: now, told: new Set() });
+      return;
+    }
+    const due = held?.mode !== 'guard' || held.phase !== phase || now - held.loadedAt >= REARM_NS;
+    if (due) this.#load(subject, now, held);
+  }
+
+  /** A pair of the container was told. */
+  note({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>, value: string): void {
+    const held = this.#held.get(`${slot} ${cgroup}`);
+    if (held?.mode === 'guard' && held.told.size < MAX_TOLD) held.told.add(value);
+  }
+
+  forget({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>): void {
+    this.#held.delete(`${slot} ${cgroup}`);
+  }
+
+  #load({ slot, cgroup, phase, baseline }: Subject, now: bigint, held: Held | undefined): void {
+    const accepted = baseline.accepted('pair', phase);
+    for (const value of held?.told ?? []) if (!accepted.has(value)) this.counts.armedAgain += 1;
+    this.counts.loads += 1;
+    this.#held.set(`${slot} ${cgroup}`, { mode: 'guard', phase, loadedAt: now, told: new Set() });
+    this.#emit({ slot, cgroup, mode: 'guard', pairs: this.#bits(accepted) });
+  }
+}

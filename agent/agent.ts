@@ -70,7 +70,7 @@ export class Agent {
       verifier: () => this.upward.verifier,
       live: () => this.pipeline.containers().filter(({ kind }) => kind !== 'host'),
       report: (report) => {
-        this.upward.append(orderReportEntry(report));
+        this.upward.append(() => orderReportEntry(report));
         this.upward.wake();
       },
     });

@@ -54,7 +54,12 @@ export class Machine {
 
   /** @throws when the kernel refuses the probes. */
   async start(addon: NativeAddon, cgroups: CgroupTree): Promise<void> {
-    const { clock, settings, lifetime } = this.context;
+    const { clock, settings, lifetime, log } = this.context;
+    try {
+      addon.preferThreads(settings.nice);
+    } catch (error) {
+      log.warn({ err: error }, 'alerts may wait for busy containers');
+    }
     const probe = await this.openProbe(addon, cgroups);
     this.probe = probe;
     lifetime.atEnd(() => this.queue.flush());

@@ -50,22 +50,22 @@ export class Outlet {
 
   detection(detection: Detection): void {
     bump(this.detections, detection.severity);
-    this.upward.append(detectionEntry(detectionMessage(detection)));
+    this.upward.append(() => detectionEntry(detectionMessage(detection)));
     this.alertLog.write(detectionLine(detection, this.context.where));
     if (rankOf(detection.severity) >= URGENT) this.upward.wake();
   }
 
   alert(alert: Alert): void {
     if (alert.revision === 1) bump(this.alerts, alert.severity);
-    this.upward.append(alertEntry(alertMessage(alert)));
+    this.upward.append(() => alertEntry(alertMessage(alert)));
     this.alertLog.write(alertLine(alert, this.context.where));
   }
 
   window(window: ContainerWindow): void {
-    this.upward.append(windowEntry(windowMessage(window)));
+    this.upward.append(() => windowEntry(windowMessage(window)));
   }
 
   gone(container: Container, life: Life): void {
-    this.upward.append(containerEntry(containerMessage(container, life)));
+    this.upward.append(() => containerEntry(containerMessage(container, life)));
   }
 }

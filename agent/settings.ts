@@ -154,6 +154,14 @@ export const agentRows = {
     default: 1500,
     sentence: 'Records that one container may have of each kind at once, before record-rate holds.',
   },
+  nice: {
+    type: 'integer',
+    min: -20,
+    max: 19,
+    default: -10,
+    sentence:
+      "Scheduling priority of the agent's threads, lower is sooner; below 0 it needs CAP_SYS_NICE. Alerts do not wait for busy containers then.",
+  },
   'queue-batches': {
     type: 'integer',
     min: 16,

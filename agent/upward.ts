@@ -36,8 +36,9 @@ export class Upward {
     this.parts = parts;
   }
 
-  append(entry: Entry): void {
-    this.spool?.append(entry);
+  /** Encoded only where there is a spool: it is a third of a detection's way. */
+  append(make: () => Entry): void {
+    this.spool?.append(make());
   }
 
   /** What was appended is urgent. */

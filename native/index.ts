@@ -185,6 +185,11 @@ export interface NativeAddon {
   openContainments(options: { pinFolder: string; cgroupRoot: string }): Containments;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
   layout(): Record<string, number>;
+  /**
+   * Makes the scheduler wake all threads of this process soon, and gives them this nice value. @throws PICKET_PRIORITY
+   * when that value is refused (below 0 it needs CAP_SYS_NICE); they are woken soon all the same.
+   */
+  preferThreads(nice: number): void;
   /** What this kernel offers, without loading anything that stays. */
   features(): KernelFeatures;
   /** Programs that are attached where picket's are, picket's own among them. Asks for CAP_SYS_ADMIN. */

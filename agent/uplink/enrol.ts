@@ -1,6 +1,7 @@
 /** How the agent comes to a certificate of its own: the first with a join token, later ones with the one it has. */
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { setPriority } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { Credentials } from './client.ts';
@@ -22,6 +23,14 @@ export type EnrolAnswer =
   | { readonly ok: true; readonly enrolled: Enrolled }
   | { readonly ok: false; readonly code: string; readonly message: string };
 
+function lower(pid: number): void {
+  try {
+    setPriority(pid, 0);
+  } catch {
+    // It has ended already: what it said tells why.
+  }
+}
+
 /** Runs agent/uplink/enrol-main in a process of its own. Never throws for what central answers. */
 export async function enrol(request: EnrolRequest, signal: AbortSignal): Promise<EnrolAnswer> {
   const main = import.meta.url.endsWith('.ts') ? './enrol-main.ts' : './enrol-main.js';
@@ -29,6 +38,8 @@ export async function enrol(request: EnrolRequest, signal: AbortSignal): Promise
     stdio: ['pipe', 'pipe', 'pipe'],
     signal,
   });
+  // It has the agent's priority from its birth, and no hurry.
+  if (child.pid !== undefined) lower(child.pid);
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, by) => resolve(code === 0 ? '' : `it ended with ${by ?? code}`));

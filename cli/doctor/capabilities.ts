@@ -6,12 +6,20 @@ export interface Capability {
   readonly bit: number;
   /** What fails without it: found by dropping it, see test/native/kernel/capabilities.test.ts. */
   readonly without: string;
+  /** Everything works without it, later. */
+  readonly optional?: true;
 }
 
 export const CAPABILITIES: readonly Capability[] = [
   { name: 'BPF', bit: 39, without: 'loading programs, making maps, reading BTF' },
   { name: 'PERFMON', bit: 38, without: 'tracing programs: everything that is observed, and kill on exec' },
   { name: 'NET_ADMIN', bit: 12, without: "the cgroup programs that cut a container's network" },
+  {
+    name: 'SYS_NICE',
+    bit: 23,
+    without: "the agent's priority: alerts wait for busy containers",
+    optional: true,
+  },
 ];
 
 const SYS_ADMIN = 21;
@@ -22,7 +30,7 @@ export function capabilityCheck(status: string, bpffsMounted: boolean): Check {
   const has = (bit: number) => (effective & (1n << BigInt(bit))) !== 0n;
   const missing = CAPABILITIES.filter(({ bit }) => !has(bit));
   if (missing.length > 0)
-    return fail(
+    return (missing.every(({ optional }) => optional) ? warn : fail)(
       'capabilities',
       `missing ${missing.map(({ name }) => `CAP_${name}`).join(' ')}`,
       missing.map(({ name, without }) => `${name}: ${without}`).join('; '),

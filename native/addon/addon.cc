@@ -5,6 +5,7 @@
 #include "containments_object.h"
 #include "instance.h"
 #include "layout.h"
+#include "priority.h"
 #include "probe_object.h"
 #include "users.h"
 
@@ -23,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openContainments", Napi::Function::New<picket::ContainmentsObject::open>(env, "openContainments"));
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));
+  exports.Set("preferThreads", Napi::Function::New<picket::prefer_threads>(env, "preferThreads"));
   exports.Set("bpfUsers", Napi::Function::New<picket::bpf_users>(env, "bpfUsers"));
   return exports;
 }

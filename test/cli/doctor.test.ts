@@ -36,15 +36,19 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 test('names the capabilities that are missing, and what fails without them', () => {
-  expect(capabilityCheck('CapEff:\t000000c000001000', true)).toEqual({
+  expect(capabilityCheck('CapEff:\t000000c000801000', true)).toEqual({
     name: 'capabilities',
     state: 'OK',
-    found: 'CAP_BPF CAP_PERFMON CAP_NET_ADMIN',
+    found: 'CAP_BPF CAP_PERFMON CAP_NET_ADMIN CAP_SYS_NICE',
+  });
+  expect(capabilityCheck('CapEff:\t000000c000001000', true)).toMatchObject({
+    state: 'WARN',
+    found: 'missing CAP_SYS_NICE',
   });
   // To mount a bpffs takes one more.
-  expect(capabilityCheck('CapEff:\t000000c000001000', false).state).toBe('WARN');
-  expect(capabilityCheck('CapEff:\t000000c000201000', false).state).toBe('OK');
-  expect(capabilityCheck('CapEff:\t0000008000001000', true)).toMatchObject({
+  expect(capabilityCheck('CapEff:\t000000c000801000', false).state).toBe('WARN');
+  expect(capabilityCheck('CapEff:\t000000c000a01000', false).state).toBe('OK');
+  expect(capabilityCheck('CapEff:\t0000008000801000', true)).toMatchObject({
     state: 'FAIL',
     found: 'missing CAP_PERFMON',
     cost: 'PERFMON: tracing programs: everything that is observed, and kill on exec',

@@ -34,6 +34,7 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
       return containments;
     },
     layout: () => ({}),
+    preferThreads: () => undefined,
     bpfUsers: () => ({ onRoot: [], onTracepoints: [], refusal: null }),
     features: () => ({
       btf: true,

@@ -7,6 +7,7 @@ import { CAPABILITIES } from '../../../cli/doctor/capabilities.ts';
 import { atEnd, cleanUp, findCgroup2, makeCgroup, pinFolder, skipReason } from '../kernel-fixtures.ts';
 
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
+const EVERYTHING = { probe: 'every hook', priority: '-10', containment: 'every hook', contain: 'done' };
 const ALL = CAPABILITIES.map(({ name }) => name);
 
 /** What works with these as the whole bounding set. The bpffs is mounted before, as in a pod. */
@@ -28,10 +29,11 @@ describe.skipIf(skipReason('capabilities') !== null)('capabilities', () => {
   afterEach(cleanUp);
 
   it('everything works with these and no other', () => {
-    expect(works(ALL)).toEqual({ probe: 'every hook', containment: 'every hook', contain: 'done' });
+    expect(works(ALL)).toEqual(EVERYTHING);
   });
 
   it.each([
+    ['SYS_NICE', { ...EVERYTHING, priority: 'PICKET_PRIORITY' }],
     ['BPF', { probe: 'PICKET_BPF_REFUSED', containment: 'PICKET_BPF_REFUSED' }],
     ['PERFMON', { probe: 'PICKET_BPF_REFUSED', containment: 'kill_on_exec', contain: 'done' }],
     [
@@ -44,6 +46,6 @@ describe.skipIf(skipReason('capabilities') !== null)('capabilities', () => {
     ],
   ])('without %s something is refused', (name, left) => {
     expect(ALL).toContain(name);
-    expect(works(ALL.filter((other) => other !== name))).toEqual(left);
+    expect(works(ALL.filter((other) => other !== name))).toEqual({ priority: '-10', ...left });
   });
 });

@@ -1,4 +1,5 @@
 /** What tests do in a process or worker of its own: the first argument names it. */
+import { getPriority } from 'node:os';
 import { argv } from 'node:process';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { callIds } from '../../../agent/features/call-ids.ts';
@@ -75,6 +76,10 @@ async function everything(): Promise<void> {
     const { hooks } = probe;
     await probe.close();
     return missing(hooks);
+  });
+  told['priority'] = await attempt(() => {
+    loadAddon().preferThreads(-10);
+    return String(getPriority());
   });
   let containments: Containments | null = null;
   told['containment'] = await attempt(() => {

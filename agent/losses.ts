@@ -7,6 +7,8 @@ const NO_SLOT = 'no-slot';
 export class Losses {
   /** Records of slots not delivered since the pipeline was made, by reason or `throttled/KIND`. */
   readonly ofSlots: Record<string, number> = {};
+  /** Times in the last window that a container looked for a slot and found none. */
+  withoutSlot = 0;
   #before: Readonly<Record<string, number>> = {};
 
   /**
@@ -17,6 +19,7 @@ export class Losses {
     const left = new Map<string, number>();
     for (const [reason, count] of Object.entries(tick.lost))
       if (reason !== NO_SLOT) left.set(reason, Math.max(0, count - (this.#before[reason] ?? 0)));
+    this.withoutSlot = Math.max(0, (tick.lost[NO_SLOT] ?? 0) - (this.#before[NO_SLOT] ?? 0));
     this.#before = tick.lost;
     let named = 0;
     for (const slot of tick.slots) {

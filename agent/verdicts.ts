@@ -15,6 +15,7 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
+import { judgeUnwatched, type Unwatched } from './alerts/unwatched.ts';
 import type { Event } from './events/event.ts';
 import type { Fact } from './features/fact.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
@@ -132,6 +133,12 @@ export class Verdicts {
     const { lost, losses } = watched.window;
     const verdict = judgeFlood({ lost, losses, fresh }, watched.container);
     this.#found(verdict, { watched, situation, fact: null, when, event: null });
+  }
+
+  /** Containers found no free slot in the window that ends; a finding about the host, in each such window. */
+  unwatched(host: Watched, unwatched: Unwatched, when: When): void {
+    const situation = this.#situation(host, []);
+    this.#found(judgeUnwatched(unwatched), { watched: host, situation, fact: null, when, event: null });
   }
 
   /** Tells what changed and closes what is over. */

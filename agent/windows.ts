@@ -90,6 +90,7 @@ export class Windows {
       this.#slot(slot, tick.bootNs);
       yield;
     }
+    if (this.losses.withoutSlot > 0) this.#unwatched(tick.bootNs);
     const decoded = decodeFlows(tick.flows);
     if (decoded.malformed > 0) malformed(decoded.malformed);
     for (const flow of decoded.flows) {
@@ -153,6 +154,13 @@ export class Windows {
     for (const index of slot.pairs) this.#pair(watched, index, null);
     if (!container.settled) return;
     verdicts.calls(watched, factsOfCalls(slot, architecture), { timeNs: bootNs, cpu: 0 });
+  }
+
+  #unwatched(bootNs: bigint): void {
+    const { containers, verdicts } = this.#parts;
+    const ids = containers.withoutSlot().map(({ id }) => id);
+    const unwatched = { tries: this.losses.withoutSlot, containers: ids };
+    verdicts.unwatched(this.of(containers.host), unwatched, { timeNs: bootNs, cpu: 0 });
   }
 
   #flow(flow: Flow): void {

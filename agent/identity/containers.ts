@@ -68,6 +68,12 @@ export class Containers {
     return [...this.#entries.values()].filter((e) => e.goneAt === null).map((e) => e.container);
   }
 
+  /** Of them, those for which no slot is known: when all slots are taken, nothing of them is counted. */
+  withoutSlot(): Container[] {
+    const having = new Set([...this.#bySlot.values()].map(({ container }) => container));
+    return this.live().filter((container) => !having.has(container));
+  }
+
   isLive(container: Container): boolean {
     return this.#entries.get(keyOf(container.path, container.cgroup))?.goneAt === null;
   }

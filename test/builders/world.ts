@@ -158,6 +158,8 @@ export class World {
       lost?: Readonly<Record<number, number | Readonly<Record<string, number>>>>;
       pairs?: Readonly<Record<number, readonly number[]>>;
       queueFull?: number;
+      /** Times that a container found no free slot, in all so far. */
+      noSlot?: number;
       flows?: Buffer;
     } = {},
   ): void {
@@ -172,6 +174,7 @@ export class World {
       const pairs = options.pairs?.[slot] ?? [];
       return { slot, cgroup, numbers, counts, forks: 0, execs: 0, exits: 0, lost, losses, pairs };
     });
+    if (options.noSlot !== undefined) this.#totals['no-slot'] = options.noSlot;
     const lost = { 'queue-full': options.queueFull ?? 0, ...this.#lost(slots) };
     const wallMs = START.wallMs + Number((this.now - START.bootNs) / 1_000_000n);
     const flows = options.flows ?? Buffer.alloc(0);

@@ -1,6 +1,7 @@
 /** The agent's metrics: read from its parts at each scrape, so that nothing is counted twice. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
+import type { ProfileCounts } from './status.ts';
 
 /** Everything that is told as a number; names become labels or parts of names. */
 export interface Numbers {
@@ -10,6 +11,7 @@ export interface Numbers {
   readonly containers: number;
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
+  readonly profiles: ProfileCounts;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
   readonly alertLog: { readonly written: number; readonly dropped: number; readonly errors: number };
@@ -72,6 +74,16 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     one(({ lives }) => lives.oomKills),
   ],
   ['workloads', 'Workloads with a baseline.', '', one(({ workloads }) => workloads)],
+  ['guarding', 'Containers whose new pairs of calls are told.', '', one(({ profiles }) => profiles.guarding)],
+  ['known_pairs', 'Pairs of calls that baselines accepted.', '', one(({ profiles }) => profiles.pairs)],
+  ['suspects', 'Facts called anomalous and not learnt.', '', one(({ profiles }) => profiles.suspects)],
+  ['profile_loads_total', 'Known-good sets given to slots.', '', one(({ profiles }) => profiles.loads)],
+  [
+    'armed_again_total',
+    'Pairs of calls that were told and not accepted, armed again.',
+    '',
+    one(({ profiles }) => profiles.armedAgain),
+  ],
   ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
   ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],
   ['alert_log_lines_total', 'Lines written to the alert log.', '', one(({ alertLog }) => alertLog.written)],

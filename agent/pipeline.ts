@@ -15,14 +15,15 @@ import { Containers } from './identity/containers.ts';
 import { type Life, Lives } from './identity/lives.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
+import type { Baseline } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
 import type { Sink } from './sink.ts';
-import { type PipelineCounts, statusOf, type WorkloadStatus } from './status.ts';
+import { type PipelineCounts, type ProfileCounts, statusOf, type WorkloadStatus } from './status.ts';
 import { Verdicts } from './verdicts.ts';
 import { Windows } from './windows.ts';
 
 export type { ContainerWindow, Sink } from './sink.ts';
-export type { PipelineCounts, WorkloadStatus } from './status.ts';
+export type { PipelineCounts, ProfileCounts, WorkloadStatus } from './status.ts';
 
 export interface PipelineSettings {
   /** Periods before a baseline judges, and before it counts as mature. */
@@ -241,19 +242,32 @@ export class Pipeline {
     };
   }
 
-  /** How many containers guard, how often what is known was loaded, and what that armed again. */
-  profiles(): { readonly guarding: number; readonly loads: number; readonly armedAgain: number } {
+  profiles(): ProfileCounts {
     const { guarding, counts } = this.#windows.profiles;
-    return { guarding, ...counts };
+    const baselines = this.registry.all();
+    const sum = (of: (baseline: Baseline) => number): number =>
+      baselines.reduce((total, baseline) => total + of(baseline), 0);
+    return {
+      guarding,
+      ...counts,
+      pairs: sum((baseline) => baseline.accepted('pair', 'steady').size),
+      suspects: sum(({ suspects }) => suspects),
+    };
   }
 
   workloads(): WorkloadStatus[] {
+    const guarding = this.#windows.guarding();
     const running = new Map<string, number>();
     for (const { identity } of this.containers())
       running.set(identity.workload, (running.get(identity.workload) ?? 0) + 1);
     return this.registry
       .all()
-      .map((baseline) => statusOf(baseline, running.get(baseline.workload) ?? 0))
+      .map((baseline) =>
+        statusOf(baseline, {
+          containers: running.get(baseline.workload) ?? 0,
+          guarding: guarding.get(baseline.workload) ?? 0,
+        }),
+      )
       .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
   }
 

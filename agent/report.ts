@@ -76,6 +76,7 @@ export class Report {
       containers: pipeline.containers().length - 1,
       lives: { starts: counts.starts, restarts: counts.restarts, oomKills: counts.oomKills },
       workloads: counts.baselines,
+      profiles: pipeline.profiles(),
       detections: outlet.detections,
       alerts: outlet.alerts,
       alertLog: outlet.alertLog.counts,

@@ -4,13 +4,16 @@ import type { Detection } from './alerts/detection.ts';
 import type { Window } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { BaselineState } from './models/baseline.ts';
-import type { Profile } from './profile/profiles.ts';
+import type { Mode, Profile } from './profile/profiles.ts';
 
 /** A window with whose it is. */
 export interface ContainerWindow extends Window {
   readonly container: Container;
   /** Facts that the baseline did not know. */
   readonly newFacts: number;
+  readonly newPairs: number;
+  /** Whether the kernel side told new pairs one by one. */
+  readonly mode: Mode;
   readonly state: BaselineState;
 }
 

@@ -28,6 +28,17 @@ export interface PipelineCounts {
   readonly baselines: number;
 }
 
+/** What the kernel side was told of containers. */
+export interface ProfileCounts {
+  readonly guarding: number;
+  /** Known-good sets given to slots, and pairs told and armed again by one, since the start. */
+  readonly loads: number;
+  readonly armedAgain: number;
+  /** Of all workloads: pairs that need not be told, and facts that are not learnt. */
+  readonly pairs: number;
+  readonly suspects: number;
+}
+
 export interface WorkloadStatus {
   readonly workload: string;
   readonly state: BaselineState;
@@ -38,14 +49,22 @@ export interface WorkloadStatus {
   readonly incomplete: number;
   readonly withheld: number;
   readonly containers: number;
+  /** Containers whose new pairs of calls are told one by one; the others learn. */
+  readonly guarding: number;
+  /** Pairs of calls that need not be told, and facts that were called anomalous and are not learnt. */
+  readonly pairs: number;
+  readonly suspects: number;
   readonly facts: Readonly<Record<FactKind, number>>;
   /** Upper bound of the probability that a period brings something new, by kind. */
   readonly newness: Readonly<Record<FactKind, number>>;
   readonly evicted: number;
 }
 
-/** The status of a workload of which so many containers run. */
-export function statusOf(baseline: Baseline, containers: number): WorkloadStatus {
+/** The status of a workload of which so many containers run, and so many guard. */
+export function statusOf(
+  baseline: Baseline,
+  { containers, guarding }: { containers: number; guarding: number },
+): WorkloadStatus {
   const byKind = (value: (kind: FactKind) => number): Record<FactKind, number> => ({
     exec: value('exec'),
     file: value('file'),
@@ -54,6 +73,7 @@ export function statusOf(baseline: Baseline, containers: number): WorkloadStatus
     syscall: value('syscall'),
     action: value('action'),
     pair: value('pair'),
+    compat: value('compat'),
   });
   const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
   return {
@@ -64,6 +84,9 @@ export function statusOf(baseline: Baseline, containers: number): WorkloadStatus
     incomplete,
     withheld,
     containers,
+    guarding,
+    pairs: baseline.accepted('pair', 'steady').size,
+    suspects: baseline.suspects,
     facts: byKind((kind) => baseline.facts(kind)),
     newness: byKind((kind) => baseline.newness(kind)),
     evicted,

@@ -100,8 +100,10 @@ export class Verdicts {
       else ordinary.push({ fact, verdict });
       watched.flag(fact, false);
     }
-    const merged = mergeCalls(ordinary);
-    if (merged !== null) this.#found(merged, { watched, situation, fact: null, when, event: null });
+    for (const kind of ['syscall', 'compat'] as const) {
+      const merged = mergeCalls(ordinary.filter(({ fact }) => fact.kind === kind));
+      if (merged !== null) this.#found(merged, { watched, situation, fact: null, when, event: null });
+    }
   }
 
   /** The pairs of the window that ends which are new here, as one; none of them is learnt when they are told. */

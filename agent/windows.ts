@@ -14,7 +14,7 @@ import type { Containers } from './identity/containers.ts';
 import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
 import type { Registry } from './models/registry.ts';
-import { Profiles } from './profile/profiles.ts';
+import { type Mode, Profiles } from './profile/profiles.ts';
 import type { Sink } from './sink.ts';
 import type { Verdicts } from './verdicts.ts';
 import { Watched } from './watched.ts';
@@ -125,6 +125,16 @@ export class Windows {
     }
   }
 
+  /** By workload: containers that guard. */
+  guarding(): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const watched of this.#watched.values()) {
+      const { workload } = watched.container.identity;
+      if (this.#modeOf(watched) === 'guard') found.set(workload, (found.get(workload) ?? 0) + 1);
+    }
+    return found;
+  }
+
   #pair(watched: Watched, index: number, event: PairEvent | null): void {
     const fact = this.#pairs.fact(index);
     if (fact === null) return;
@@ -186,11 +196,20 @@ export class Windows {
     const baseline = registry.baseline(container.identity.workload);
     verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
     if (watched.window.lost > 0) verdicts.flood(watched, { timeNs: ending.bootNs, cpu: 0 });
+    const { facts: pairs } = watched.pairs;
     const { window, learn } = watched.close(ending.bootNs, gone);
+    const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);
     if (learn.length > 0) registry.touch(container.identity.workload);
-    sink.window({ ...window, container, newFacts, state: baseline.state });
+    sink.window({
+      ...window,
+      container,
+      newFacts,
+      newPairs,
+      mode: this.#modeOf(watched),
+      state: baseline.state,
+    });
     if (!gone) this.#profile(watched, ending.bootNs);
     else this.#forget(key, watched);
   }
@@ -199,6 +218,10 @@ export class Windows {
     const { cgroup, id } = watched.container;
     const current = this.#parts.containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
     if (current?.id === id) watched.container = current;
+  }
+
+  #modeOf({ slot, container }: Watched): Mode {
+    return slot === null ? 'learn' : this.profiles.modeOf({ slot, cgroup: container.cgroup });
   }
 
   #forget(key: string, { slot, container }: Watched): void {

@@ -39,6 +39,12 @@ function containmentWords({ containment, numbers }: AgentReport): string {
   return `${count(numbers.leases, 'lease')} in force; orders: ${nonZero(numbers.orders, 'none')}`;
 }
 
+function profileWords({ containers, profiles }: AgentReport['numbers']): string {
+  const { guarding, pairs, suspects, armedAgain } = profiles;
+  const known = `${count(pairs, 'pair')} of calls known, ${count(suspects, 'suspect')}, ${armedAgain} armed again`;
+  return `${guarding} of ${containers + 1} guard; ${known}`; // the host is one more
+}
+
 /** Lines of the agent's part. */
 export function agentLines(report: AgentReport, nowMs: number): string[] {
   const { numbers } = report;
@@ -61,6 +67,7 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
       'lives',
       `${count(numbers.lives.starts, 'start')}, ${count(numbers.lives.restarts, 'restart')}, ${count(numbers.lives.oomKills, 'OOM kill')}`,
     ),
+    line('profiles', profileWords(numbers)),
     line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
     line('lost', nonZero(numbers.lost, 'nothing')),
     line('central', uplinkWords(report, nowMs)),

@@ -12,6 +12,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   syscall: 'system call',
   action: 'change of privilege, namespace or memory',
   pair: 'pair of system calls',
+  compat: 'system call through the 32-bit entry',
 };
 
 /** What is new and how rare anything new is here. */

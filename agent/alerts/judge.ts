@@ -13,7 +13,8 @@ import { type Severity, shift } from './severity.ts';
 export interface BaselineView {
   readonly workload: string;
   readonly state: 'learning' | 'young' | 'mature';
-  readonly periods: number;
+  /** Facts of the kind that are known of steady life. */
+  facts(kind: Fact['kind']): number;
   /** Periods learnt in which facts of the kind were looked for. */
   learnt(kind: Fact['kind'], phase: 'start' | 'steady'): number;
   score(fact: Fact, phase: 'start' | 'steady'): Score;
@@ -102,12 +103,15 @@ const TITLES: Readonly<Record<Fact['kind'], string>> = {
   syscall: 'a system call never made here before',
   action: 'something never done here before',
   pair: 'system calls never made here one after the other',
+  compat: 'a 32-bit system call never made here before',
 };
 
 // Servers do these as they start and stop; the second word of an action's fact.
 const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memfd']);
 
-const isOrdinary = ({ kind, value }: Fact): boolean =>
+/** What a program does with 32-bit calls says little once it is known to make them. */
+const isOrdinary = ({ kind, value }: Fact, baseline: BaselineView): boolean =>
+  (kind === 'compat' && baseline.facts('compat') > 0) ||
   (kind === 'syscall' && !SENSITIVE_CALLS.has(value)) ||
   (kind === 'action' &&
     ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? ''));
@@ -123,7 +127,7 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
   if (scored.state === 'unknown' || scored.seen > 0 || scored.score < minScore) return null;
   return {
     detector: RARITY,
-    severity: shift(isOrdinary(fact) ? 'low' : 'medium', stepsOf(situation)),
+    severity: shift(isOrdinary(fact, situation.baseline) ? 'low' : 'medium', stepsOf(situation)),
     score: round(scored.score),
     summary: `${TITLES[fact.kind]}: ${fact.value}`,
     subject: `${fact.kind} ${fact.value}`,
@@ -143,7 +147,7 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
 /** Whether a new call is told by itself; ordinary ones come by the dozen when any other program runs. */
 export const isSensitiveCall = (fact: Fact): boolean => SENSITIVE_CALLS.has(fact.value);
 
-/** Verdicts on ordinary calls of one window as one, named in the order of their names; null when there are none. */
+/** Verdicts on ordinary calls of one window and kind as one, named in the order of their names; null when there are none. */
 export function mergeCalls(
   verdicts: readonly { readonly fact: Fact; readonly verdict: Verdict }[],
 ): Verdict | null {
@@ -155,9 +159,9 @@ export function mergeCalls(
     .join(', ');
   return {
     ...first.verdict,
-    summary: `${verdicts.length} system calls never made here before: ${names}`,
-    subject: `syscall ${names}`,
-    facts: { ...first.verdict.facts, fact: `syscall ${names}` },
+    summary: `${verdicts.length} ${first.fact.kind === 'compat' ? '32-bit ' : ''}system calls never made here before: ${names}`,
+    subject: `${first.fact.kind} ${names}`,
+    facts: { ...first.verdict.facts, fact: `${first.fact.kind} ${names}` },
     explanation: first.verdict.explanation.replace(`"${first.fact.value}"`, `"${names}"`),
   };
 }

@@ -15,6 +15,9 @@ export interface SlotTick {
   /** System-call numbers that were called, and how often each, in the same order. */
   readonly numbers: readonly number[];
   readonly counts: readonly number[];
+  /** The same of calls with 32-bit numbering, by its numbers. */
+  readonly compatNumbers: readonly number[];
+  readonly compatCounts: readonly number[];
   readonly forks: number;
   readonly execs: number;
   readonly exits: number;

@@ -50,6 +50,12 @@ export const FACT_FEATURES: readonly (Feature & { readonly name: FactKind })[] =
     version: 1,
     sentence: 'One thread made a system call of the one operation right after one of the other, by name.',
   },
+  {
+    name: 'compat',
+    unit: 'fact',
+    version: 1,
+    sentence: 'A system call was made through the 32-bit entry, by its number there.',
+  },
 ];
 
 export const COUNT_FEATURES: readonly Feature[] = [

@@ -1,6 +1,15 @@
 /** A fact: one thing a workload did, in a form that comes back when it does the same thing again. */
 
-export const FACT_KINDS = ['exec', 'file', 'connect', 'accept', 'syscall', 'action', 'pair'] as const;
+export const FACT_KINDS = [
+  'exec',
+  'file',
+  'connect',
+  'accept',
+  'syscall',
+  'action',
+  'pair',
+  'compat',
+] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 
 export interface Fact {

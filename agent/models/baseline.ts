@@ -48,10 +48,11 @@ export const LIMITS: Readonly<Record<FactKind, number>> = {
   syscall: 512,
   action: 512,
   pair: 4096,
+  compat: 512,
 };
 
 /** Kinds that baselines saved by earlier versions do not have. */
-const ADDED: ReadonlySet<FactKind> = new Set(['action', 'pair']);
+const ADDED: ReadonlySet<FactKind> = new Set(['action', 'pair', 'compat']);
 const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
 
 export interface SavedBaseline {
@@ -75,6 +76,7 @@ const models = (learnPeriods: number): Models => {
     syscall: make('syscall'),
     action: make('action'),
     pair: make('pair'),
+    compat: make('compat'),
   };
 };
 
@@ -248,5 +250,6 @@ function saveAll(all: Models): Record<FactKind, SavedRarity> {
     syscall: all.syscall.save(),
     action: all.action.save(),
     pair: all.pair.save(),
+    compat: all.compat.save(),
   };
 }

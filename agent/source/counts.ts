@@ -27,6 +27,7 @@ interface Before {
   readonly cgroup: number;
   /** Low and high halves of each count. */
   readonly calls: Uint32Array;
+  readonly compat: Map<number, bigint>;
   forks: bigint;
   execs: bigint;
   exits: bigint;
@@ -66,6 +67,17 @@ function lossesBetween(before: Before, now: SlotCounts): Record<string, number> 
   note('throttled', before.kindless);
   before.kindless = Math.min(0, before.kindless);
   return losses;
+}
+
+/** Calls with 32-bit numbering since the last reading; few containers make any. */
+function compatBetween(before: Before, now: SlotCounts): [number, number][] {
+  const added: [number, number][] = [];
+  for (const { number, count } of now.compat) {
+    const more = Number(count - (before.compat.get(number) ?? 0n));
+    if (more > 0) added.push([number, more]);
+    before.compat.set(number, count);
+  }
+  return added.toSorted(([a], [b]) => a - b);
 }
 
 /** Totals by reason since the probe was loaded; `overflow` are records that did not fit our own queue. */
@@ -109,11 +121,14 @@ export class CountDifferences {
     }
     before.calls.set(halves);
     const losses = lossesBetween(before, now);
+    const compat = compatBetween(before, now);
     const tick: SlotTick = {
       slot: now.slot,
       cgroup: now.cgroup,
       numbers,
       counts,
+      compatNumbers: compat.map(([number]) => number),
+      compatCounts: compat.map(([, count]) => count),
       forks: Number(now.forks - before.forks),
       execs: Number(now.execs - before.execs),
       exits: Number(now.exits - before.exits),
@@ -130,7 +145,7 @@ export class CountDifferences {
     const known = this.slots.get(now.slot);
     if (known?.cgroup === now.cgroup) return known;
     const calls = new Uint32Array(LAYOUT.SYSCALL_NUMBERS * 2);
-    const fresh: Before = { cgroup: now.cgroup, calls, ...NO_COUNTS };
+    const fresh: Before = { cgroup: now.cgroup, calls, compat: new Map(), ...NO_COUNTS };
     this.slots.set(now.slot, fresh);
     return fresh;
   }

@@ -56,11 +56,14 @@ export function alertMessage(alert: alerts.Alert): Input<Alert> {
 export interface OwnedWindow extends windows.Window {
   readonly container: identity.Container;
   readonly newFacts: number;
+  readonly newPairs: number;
+  readonly mode: string;
   readonly state: string;
 }
 
 export function windowMessage(window: OwnedWindow): Input<Window> {
-  const { container, startNs, endNs, counts, resources, newFacts, lost, losses, state } = window;
+  const { container, startNs, endNs, counts, resources, newFacts, newPairs, mode, lost, losses, state } =
+    window;
   return {
     ...counts,
     container: container.id,
@@ -68,6 +71,8 @@ export function windowMessage(window: OwnedWindow): Input<Window> {
     startNs,
     endNs,
     newFacts,
+    newPairs,
+    mode,
     lost,
     losses,
     state,

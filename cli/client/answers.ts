@@ -1,7 +1,7 @@
 /** The answers of the agent's socket and of central's API, as far as the command line reads them. */
 import type { Resources } from '../../agent/events/resources.ts';
 import type { Life } from '../../agent/identity/lives.ts';
-import type { WorkloadStatus } from '../../agent/pipeline.ts';
+import type { ProfileCounts, WorkloadStatus } from '../../agent/pipeline.ts';
 import type { Incident } from '../../central/correlate/incident.ts';
 import type { PlanState, Step } from '../../central/respond/execute.ts';
 import type { OrderState } from '../../central/respond/orders.ts';
@@ -36,6 +36,7 @@ export interface AgentReport extends AgentStatus {
     readonly containers: number;
     readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
     readonly workloads: number;
+    readonly profiles: ProfileCounts;
     readonly detections: Readonly<Record<string, number>>;
     readonly alerts: Readonly<Record<string, number>>;
     readonly lost: Readonly<Record<string, number>>;
@@ -60,7 +61,16 @@ export interface CentralReport {
 
 export type WorkloadLine = Pick<
   WorkloadStatus,
-  'workload' | 'state' | 'periods' | 'starts' | 'incomplete' | 'withheld' | 'containers'
+  | 'workload'
+  | 'state'
+  | 'periods'
+  | 'starts'
+  | 'incomplete'
+  | 'withheld'
+  | 'containers'
+  | 'guarding'
+  | 'pairs'
+  | 'suspects'
 >;
 
 /** A container as the agent of this machine knows it. */

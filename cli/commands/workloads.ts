@@ -14,6 +14,12 @@ function quality({ incomplete, withheld }: WorkloadLine): string {
   return parts.length === 0 ? 'complete' : parts.join(', ');
 }
 
+/** Whether the kernel side tells what its containers never did; some learn while others guard. */
+function mode({ containers, guarding }: WorkloadLine): string {
+  if (guarding === 0) return 'learn';
+  return guarding >= containers ? 'guard' : `guard ${guarding}`;
+}
+
 async function run(call: Call): Promise<number> {
   const answer = await agentClient(call.values['state-folder']).get('/workloads');
   if (call.json) {
@@ -27,9 +33,17 @@ async function run(call: Call): Promise<number> {
     each.state,
     `${each.periods} (${ago(each.periods * call.values.window)})`,
     each.starts,
+    mode(each),
+    each.pairs,
+    each.suspects,
     quality(each),
   ]);
-  call.io.out(table(['WORKLOAD', 'CONTAINERS', 'STATE', 'PERIODS LEARNT', 'STARTS', 'QUALITY'], rows));
+  call.io.out(
+    table(
+      ['WORKLOAD', 'CONTAINERS', 'STATE', 'PERIODS LEARNT', 'STARTS', 'MODE', 'PAIRS', 'SUSPECTS', 'QUALITY'],
+      rows,
+    ),
+  );
   return EXIT.ok;
 }
 
@@ -37,7 +51,7 @@ export const workloads: Command = {
   name: 'workloads',
   takes: [],
   sentence:
-    "Lists what the agent watches: a baseline's state, how many windows it learnt, and what was left out of it.",
+    "Lists what the agent watches: a baseline's state, how many windows it learnt, whether its containers learn or guard, pairs of system calls that are known, facts that are not learnt as they were called strange, and what was left out.",
   flags: {},
   settings: 'all',
   examples: ['sudo picket workloads', 'picket workloads --json --state-folder /var/lib/picket'],

@@ -120,6 +120,25 @@ test('ordinary calls that are new in one window are told together, and not learn
   expect(pipeline.workloads().find(({ workload }) => workload === API)?.facts.syscall).toBe(2);
 });
 
+test('the first calls through the 32-bit entry are told together, of medium severity; more of them are of low', () => {
+  const world = shop();
+  quiet(world, 60);
+  world.tick({ calls: { 2: [0, 1, 511] }, compat: { 2: [5, 11] } });
+  quiet(world, 5);
+  const first = run(world);
+  const of = ({ told }: typeof first) =>
+    told.detections.map(({ severity, summary, facts }) => [severity, summary, facts['fact']]);
+  const together = '2 32-bit system calls never made here before: call-11, call-5';
+  expect(of(first)).toEqual([['medium', together, 'compat call-11, call-5']]);
+
+  const known = shop();
+  for (let n = 0; n < 60; n++) known.tick({ calls: { 2: [0, 1, 511] }, compat: { 2: [5] } });
+  known.tick({ calls: { 2: [0, 1, 511] }, compat: { 2: [5, 6] } });
+  expect(of(run(known))).toEqual([
+    ['low', 'a 32-bit system call never made here before: call-6', 'compat call-6'],
+  ]);
+});
+
 test('what goes on is told once, and again after it was away', () => {
   const world = shop();
   quiet(world, 30);

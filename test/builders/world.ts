@@ -157,6 +157,8 @@ export class World {
       /** By slot: records lost because the urgent ring was full, or by reason. */
       lost?: Readonly<Record<number, number | Readonly<Record<string, number>>>>;
       pairs?: Readonly<Record<number, readonly number[]>>;
+      /** By slot: numbers of calls through the 32-bit entry. */
+      compat?: Readonly<Record<number, readonly number[]>>;
       queueFull?: number;
       /** Times that a container found no free slot, in all so far. */
       noSlot?: number;
@@ -172,7 +174,9 @@ export class World {
       const lost = Object.values(losses).reduce((sum, count) => sum + count, 0);
       const counts = numbers.map(() => 10);
       const pairs = options.pairs?.[slot] ?? [];
-      return { slot, cgroup, numbers, counts, forks: 0, execs: 0, exits: 0, lost, losses, pairs };
+      const compatNumbers = options.compat?.[slot] ?? [];
+      const compat = { compatNumbers, compatCounts: compatNumbers.map(() => 3) };
+      return { slot, cgroup, numbers, counts, ...compat, forks: 0, execs: 0, exits: 0, lost, losses, pairs };
     });
     if (options.noSlot !== undefined) this.#totals['no-slot'] = options.noSlot;
     const lost = { 'queue-full': options.queueFull ?? 0, ...this.#lost(slots) };

@@ -28,6 +28,9 @@ const WORKLOADS = {
       incomplete: 0,
       withheld: 0,
       containers: 2,
+      guarding: 1,
+      pairs: 210,
+      suspects: 3,
     },
     {
       workload: 'local/-/Node/n1/host',
@@ -37,6 +40,9 @@ const WORKLOADS = {
       incomplete: 1,
       withheld: 2,
       containers: 1,
+      guarding: 0,
+      pairs: 0,
+      suspects: 0,
     },
   ],
 };
@@ -49,9 +55,9 @@ test('workloads shows state, age and what was left out', async () => {
     code: 0,
     error: '',
     out: [
-      'WORKLOAD                       CONTAINERS  STATE     PERIODS LEARNT  STARTS  QUALITY',
-      'local/demo/Deployment/web/web  2           young     24 (2 min)      2       complete',
-      'local/-/Node/n1/host           1           learning  3 (15 s)        0       1 periods with losses left out, 2 with detections left out',
+      'WORKLOAD                       CONTAINERS  STATE     PERIODS LEARNT  STARTS  MODE     PAIRS  SUSPECTS  QUALITY',
+      'local/demo/Deployment/web/web  2           young     24 (2 min)      2       guard 1  210    3         complete',
+      'local/-/Node/n1/host           1           learning  3 (15 s)        0       learn    0      0         1 periods with losses left out, 2 with detections left out',
       '',
     ].join('\n'),
   });
@@ -132,6 +138,7 @@ const REPORT = {
     containers: 1,
     lives: { starts: 4, restarts: 1, oomKills: 0 },
     workloads: 3,
+    profiles: { guarding: 1, loads: 4, armedAgain: 2, pairs: 210, suspects: 3 },
     detections: { high: 2, low: 1 },
     alerts: {},
     lost: { 'urgent-full': 2, 'bulk-full': 0 },
@@ -155,6 +162,7 @@ test('status shows the part that answers, and why the other does not', async () 
   hooks        1 of 2 attached; missing: b (no\\u001bBTF): see picket doctor
   watching     1 container or service, 3 baselines
   lives        4 starts, 1 restart, 0 OOM kills
+  profiles     1 of 2 guard; 210 pairs of calls known, 3 suspects, 2 armed again
   found        detections 3 (2 high, 1 low); alerts 0
   lost         urgent-full 2
   central      https://c:1, not enrolled yet, 1 summary waiting; ECONNREFUSED 4

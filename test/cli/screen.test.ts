@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { firstScreen, learningLine, type ScreenFacts } from '../../cli/up/screen.ts';
 
-const rest = { starts: 0, incomplete: 0, withheld: 0 };
+const rest = { starts: 0, incomplete: 0, withheld: 0, guarding: 0, pairs: 0, suspects: 0 };
 const facts: ScreenFacts = {
   status: {
     node: 'n1',

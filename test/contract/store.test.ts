@@ -49,6 +49,8 @@ const window = (startNs: bigint): Report['windows'][number] => ({
   newFacts: 0,
   lost: 0,
   losses: {},
+  newPairs: 0,
+  mode: '',
   state: 'learning',
   resources: null,
   oomKills: 0,

@@ -46,6 +46,8 @@ const frames: Frame[] = [
           execs: 1,
           exits: 1,
           lost: 3,
+          compatNumbers: [5, 11],
+          compatCounts: [2, 2 ** 40],
           losses: { 'urgent-full': 1, 'throttled/exec': 2 },
           pairs: [0, 257, 65_535],
         },

@@ -13,6 +13,8 @@ const tick = {
   exits: 3,
   lost: 0,
   losses: {},
+  compatNumbers: [],
+  compatCounts: [],
   pairs: [],
 };
 const flow = {

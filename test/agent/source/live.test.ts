@@ -90,6 +90,8 @@ test('a tick tells what was added since the one before, with flows, losses and b
     execs: 1,
     exits: 0,
     lost: 4,
+    compatNumbers: [],
+    compatCounts: [],
     losses: { 'urgent-full': 4 },
     pairs: [],
   };
@@ -105,6 +107,23 @@ test('a slot that went to another cgroup begins at 0', () => {
   expect(differences.take([slotCounts(2, 43, { calls: { 1: 3n } })])).toMatchObject([
     { numbers: [1], counts: [3] },
   ]);
+});
+
+test('calls with 32-bit numbering are told by their number, what was added', () => {
+  const differences = new CountDifferences();
+  const counted = (compat: { number: number; count: bigint }[]) =>
+    differences.take([{ ...slotCounts(2, 42, { calls: { 511: compat[0]?.count ?? 0n } }), compat }])[0];
+  counted([{ number: 11, count: 3n }]);
+  expect(
+    counted([
+      { number: 11, count: 4n },
+      { number: 5, count: 2n },
+      { number: 6, count: 0n },
+    ]),
+  ).toMatchObject({
+    compatNumbers: [5, 11],
+    compatCounts: [2, 1],
+  });
 });
 
 test('tells why records of a slot were lost, and of what kind those were that its budget did not let through', () => {

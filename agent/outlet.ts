@@ -63,6 +63,7 @@ export class Outlet {
 
   window(window: ContainerWindow): void {
     this.upward.append(() => windowEntry(windowMessage(window)));
+    this.upward.sketches?.window(window);
   }
 
   gone(container: Container, life: Life): void {

@@ -59,6 +59,7 @@ export class Report {
       if (name.startsWith('throttled/')) lost[name] = count;
     for (const [problem, count] of Object.entries(malformed)) lost[`malformed-${problem}`] = count;
     for (const [reason, count] of Object.entries(upward.spool?.lost ?? {})) lost[`spool-${reason}`] = count;
+    if (upward.sketches !== null) lost['sketch-workloads'] = upward.sketches.refused;
     lost['alert-log'] = outlet.alertLog.counts.dropped;
     return lost;
   }

@@ -235,6 +235,13 @@ export const agentRows = {
     default: 2 * SECOND,
     sentence: 'How often a summary is sent to central; one with a detection of high severity goes at once.',
   },
+  'sketch-interval': {
+    type: 'milliseconds',
+    min: SECOND,
+    max: 60 * MINUTE,
+    default: 5 * MINUTE,
+    sentence: 'How often sketches of what each workload did go to central; values in them are keyed hashes.',
+  },
   'spool-bytes': {
     type: 'bytes',
     min: MIB,

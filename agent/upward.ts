@@ -1,5 +1,6 @@
 /** The way to central: spool, membership and uplink. Without an address of central there is none of them. */
 import { join } from 'node:path';
+import { hashKey } from '../kit/sketch/hash-key.ts';
 import type { SignedOrder } from '../wire/index.ts';
 import { createVerifier, type Verifier } from './contain/verify.ts';
 import type { Context } from './context.ts';
@@ -8,9 +9,11 @@ import type { Life } from './identity/lives.ts';
 import { CA, type Enrolled } from './uplink/files.ts';
 import type { Entry } from './uplink/journal.ts';
 import { Membership } from './uplink/membership.ts';
+import { ownHashKey } from './uplink/own-key.ts';
 import { containerMessage } from './uplink/shapes.ts';
+import { SketchBook } from './uplink/sketches.ts';
 import { type Segment, Spool } from './uplink/spool.ts';
-import { summaryOf } from './uplink/summarize.ts';
+import { sketchesEntry, summaryOf } from './uplink/summarize.ts';
 import type { Uplink } from './uplink/uplink.ts';
 
 export interface UpwardParts {
@@ -30,6 +33,7 @@ export class Upward {
   spool: Spool | null = null;
   uplink: Uplink | null = null;
   membership: Membership | null = null;
+  sketches: SketchBook | null = null;
 
   constructor(context: Context, parts: UpwardParts) {
     this.context = context;
@@ -59,6 +63,17 @@ export class Upward {
     });
     this.spool = spool;
     lifetime.atEnd(() => spool.close());
+    this.openSketches();
+  }
+
+  private openSketches(): void {
+    const { settings, folder, clock, lifetime } = this.context;
+    const book = new SketchBook(ownHashKey(folder), clock.bootNs(), (sketches) =>
+      this.append(() => sketchesEntry(sketches)),
+    );
+    this.sketches = book;
+    lifetime.repeat(settings['sketch-interval'], () => book.flush(clock.bootNs()));
+    lifetime.atEnd(() => book.flush(clock.bootNs()));
   }
 
   start(): void {
@@ -86,8 +101,10 @@ export class Upward {
   }
 
   private async join(enrolled: Enrolled, spool: Spool): Promise<void> {
-    const { settings, log, where, lifetime } = this.context;
+    const { settings, log, where, lifetime, clock } = this.context;
     this.verifier = createVerifier({ ...where, keys: enrolled.orderKeys });
+    const [secret] = enrolled.hashKeys;
+    if (secret !== undefined) this.sketches?.use(hashKey(secret), clock.bootNs());
     if (this.uplink !== null) return this.uplink.renew(enrolled);
     // Loaded once there is a way to central: HTTP/2 is 4 MB.
     const { Uplink } = await import('./uplink/uplink.ts');

@@ -122,6 +122,7 @@ function servers(
       sameSecret,
       authority: keys.authority,
       orderKeys: () => [{ id: keys.signer.id, publicKey: keys.signer.publicKey }],
+      hashKeys: () => keys.hashKeys.valid(),
       record: (enrolment) => pipeline.enrolled(enrolment),
     },
     streams,

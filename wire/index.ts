@@ -23,11 +23,13 @@ export type {
   ResourceReading,
   Resources,
   SignedOrder,
+  Sketch,
   SlotCounts,
   Start,
   Summary,
   Tick,
   Window,
+  WorkloadSketches,
 } from './generated/messages.js';
 
 /** Of Summary and Reply; another number is refused. */
@@ -89,6 +91,10 @@ export const { encode: encodeDetection, decode: decodeDetection } = codec('Detec
 export const { encode: encodeAlert, decode: decodeAlert } = codec('Alert', v1.Alert);
 export const { encode: encodeContainer, decode: decodeContainer } = codec('Container', v1.Container);
 export const { encode: encodeWindow, decode: decodeWindow } = codec('Window', v1.Window);
+export const { encode: encodeWorkloadSketches, decode: decodeWorkloadSketches } = codec(
+  'WorkloadSketches',
+  v1.WorkloadSketches,
+);
 export const { encode: encodeOrderReport, decode: decodeOrderReport } = codec('OrderReport', v1.OrderReport);
 
 /** The message with its length before it, as on the order stream and in recordings; empty: a heartbeat. */

@@ -48,6 +48,13 @@ function post(order: EnrolRequest, body: string): Promise<{ status: number; text
   });
 }
 
+/** An older central gives none; what is none is left out, so that it costs sketches and not the enrolment. */
+function hashKeysOf(value: unknown): string[] {
+  return (Array.isArray(value) ? value : []).filter(
+    (key: unknown): key is string => typeof key === 'string' && /^[0-9a-f]{64}$/.test(key),
+  );
+}
+
 async function enrol(order: EnrolRequest): Promise<EnrolAnswer> {
   const { key, csr } = await makeRequest(order.cluster, order.node);
   const { cluster, node, token } = order;
@@ -56,6 +63,7 @@ async function enrol(order: EnrolRequest): Promise<EnrolAnswer> {
     certificate?: unknown;
     ca?: unknown;
     orderKeys?: { id: string; publicKey: string }[];
+    hashKeys?: unknown;
     error?: { code?: unknown; message?: unknown };
   };
   if (status !== 200)
@@ -67,7 +75,7 @@ async function enrol(order: EnrolRequest): Promise<EnrolAnswer> {
   const { certificate, ca, orderKeys } = value;
   if (typeof certificate !== 'string' || typeof ca !== 'string' || !Array.isArray(orderKeys))
     return { ok: false, code: 'PICKET_REPLY', message: 'an answer without certificate, ca and orderKeys' };
-  return { ok: true, enrolled: { key, certificate, ca, orderKeys } };
+  return { ok: true, enrolled: { key, certificate, ca, orderKeys, hashKeys: hashKeysOf(value.hashKeys) } };
 }
 
 const order = JSON.parse(await text(process.stdin)) as EnrolRequest;

@@ -11,12 +11,15 @@ export interface OrderKeyFile {
 /** What an enrolment or a renewal gives. */
 export interface Enrolled extends Credentials {
   readonly orderKeys: readonly OrderKeyFile[];
+  /** Secrets of the fleet's hash keys, newest first; none from a central that has none. */
+  readonly hashKeys: readonly string[];
 }
 
 const KEY = 'node.key';
 export const CERTIFICATE = 'node.crt';
 export const CA = 'ca.crt';
 const ORDER_KEYS = 'order-keys.json';
+const HASH_KEYS = 'hash-keys.json';
 
 async function replace(path: string, text: string): Promise<void> {
   const aside = `${path}.${randomBytes(4).toString('hex')}`;
@@ -38,6 +41,7 @@ export async function writeEnrolled(folder: string, enrolled: Enrolled): Promise
   await replace(join(folder, CERTIFICATE), enrolled.certificate);
   await replace(join(folder, CA), enrolled.ca);
   await replace(join(folder, ORDER_KEYS), `${JSON.stringify(enrolled.orderKeys, null, 1)}\n`);
+  await replace(join(folder, HASH_KEYS), `${JSON.stringify(enrolled.hashKeys)}\n`);
   await replace(join(folder, KEY), enrolled.key);
 }
 
@@ -48,5 +52,6 @@ export async function readEnrolled(folder: string): Promise<Enrolled | null> {
   if (!key || !certificate || !ca || !orderKeys) return null;
   // An agent that died while it wrote a renewed pair: it enrols again.
   if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) return null;
-  return { key, certificate, ca, orderKeys: JSON.parse(orderKeys) as OrderKeyFile[] };
+  const hashKeys = JSON.parse((await read(join(folder, HASH_KEYS))) ?? '[]') as string[];
+  return { key, certificate, ca, orderKeys: JSON.parse(orderKeys) as OrderKeyFile[], hashKeys };
 }

@@ -13,17 +13,26 @@ import {
   encodeOrderReport,
   encodeSummary,
   encodeWindow,
+  encodeWorkloadSketches,
   type Health,
   type Input,
   type OrderReport,
   SCHEMA_VERSION,
   type Window,
+  type WorkloadSketches,
 } from '../../wire/index.ts';
 import type { Entry } from './journal.ts';
 import type { Segment } from './spool.ts';
 
 /** Field numbers of Summary, compared with the schema by a test. */
-export const FIELD = { containers: 7, windows: 8, detections: 9, alerts: 10, orderReports: 11 } as const;
+export const FIELD = {
+  containers: 7,
+  windows: 8,
+  detections: 9,
+  alerts: 10,
+  orderReports: 11,
+  sketches: 70,
+} as const;
 
 const MAX_NAME = 253;
 const MAX_TEXT = 4096;
@@ -99,6 +108,11 @@ export function orderReportEntry(report: Input<OrderReport>): Entry {
   };
 }
 
+export function sketchesEntry(sketches: Input<WorkloadSketches>): Entry {
+  const workload = tame(sketches.workload ?? '', MAX_WORKLOAD);
+  return { field: FIELD.sketches, payload: encodeWorkloadSketches({ ...sketches, workload }) };
+}
+
 /** Kept when a container goes, so that central can name what happened in it before the next summary. */
 export function containerEntry(container: Input<Container>): Entry {
   return { field: FIELD.containers, payload: encodeContainer(boundedContainer(container)) };
@@ -158,7 +172,7 @@ export function summaryOf(segment: Segment, node: NodeState): Buffer {
       if (ids.has(id)) continue;
       ids.add(id);
     }
-    parts.push(Uint8Array.of((field << 3) | 2, ...varint(payload.length)), payload);
+    parts.push(Uint8Array.of(...varint((field << 3) | 2), ...varint(payload.length)), payload);
   }
   return Buffer.concat(parts);
 }

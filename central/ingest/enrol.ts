@@ -18,6 +18,8 @@ export interface EnrolParts {
     ): Promise<{ readonly certificate: string; readonly serial: string; readonly notAfterMs: number }>;
   };
   readonly orderKeys: () => readonly { readonly id: string; readonly publicKey: string }[];
+  /** Newest first. */
+  readonly hashKeys: () => readonly { readonly secret: string }[];
   readonly record: (enrolment: Enrolment) => Promise<void>;
 }
 export interface Enrolment extends NodeIdentity {
@@ -31,6 +33,7 @@ export interface EnrolReply {
   readonly certificate: string;
   readonly ca: string;
   readonly orderKeys: readonly { readonly id: string; readonly publicKey: string }[];
+  readonly hashKeys: readonly string[];
 }
 
 function parse(body: Uint8Array): Record<string, unknown> {
@@ -56,7 +59,12 @@ async function signed(
     throw error;
   });
   await parts.record({ ...wanted, serial: made.serial, notAfterMs: made.notAfterMs });
-  return { certificate: made.certificate, ca: parts.authority.certificate, orderKeys: parts.orderKeys() };
+  return {
+    certificate: made.certificate,
+    ca: parts.authority.certificate,
+    orderKeys: parts.orderKeys(),
+    hashKeys: parts.hashKeys().map(({ secret }) => secret),
+  };
 }
 
 /** POST /v1/enrol. @throws RefusedError */

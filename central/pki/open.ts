@@ -2,6 +2,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import { type Authority, createAuthority, type KeyPair } from './authority.ts';
 import { privateFolder } from './files.ts';
+import { type HashKeys, openHashKeys } from './hash-keys.ts';
 import {
   type OrderSigner,
   openAuditKey,
@@ -16,6 +17,7 @@ export interface Keys {
   readonly server: KeyPair;
   readonly signer: OrderSigner;
   readonly auditKey: Uint8Array;
+  readonly hashKeys: HashKeys;
   readonly joinToken: string;
   readonly people: readonly PeopleToken[];
 }
@@ -29,6 +31,7 @@ export async function openKeys(folder: string, names: readonly string[], clock: 
     server: await authority.server(names),
     signer: await openOrderSigner(folder),
     auditKey: await openAuditKey(folder),
+    hashKeys: await openHashKeys(folder, clock),
     joinToken: await openJoinToken(folder),
     people: await openPeopleTokens(folder),
   };

@@ -1,5 +1,14 @@
 /** One message of each kind with every field set to something that is not its default. */
-import type { Frame, Input, Order, Reply, Resources, SignedOrder, Summary } from '../../wire/index.ts';
+import type {
+  Frame,
+  Input,
+  Order,
+  Reply,
+  Resources,
+  SignedOrder,
+  Summary,
+  WorkloadSketches,
+} from '../../wire/index.ts';
 
 export const order: Order = {
   id: 'ord-1',
@@ -62,7 +71,23 @@ export const resources: Resources = {
 };
 
 /** Fields that came after version 1 was released: what it wrote does not have them. */
-export const LATER: ReadonlySet<string> = new Set(['life', 'resources', 'oomKills', 'losses']);
+export const LATER: ReadonlySet<string> = new Set(['life', 'resources', 'oomKills', 'losses', 'sketches']);
+
+export const workloadSketches: WorkloadSketches = {
+  workload: 'local/shop/Deployment/web/web',
+  startNs: 1_000_000_000n,
+  endNs: 301_000_000_000n,
+  sketches: [
+    {
+      what: 'peers',
+      kind: 'cardinality',
+      version: 1,
+      params: 'hll,p=12,bits=64',
+      key: 'hash-0123456789abcdef',
+      bytes: Buffer.of(0, 16, 3),
+    },
+  ],
+};
 
 export const summary: Summary = {
   schema: 1,
@@ -151,6 +176,7 @@ export const summary: Summary = {
   orderReports: [
     { order: 'ord-1', state: 'applied', detail: 'ok', wallMs: 1_800_000_000_002, untilMs: 1_800_000_600_000 },
   ],
+  sketches: [workloadSketches],
   health: {
     version: '0.1.0',
     uptimeMs: 1000,

@@ -39,6 +39,8 @@ export interface FakeCentral {
   readonly streams: () => number;
   choose: (summary: Summary) => Choice;
   paceMs: number;
+  /** Null: as a central that has none. */
+  hashKeys: readonly string[] | null;
   /** Into every reply. */
   pending: SignedOrder[];
   sign(order: Input<Order>): SignedOrder;
@@ -113,7 +115,12 @@ export async function startFakeCentral(folder: string): Promise<FakeCentral> {
     respond(
       response,
       200,
-      JSON.stringify({ certificate: made.certificate, ca: authority.certificate, orderKeys }),
+      JSON.stringify({
+        certificate: made.certificate,
+        ca: authority.certificate,
+        orderKeys,
+        ...(fake.hashKeys === null ? {} : { hashKeys: fake.hashKeys }),
+      }),
     );
   }
 
@@ -167,6 +174,7 @@ export async function startFakeCentral(folder: string): Promise<FakeCentral> {
     streams: () => streams.size,
     choose: () => 'accept',
     paceMs: 0,
+    hashKeys: ['5a'.repeat(32)],
     pending: [],
     sign(order) {
       const payload = encodeOrder(order);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
@@ -63,6 +63,27 @@ test('enrols once; the next agent on the folder uses what is there, without a to
   const second = start({ folder: first.folder, joinTokenFile: '' });
   await until(() => expect(second.enrolled).toEqual(first.enrolled));
   expect([first.said, second.said, first.errors]).toEqual([['enrolled'], [], []]);
+});
+
+test('keeps the hash keys that central gave, for its owner alone; an older central gives none', async () => {
+  const first = start();
+  await until(() => expect(first.enrolled[0]?.hashKeys).toEqual(['5a'.repeat(32)]));
+  expect(statSync(join(first.folder, 'hash-keys.json')).mode & 0o777).toBe(0o600);
+  central.hashKeys = null;
+  const second = start();
+  await until(() => expect(second.enrolled[0]?.hashKeys).toEqual([]));
+  central.hashKeys = ['not a key', '5a'.repeat(32)];
+  const third = start();
+  await until(() => expect(third.enrolled[0]?.hashKeys).toEqual(['5a'.repeat(32)]));
+});
+
+test('an agent that was enrolled before there were hash keys is still enrolled', async () => {
+  const first = start();
+  await until(() => expect(first.enrolled).toHaveLength(1));
+  await first.member.stop();
+  rmSync(join(first.folder, 'hash-keys.json'));
+  const second = start({ folder: first.folder, joinTokenFile: '' });
+  await until(() => expect(second.enrolled).toEqual([{ ...first.enrolled[0], hashKeys: [] }]));
 });
 
 test('without a certificate and a token to get one it stays alone and says so', async () => {

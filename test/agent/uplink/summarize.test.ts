@@ -6,6 +6,7 @@ import {
   detectionEntry,
   FIELD,
   orderReportEntry,
+  sketchesEntry,
   summaryOf,
   tame,
   windowEntry,
@@ -28,6 +29,7 @@ const entries = [
   ...summary.detections.map(detectionEntry),
   ...summary.alerts.map(alertEntry),
   ...summary.orderReports.map(orderReportEntry),
+  ...summary.sketches.map(sketchesEntry),
 ];
 const segment = (more: Partial<Segment> = {}): Segment => ({
   sequence: summary.sequence,
@@ -44,7 +46,8 @@ test('entries that are copied together are the summary that would have been enco
 
 test('field numbers are those of the schema', () => {
   const tags = Object.entries(FIELD).map(([name, field]) => {
-    const tag = encodeSummary({ [name]: [{}] })[0] ?? 0;
+    const [first = 0, second = 0] = encodeSummary({ [name]: [{}] });
+    const tag = first < 128 ? first : (first & 127) | (second << 7);
     return [name, tag >> 3, field];
   });
   for (const [, found, field] of tags) expect(found).toBe(field);

@@ -280,7 +280,7 @@ export class Pipeline {
       this.#containers.removed(event.cgroup, event.time);
       return;
     }
-    this.#containers.made(event.cgroup, event.path, event.slot, event.time);
+    this.#containers.made(event.cgroup, event.path, event.time);
     const container = this.#containers.find(event.cgroup, event.slot, LAYOUT.SLOT_HOST);
     if (container !== null) this.#windows.began(container, event);
     if (event.path === null) this.#sink.lookupCgroup(event.cgroup);

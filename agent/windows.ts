@@ -154,7 +154,7 @@ export class Windows {
   #slot(slot: SlotTick, bootNs: bigint): void {
     const { containers, verdicts, architecture } = this.#parts;
     if (slot.slot === LAYOUT.SLOT_NONE) return;
-    if (slot.slot !== LAYOUT.SLOT_HOST) containers.bindSlot(slot.slot, slot.cgroup);
+    containers.hasSlot(slot.cgroup);
     const container = containers.find(slot.cgroup, slot.slot, LAYOUT.SLOT_HOST);
     if (container === null) return;
     const watched = this.of(container);

@@ -10,7 +10,8 @@ const MAX_HELD = 4096;
 
 /** What attribution needs to know about containers. */
 export interface ContainerLookup {
-  find(cgroup: number, slot: number, hostSlot: number): Container | null;
+  /** `time`: of the event, as an id may have been another container's. */
+  find(cgroup: number, slot: number, hostSlot: number, time: bigint): Container | null;
   giveUp(container: Container): Container;
   /** A container for a cgroup that nobody could name. */
   unknown(cgroup: number): Container;
@@ -60,7 +61,7 @@ export class Attribution {
 
   event(event: Event): void {
     const waiting = this.#waiting.get(event.cgroup);
-    const container = this.#lookup.find(event.cgroup, event.slot, this.#hostSlot);
+    const container = this.#lookup.find(event.cgroup, event.slot, this.#hostSlot, event.time);
     if (container?.settled && waiting === undefined) {
       this.#emit(event, container);
       return;
@@ -74,7 +75,7 @@ export class Attribution {
     for (const [cgroup, waiting] of this.#waiting) {
       const [first] = waiting.events;
       if (first === undefined) continue;
-      const known = this.#lookup.find(cgroup, first.slot, this.#hostSlot)?.settled;
+      const known = this.#lookup.find(cgroup, first.slot, this.#hostSlot, first.time)?.settled;
       const late = now - waiting.since >= HOLD_NS;
       if (late && !known) this.counts.expired += waiting.events.length;
       if (known || late) this.#release(cgroup);
@@ -104,7 +105,8 @@ export class Attribution {
     this.#held -= waiting.events.length;
     for (const event of waiting.events) {
       const found =
-        this.#lookup.find(event.cgroup, event.slot, this.#hostSlot) ?? this.#lookup.unknown(cgroup);
+        this.#lookup.find(event.cgroup, event.slot, this.#hostSlot, event.time) ??
+        this.#lookup.unknown(cgroup);
       this.#emit(event, found.settled ? found : this.#lookup.giveUp(found));
     }
   }

@@ -1,5 +1,5 @@
 /**
- * All containers of the node, by cgroup, slot and pod. Removed ones and their pods are kept for a while, for records
+ * All containers of the node, by cgroup and pod. Removed ones and their pods are kept for a while, for records
  * that come late. Bounded: at most MAX_CONTAINERS entries, the longest gone leaving first.
  */
 import { type Owner, ownerOf } from './cgroup.ts';
@@ -24,6 +24,8 @@ interface Entry {
   container: Container;
   owner: Owner | null;
   goneAt: bigint | null;
+  /** It was given one, or one counts for it. */
+  hasSlot: boolean;
 }
 
 interface KeptPod {
@@ -38,9 +40,10 @@ export class Containers {
   readonly #entries = new Map<string, Entry>();
   /** Any cgroup, also nested → its owner's entry, or null for the host. */
   readonly #byCgroup = new Map<number, Entry | null>();
-  readonly #bySlot = new Map<number, Entry>();
+  /** What had an id before its container of now. */
+  readonly #earlier = new Map<number, Entry>();
   /** Made without a path, and not found yet. */
-  readonly #nameless = new Map<number, { readonly slot: number; readonly time: bigint }>();
+  readonly #nameless = new Map<number, bigint>();
   readonly #pods = new Map<string, KeptPod>();
   readonly #podByContainer = new Map<string, { pod: Pod; container: PodContainer }>();
   readonly #podByAddress = new Map<string, Pod>();
@@ -70,20 +73,25 @@ export class Containers {
 
   /** Of them, those for which no slot is known: when all slots are taken, nothing of them is counted. */
   withoutSlot(): Container[] {
-    const having = new Set([...this.#bySlot.values()].map(({ container }) => container));
-    return this.live().filter((container) => !having.has(container));
+    const live = [...this.#entries.values()].filter((entry) => entry.goneAt === null && !entry.hasSlot);
+    return live.map(({ container }) => container);
   }
 
   isLive(container: Container): boolean {
     return this.#entries.get(keyOf(container.path, container.cgroup))?.goneAt === null;
   }
 
-  /** The container of a cgroup or, where that is not known, of a slot; null when neither is. */
-  find(cgroup: number, slot: number, hostSlot: number): Container | null {
+  /**
+   * The container of a cgroup, null when it is not known; of an id that was used again, the one of that time. Slots say
+   * nothing here but host: they are given again too, and every record names its owner's cgroup.
+   */
+  find(cgroup: number, slot: number, hostSlot: number, time?: bigint): Container | null {
     const entry = this.#byCgroup.get(cgroup);
-    if (entry !== undefined) return entry?.container ?? this.#host;
-    if (slot === hostSlot) return this.#host;
-    return this.#bySlot.get(slot)?.container ?? null;
+    if (entry === undefined) return slot === hostSlot ? this.#host : null;
+    if (entry === null) return this.#host;
+    const { madeAt } = entry.container;
+    if (time === undefined || madeAt === null || time >= madeAt) return entry.container;
+    return (this.#earlier.get(cgroup) ?? entry).container;
   }
 
   /** The workload behind a pod's address, as `namespace/Kind/name`, or null. */
@@ -100,8 +108,8 @@ export class Containers {
       return known?.container ?? null;
     const pending = this.#nameless.get(id);
     this.#nameless.delete(id);
-    const container = this.#add(id, path, owner, pending?.time ?? null);
-    if (pending !== undefined) this.bindSlot(pending.slot, id);
+    const container = this.#add(id, path, owner, pending ?? null);
+    if (pending !== undefined) this.hasSlot(id);
     return container;
   }
 
@@ -110,23 +118,23 @@ export class Containers {
    * is replaced. Without one it may have been there before us and acted only now: what is known of it stays, above all
    * its containment. If nothing is, it is known once it is found in the cgroup file system.
    */
-  made(cgroup: number, path: string | null, slot: number, time: bigint): void {
+  made(cgroup: number, path: string | null, time: bigint): void {
     const before = this.#byCgroup.get(cgroup);
     const lives = before != null && before.goneAt === null && before.container.cgroup === cgroup;
     if (lives && path === null) {
-      this.bindSlot(slot, cgroup);
+      this.hasSlot(cgroup);
       return;
     }
     if (lives) this.#gone(before, time);
+    if (before != null && before.container.cgroup === cgroup) this.#earlier.set(cgroup, before);
     this.#byCgroup.delete(cgroup);
-    this.#bySlot.delete(slot);
     if (path === null) {
       if (this.#nameless.size >= MAX_NAMELESS) this.#nameless.clear();
-      this.#nameless.set(cgroup, { slot, time });
+      this.#nameless.set(cgroup, time);
       return;
     }
     this.#add(cgroup, path, ownerOf(path), time);
-    this.bindSlot(slot, cgroup);
+    this.hasSlot(cgroup);
   }
 
   /** Stands for a cgroup that could not be named at all. */
@@ -145,9 +153,10 @@ export class Containers {
     };
   }
 
-  bindSlot(slot: number, cgroup: number): void {
+  /** A slot counts for the container of this cgroup. */
+  hasSlot(cgroup: number): void {
     const entry = this.#byCgroup.get(cgroup);
-    if (entry) this.#bySlot.set(slot, entry);
+    if (entry != null) entry.hasSlot = true;
   }
 
   removed(cgroup: number, time: bigint): void {
@@ -211,7 +220,7 @@ export class Containers {
       madeAt,
       ...this.#identify(owner, false),
     };
-    const entry: Entry = { container, owner, goneAt: null };
+    const entry: Entry = { container, owner, goneAt: null, hasSlot: false };
     this.#makeRoom();
     this.#entries.set(keyOf(owner.path, cgroup), entry);
     this.#byCgroup.set(cgroup, entry);
@@ -281,10 +290,10 @@ export class Containers {
   #drop(key: string, entry: Entry): void {
     this.#entries.delete(key);
     for (const [cgroup, other] of this.#byCgroup) if (other === entry) this.#byCgroup.delete(cgroup);
-    for (const [slot, other] of this.#bySlot) if (other === entry) this.#bySlot.delete(slot);
+    for (const [cgroup, other] of this.#earlier) if (other === entry) this.#earlier.delete(cgroup);
   }
 
-  /** Forgets nested and host cgroups, oldest first: they are found again by slot. */
+  /** Forgets nested and host cgroups, oldest first: they are looked up again. */
   #dropNested(): void {
     let left = MAX_CGROUPS / 4;
     for (const [cgroup, entry] of this.#byCgroup) {

@@ -122,7 +122,8 @@ export class Lives {
 
   #name(run: Run, name: string): void {
     const before = this.#byName.get(name);
-    if (before !== undefined) {
+    // Two that were there before us, both running: one began before the other, but no one ended.
+    if (before !== undefined && (run.madeAt !== null || before.goneAt !== null)) {
       run.restarts = before.restarts + 1;
       run.before = before;
       before.before = null; // a chain of two is enough

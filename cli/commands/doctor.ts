@@ -1,6 +1,7 @@
 /** What this machine allows, what is missing, what each missing thing costs, and what to do. */
 import { arch, release } from 'node:os';
 import { dirname } from 'node:path';
+import { type CgroupTree, findCgroups } from '../../agent/source/cgroups.ts';
 import type { NativeAddon } from '../../native/index.ts';
 import { EXIT } from '../args.ts';
 import { type Call, type Command, toJson } from '../command.ts';
@@ -8,7 +9,14 @@ import { capabilityCheck } from '../doctor/capabilities.ts';
 import { bpffsCheck, bpffsMounted, cgroupCheck, pins, pinsCheck } from '../doctor/cgroups.ts';
 import { type Check, fail, ok } from '../doctor/check.ts';
 import { hookChecks } from '../doctor/hooks.ts';
-import { btfCheck, featureChecks, readText, type Trial, tryHooks } from '../doctor/kernel.ts';
+import {
+  btfCheck,
+  featureChecks,
+  readText,
+  type Trial,
+  type TrialOptions,
+  tryHooks,
+} from '../doctor/kernel.ts';
 import * as limits from '../doctor/limits.ts';
 import { neighbourChecks } from '../doctor/neighbours.ts';
 import * as state from '../doctor/state.ts';
@@ -37,12 +45,12 @@ async function kernelChecks(values: AllSettings): Promise<KernelFindings> {
   const features = addon.features();
   const checks = [ok('addon', 'loaded'), ...featureChecks(features), pinsOf(addon, values)];
   if (features.refusal !== null) return { checks, trial: null };
-  const { cgroup2Root } = await import('../demo/cgroups.ts');
-  const cgroupRoot = values['cgroup-root'] || (cgroup2Root() ?? '');
+  const tree = treeOf(values);
+  const [cgroupRoot, cgroupHierarchy] = tree instanceof Error ? ['', 0] : [tree.root, tree.hierarchy];
   // Before the trial, whose programs would be among them.
   checks.push(...neighbourChecks(addon.bpfUsers(cgroupRoot)));
   try {
-    const trial = await tryHooks(addon, { ...trialOptions(values), cgroupRoot });
+    const trial = await tryHooks(addon, { ...trialOptions(values), cgroupRoot, cgroupHierarchy });
     return { checks: [...checks, ...hookChecks(trial.hooks)], trial };
   } catch (error) {
     const { message } = error as Error;
@@ -51,12 +59,21 @@ async function kernelChecks(values: AllSettings): Promise<KernelFindings> {
   }
 }
 
+/** What the agent would know containers by. */
+function treeOf(values: AllSettings): CgroupTree | Error {
+  try {
+    return findCgroups(values['cgroup-version'], values['cgroup-root']);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 function pinsOf(addon: NativeAddon, values: AllSettings): Check {
   const folder = values['pin-folder'];
   return pinsCheck(folder, pins(folder), addon.layout()['PICKET_CONTAIN_LAYOUT'] ?? 0);
 }
 
-function trialOptions(values: AllSettings): Omit<Parameters<typeof tryHooks>[1], 'cgroupRoot'> {
+function trialOptions(values: AllSettings): Omit<TrialOptions, 'cgroupRoot' | 'cgroupHierarchy'> {
   return {
     pinFolder: `${dirname(values['pin-folder'])}/picket-doctor`,
     urgentBytes: values['urgent-bytes'],
@@ -110,7 +127,7 @@ async function collect(values: AllSettings): Promise<Check[]> {
     limits.kernelCheck(release(), process.version, arch()),
     rights,
     btfCheck(),
-    cgroupCheck(mounts, values['cgroup-root']),
+    cgroupCheck(mounts, treeOf(values)),
     bpffsCheck(mounts, pinFolder),
     ...checks,
     ...machineChecks(trial !== null),

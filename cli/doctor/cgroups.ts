@@ -1,6 +1,7 @@
 /** Where cgroups and pins are: what can be told apart, what can be contained, and whether it outlives the agent. */
 import { readdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { CgroupTree } from '../../agent/source/cgroups.ts';
 import { type Check, fail, ok, warn } from './check.ts';
 
 interface Mount {
@@ -17,26 +18,37 @@ export function readMounts(mounts: string): Mount[] {
 }
 
 const V1_LACKS =
-  'a container that its runtime puts only into v1 has no network deny, no kill on exec, no cgroup.kill and no pressure; its processes can count as the host';
+  'no container can be contained: network deny needs cgroup2; accepted connections and what arrives count for the host; no pressure is read';
+/** Needs to know whose listener a connection came to. */
+const ACCEPTED = ['IA10', 'IA11', 'EX40', 'LM07'];
 
-export function cgroupCheck(mounts: string, cgroupRoot: string): Check {
-  const mounted = readMounts(mounts);
-  const v2 = mounted.find(({ type }) => type === 'cgroup2');
-  const v1 = mounted.filter(({ type }) => type === 'cgroup');
-  if (v2 === undefined)
+/** `tree` is what containers are known by with these settings, or why there is none. */
+export function cgroupCheck(mounts: string, tree: CgroupTree | Error): Check {
+  const v1 = readMounts(mounts).filter(({ type }) => type === 'cgroup').length;
+  if (tree instanceof Error)
     return fail(
       'cgroups',
-      v1.length > 0 ? `v1 only (${v1.length} hierarchies)` : 'no cgroup2 is mounted',
-      `the agent does not start: containers are told apart by cgroup2; ${V1_LACKS}`,
+      tree.message,
+      'the agent does not start: nothing tells containers apart',
       'mount -t cgroup2 none /sys/fs/cgroup (beside v1: /sys/fs/cgroup/unified)',
     );
-  const root = cgroupRoot || v2.at;
-  if (v1.length === 0) return ok('cgroups', `cgroup2 at ${root}`);
+  const { version, root, hierarchy } = tree;
+  if (version === 1)
+    return {
+      ...warn(
+        'cgroups',
+        `v1: containers are known by the memory controller at ${root} (hierarchy ${hierarchy})`,
+        V1_LACKS,
+        'boot with systemd.unified_cgroup_hierarchy=1; where cgroup2 is mounted too, cgroup-version: v2',
+      ),
+      coverage: ACCEPTED,
+    };
+  if (v1 === 0) return ok('cgroups', `cgroup2 at ${root}`);
   return warn(
     'cgroups',
-    `mixed: cgroup2 at ${root}, ${v1.length} v1 hierarchies beside it`,
-    V1_LACKS,
-    'nothing, where the runtime makes cgroups in both; else boot with systemd.unified_cgroup_hierarchy=1',
+    `mixed: cgroup2 at ${root}, ${v1} v1 hierarchies beside it`,
+    'a container that its runtime puts only into v1 counts as the host and cannot be contained',
+    'nothing, where the runtime makes cgroups in both; else cgroup-version: v1, or boot with systemd.unified_cgroup_hierarchy=1',
   );
 }
 

@@ -47,6 +47,7 @@ const FULL_NODE = 256;
 /** Sizes of the agent's maps, as its settings say. */
 export interface TrialOptions {
   readonly cgroupRoot: string;
+  readonly cgroupHierarchy: number;
   /** A folder of its own on the bpffs; removed afterwards. */
   readonly pinFolder: string;
   readonly urgentBytes: number;
@@ -69,7 +70,6 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
     probe = await addon.openProbe(
       {
         ...options,
-        cgroupHierarchy: 0,
         selfPid: process.pid,
         liveSlots: Math.min(options.slots, FULL_NODE),
         bulkMs: 200,

@@ -55,14 +55,25 @@ test('names the capabilities that are missing, and what fails without them', () 
   });
 });
 
-test('tells unified, hybrid and v1-only cgroups apart', () => {
+test('tells by which cgroups containers are known, and what version 1 cannot have', () => {
   const v2 = 'none /sys/fs/cgroup cgroup2 rw 0 0';
-  const v1 = 'none /sys/fs/cgroup/cpu cgroup rw 0 0';
-  expect([v2, `${v1}\n${v2}`, v1].map((mounts) => cgroupCheck(mounts, '').state)).toEqual([
-    'OK',
-    'WARN',
-    'FAIL',
-  ]);
+  const v1 = 'none /sys/fs/cgroup/memory cgroup rw,memory 0 0';
+  const unified = { version: 2, root: '/sys/fs/cgroup', hierarchy: 0 } as const;
+  const memory = { version: 1, root: '/sys/fs/cgroup/memory', hierarchy: 4 } as const;
+  expect(cgroupCheck(v2, unified)).toMatchObject({ state: 'OK', found: 'cgroup2 at /sys/fs/cgroup' });
+  expect(cgroupCheck(`${v1}\n${v2}`, unified)).toMatchObject({
+    state: 'WARN',
+    found: 'mixed: cgroup2 at /sys/fs/cgroup, 1 v1 hierarchies beside it',
+  });
+  expect(cgroupCheck(v1, memory)).toMatchObject({
+    state: 'WARN',
+    cost: expect.stringContaining('no container can be contained'),
+    coverage: ['IA10', 'IA11', 'EX40', 'LM07'],
+  });
+  expect(cgroupCheck('', new Error('neither is mounted'))).toMatchObject({
+    state: 'FAIL',
+    found: 'neither is mounted',
+  });
 });
 
 test('finds the bpffs above the pin folder, not one elsewhere', () => {

@@ -31,7 +31,7 @@ function exit(pid: number, time: bigint, cgroup = 500): Event {
 
 test('holds what has no pod yet and emits it in order once the pod is known', () => {
   const { emitted, containers, attribution } = setUp();
-  containers.made(500, cgroupPath(UID('a'), ID('a')), 2, 0n);
+  containers.made(500, cgroupPath(UID('a'), ID('a')), 0n);
   attribution.event(exit(1, SECOND));
   attribution.event(exit(2, SECOND + 1n));
   expect([emitted, attribution.waiting()]).toEqual([[], [500]]);
@@ -43,7 +43,7 @@ test('holds what has no pod yet and emits it in order once the pod is known', ()
 
 test('lets it go on under its id after two seconds of recorded time, and names it later', () => {
   const { emitted, containers, attribution } = setUp();
-  containers.made(500, cgroupPath(UID('a'), ID('a')), 2, 0n);
+  containers.made(500, cgroupPath(UID('a'), ID('a')), 0n);
   attribution.event(exit(1, SECOND));
   attribution.advance(SECOND + HOLD_NS - 1n);
   expect(emitted).toEqual([]);
@@ -71,4 +71,40 @@ test('holds a bounded number and counts what went on early', () => {
   const { emitted, attribution } = setUp();
   for (let pid = 1; pid <= 4097; pid++) attribution.event(exit(pid, SECOND, pid));
   expect([emitted.length, attribution.counts.overflow]).toEqual([1, 1]);
+});
+
+test('is never told without a workload, however late its pod comes or whether it does', () => {
+  const { emitted, containers, attribution } = setUp();
+  containers.made(500, cgroupPath(UID('a'), ID('a')), 0n);
+  for (let pid = 0; pid < 3000; pid++) attribution.event(exit(pid, SECOND + BigInt(pid), 500 + (pid % 3)));
+  attribution.advance(SECOND + 2999n + HOLD_NS);
+  expect(emitted).toHaveLength(3000);
+  expect(emitted.filter(([, workload]) => workload.split('/').some((part) => part === ''))).toEqual([]);
+  expect([attribution.waiting(), attribution.counts.expired]).toEqual([[], 3000]);
+});
+
+test('each event is held for two seconds of its own and no longer', () => {
+  const { emitted, containers, attribution } = setUp();
+  containers.made(500, cgroupPath(UID('a'), ID('a')), 0n);
+  attribution.event(exit(1, SECOND, 500));
+  attribution.event(exit(2, 2n * SECOND, 777));
+  attribution.advance(SECOND + HOLD_NS);
+  expect(emitted.map(([pid]) => pid)).toEqual([1]);
+  attribution.advance(2n * SECOND + HOLD_NS);
+  expect(emitted.map(([pid]) => pid)).toEqual([1, 2]);
+});
+
+test('what comes late of a container whose cgroup id is another’s now is still its own', () => {
+  const { emitted, containers, attribution } = setUp();
+  containers.made(500, `/docker/${ID('1')}`, SECOND);
+  containers.removed(500, 3n * SECOND);
+  containers.made(500, `/docker/${ID('2')}`, 5n * SECOND);
+  for (const [pid, second] of [2n, 6n, 2n, 5n].entries()) attribution.event(exit(pid, second * SECOND));
+  const [one, two] = ['1', '2'].map((digit) => `c/-/Container/docker/${digit.repeat(12)}`);
+  expect(emitted).toEqual([
+    [0, one],
+    [1, two],
+    [2, one],
+    [3, two],
+  ]);
 });

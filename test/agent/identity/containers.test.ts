@@ -26,7 +26,7 @@ beforeEach(() => {
 const find = (cgroup: number, slot = 9): Container | null => containers.find(cgroup, slot, 1);
 
 test('a container is settled once its pod is known, and then carries its names', () => {
-  containers.made(500, path, 2, 7n * SECOND);
+  containers.made(500, path, 7n * SECOND);
   expect(find(500)?.settled).toBe(false);
   containers.pods(pods, 8n * SECOND);
   expect(find(500)).toEqual({
@@ -68,15 +68,15 @@ test('services and the host have keys of their own', () => {
   expect(find(12345)).toBeNull();
 });
 
-test('a nested cgroup and a cgroup known only by its slot lead to the container', () => {
-  containers.made(500, path, 2, 1n);
+test('a nested cgroup leads to the container; a slot does not, as it is given again', () => {
+  containers.made(500, path, 1n);
   containers.found(501, `${path}/inner`);
-  expect([find(501)?.cgroup, find(99, 2)?.cgroup]).toEqual([500, 500]);
+  expect([find(501)?.cgroup, find(99, 2)]).toEqual([500, null]);
   expect(told).toEqual(['new 500']);
 });
 
 test('a removed container is kept for late records, then forgotten', () => {
-  containers.made(500, path, 2, SECOND);
+  containers.made(500, path, SECOND);
   containers.removed(500, 2n * SECOND);
   containers.forget(2n * SECOND + LATE_NS - 1n);
   expect([find(500)?.id, containers.live()]).toEqual([ID('a'), []]);
@@ -85,41 +85,37 @@ test('a removed container is kept for late records, then forgotten', () => {
   expect(told).toEqual(['new 500', 'gone 500']);
 });
 
-test('a cgroup id that is used again is another container; late records of the old slot are the old one’s', () => {
-  containers.made(500, path, 2, SECOND);
-  containers.made(500, `/system.slice/docker-${ID('b')}.scope`, 3, 2n * SECOND);
+test('a cgroup id that is used again is another container; what was before is the one before’s', () => {
+  containers.made(500, path, SECOND);
+  containers.made(500, `/system.slice/docker-${ID('b')}.scope`, 3n * SECOND);
   expect(find(500)?.id).toBe(ID('b'));
-  expect([find(77, 2)?.id, find(77, 3)?.id]).toEqual([ID('a'), ID('b')]);
+  const at = (time: bigint) => containers.find(500, 2, 1, time)?.id;
+  expect([at(2n * SECOND), at(3n * SECOND - 1n), at(3n * SECOND)]).toEqual([ID('a'), ID('a'), ID('b')]);
   expect(told).toEqual(['new 500', 'gone 500', 'new 500']);
-});
-
-test('a container that was found and acts only later stays the same, and is known by its slot', () => {
-  containers.found(500, path);
-  containers.made(500, null, 4, 3n * SECOND);
-  expect(told).toEqual(['new 500']);
-  expect(find(77, 4)).toMatchObject({ cgroup: 500, madeAt: null });
+  containers.forget(3n * SECOND + LATE_NS);
+  expect(at(2n * SECOND)).toBe(ID('b'));
 });
 
 test('a cgroup made without a path is known once it is found, with the time it was made', () => {
-  containers.made(500, null, 4, 3n * SECOND);
+  containers.made(500, null, 3n * SECOND);
   expect(find(500)).toBeNull();
   containers.found(500, path);
-  expect(find(77, 4)).toMatchObject({ cgroup: 500, madeAt: 3n * SECOND });
+  expect(find(500)).toMatchObject({ cgroup: 500, madeAt: 3n * SECOND });
 });
 
 test('a deleted pod’s names stay for late records', () => {
   containers.pods(pods, SECOND);
   containers.pods([], 2n * SECOND);
-  containers.made(500, path, 2, 3n * SECOND);
+  containers.made(500, path, 3n * SECOND);
   expect(find(500)?.identity.pod).toBe('api-1');
   containers.pods([], SECOND + LATE_NS);
-  containers.made(510, cgroupPath(UID('a'), ID('a')), 3, SECOND + LATE_NS);
+  containers.made(510, cgroupPath(UID('a'), ID('a')), SECOND + LATE_NS);
   expect(find(510)?.identity.pod).toBe('');
 });
 
 test('memory is bounded: thousands of containers leave the gone ones behind', () => {
   for (let n = 0; n < 6000; n++) {
-    containers.made(1000 + n, `/docker/${n.toString(16).padStart(64, '0')}`, 2, BigInt(n));
+    containers.made(1000 + n, `/docker/${n.toString(16).padStart(64, '0')}`, BigInt(n));
     containers.removed(1000 + n, BigInt(n));
   }
   expect([find(1000), find(6999)?.cgroup]).toEqual([null, 6999]);

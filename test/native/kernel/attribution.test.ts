@@ -74,6 +74,40 @@ describe.skipIf(skip !== null)('attribution', () => {
     expect(test.of('RECORD_CGROUP', pod.id)).toEqual([]);
   });
 
+  it('gives an action to the owner that the agent finds by the path', async () => {
+    const test = await openTestProbe();
+    const top = makeCgroup(`picket-agree-${process.pid}`);
+    const [id, other, uid] = ['1'.repeat(64), '2'.repeat(64), '1b2c3d4e_0000_4aaa_8bbb_123456789abc'];
+    const paths = [
+      `user@1000.service/user.slice/libpod-${id}.scope/container`,
+      `user@1000.service/app.slice/app.service`,
+      `containerd.service/kubepods-burstable-pod${uid}.slice:cri-containerd:${id}`,
+      `docker-${id}.scope/docker/${other}`,
+      `docker-${id}.scope/system.slice/nginx.service`,
+      `machine.slice/libpod-conmon-${id}.scope`,
+      `kubepods/burstable/pod${uid}/${id}`,
+      `ssh.service/session/x.service`,
+      `my.slice/session-1.scope`,
+    ];
+    for (const path of paths) {
+      let folder = top.path;
+      for (const name of path.split('/')) {
+        folder = join(folder, name);
+        mkdirSync(folder, { recursive: true });
+      }
+      readShadow(folder);
+    }
+    const opens = () => test.records.filter(({ kind }) => kind === constant('RECORD_OPEN'));
+    await until(() => opens().length === paths.length);
+    const expected = paths.map((path) => {
+      const own = `/picket-agree-${process.pid}/${path}`;
+      const owner = ownerOf(own);
+      return [path, owner === null ? 'host' : 'slot', statSync(join(root2, owner?.path ?? own)).ino];
+    });
+    const told = opens().map(({ slot, cgroup }, n) => [paths[n], slot === 1 ? 'host' : 'slot', cgroup]);
+    expect(told).toEqual(expected);
+  });
+
   it('looks below the root that it was given: a node that is a container has containers of its own', async () => {
     const node = makeCgroup();
     const test = await openTestProbe({ cgroupRoot: node.path });

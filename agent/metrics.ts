@@ -14,6 +14,9 @@ export interface Numbers {
   readonly profiles: ProfileCounts;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
+  readonly traffic: Readonly<
+    Record<'bytesIn' | 'bytesOut' | 'segments' | 'datagrams' | 'dnsQuestions' | 'dnsFailures', number>
+  >;
   readonly alertLog: { readonly written: number; readonly dropped: number; readonly errors: number };
   /** Reason → records, entries or lines lost since the agent started. */
   readonly lost: Readonly<Record<string, number>>;
@@ -86,6 +89,31 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
   ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],
+  [
+    'traffic_bytes_total',
+    'Payload of all windows over TCP and UDP, by direction.',
+    'direction',
+    ({ traffic }) => [
+      ['in', traffic.bytesIn],
+      ['out', traffic.bytesOut],
+    ],
+  ],
+  [
+    'traffic_packets_total',
+    'TCP segments and UDP datagrams of all windows, both ways, by protocol.',
+    'protocol',
+    ({ traffic }) => [
+      ['tcp', traffic.segments],
+      ['udp', traffic.datagrams],
+    ],
+  ],
+  ['dns_questions_total', 'DNS questions asked over UDP.', '', one(({ traffic }) => traffic.dnsQuestions)],
+  [
+    'dns_failures_total',
+    'DNS answers that name nothing or say why there is none.',
+    '',
+    one(({ traffic }) => traffic.dnsFailures),
+  ],
   ['alert_log_lines_total', 'Lines written to the alert log.', '', one(({ alertLog }) => alertLog.written)],
   ['alert_log_errors_total', 'Failed writes of the alert log.', '', one(({ alertLog }) => alertLog.errors)],
   ['lost_total', 'What was not delivered, by reason.', 'reason', ({ lost }) => Object.entries(lost)],

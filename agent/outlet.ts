@@ -8,6 +8,7 @@ import { AlertLog } from './alerts/alert-log.ts';
 import { type Detection, detectionLine } from './alerts/detection.ts';
 import { rankOf } from './alerts/severity.ts';
 import type { Context } from './context.ts';
+import type { WindowCounts } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { Life } from './identity/lives.ts';
 import type { ContainerWindow } from './pipeline.ts';
@@ -19,12 +20,30 @@ const KEPT_ALERT_LOGS = 3;
 /** Detections from here on go up at once. */
 const URGENT = rankOf('high');
 
+export const TRAFFIC = [
+  'bytesIn',
+  'bytesOut',
+  'segments',
+  'datagrams',
+  'dnsQuestions',
+  'dnsFailures',
+] as const satisfies (keyof WindowCounts)[];
+
 const bump = (map: Map<string, number>, key: string): void => void map.set(key, (map.get(key) ?? 0) + 1);
 
 export class Outlet {
   /** By severity. */
   readonly detections = new Map<string, number>();
   readonly alerts = new Map<string, number>();
+  /** Of all windows. */
+  readonly traffic = {
+    bytesIn: 0,
+    bytesOut: 0,
+    segments: 0,
+    datagrams: 0,
+    dnsQuestions: 0,
+    dnsFailures: 0,
+  };
   readonly alertLog: AlertLog;
   private readonly context: Context;
   private readonly upward: Upward;
@@ -62,6 +81,7 @@ export class Outlet {
   }
 
   window(window: ContainerWindow): void {
+    for (const name of TRAFFIC) this.traffic[name] += window.counts[name];
     this.upward.append(() => windowEntry(windowMessage(window)));
     this.upward.sketches?.window(window);
   }

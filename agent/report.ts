@@ -80,6 +80,7 @@ export class Report {
       profiles: pipeline.profiles(),
       detections: outlet.detections,
       alerts: outlet.alerts,
+      traffic: { ...outlet.traffic },
       alertLog: outlet.alertLog.counts,
       lost: this.lost(counters),
       frameErrors: intake.errors,

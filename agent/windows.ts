@@ -91,7 +91,7 @@ export class Windows {
       yield;
     }
     if (this.losses.withoutSlot > 0) this.#unwatched(tick.bootNs);
-    const decoded = decodeFlows(tick.flows);
+    const decoded = decodeFlows(tick.flows, tick.flowSize);
     if (decoded.malformed > 0) malformed(decoded.malformed);
     for (const flow of decoded.flows) {
       this.#flow(flow);

@@ -1,4 +1,5 @@
 /** A recording of one part of the machine only: what is not below a cgroup is left out, frame by frame. */
+import { entryBytes } from '../agent/events/decode.ts';
 import type { Frame, Tick } from '../agent/events/frame.ts';
 import { LAYOUT } from '../agent/events/layout.ts';
 
@@ -59,7 +60,7 @@ export class CgroupFilter {
   }
 
   #tick(tick: Tick): Tick {
-    const size = LAYOUT['sizeof flow_entry'];
+    const size = entryBytes(tick.flowSize);
     const flows = Buffer.from(tick.flows);
     const pieces = Array.from({ length: Math.floor(flows.length / size) }, (_, i) => {
       const bytes = flows.subarray(i * size, (i + 1) * size);

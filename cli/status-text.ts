@@ -45,6 +45,16 @@ function profileWords({ containers, profiles }: AgentReport['numbers']): string 
   return `${guarding} of ${containers + 1} guard; ${known}`; // the host is one more
 }
 
+/** Agents before this part of the report do not have it. */
+function trafficWords(traffic: AgentReport['numbers']['traffic']): string {
+  if (traffic === undefined) return 'not told by this agent';
+  const { bytesIn, bytesOut, segments, datagrams, dnsQuestions, dnsFailures } = traffic;
+  return (
+    `${mebibytes(bytesIn)} in, ${mebibytes(bytesOut)} out; ${segments} TCP segments, ${datagrams} UDP datagrams; ` +
+    `${count(dnsQuestions, 'DNS question')}, ${dnsFailures} failed`
+  );
+}
+
 /** Lines of the agent's part. */
 export function agentLines(report: AgentReport, nowMs: number): string[] {
   const { numbers } = report;
@@ -69,6 +79,7 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
     ),
     line('profiles', profileWords(numbers)),
     line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
+    line('traffic', trafficWords(numbers.traffic)),
     line('lost', nonZero(numbers.lost, 'nothing')),
     line('central', uplinkWords(report, nowMs)),
     line('containment', containmentWords(report)),

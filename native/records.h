@@ -115,8 +115,14 @@ struct open_record {
 #define FLOW_CONNECT 1
 #define FLOW_ACCEPT 2
 
+#define FLOW_TCP 0
+#define FLOW_UDP 1
+
+/* As small as it can be: it is hashed for every datagram. */
 struct flow_key {
-	__u32 slot;
+	__u16 slot; /* a probe has at most 4096 */
+	__u8 protocol;
+	__u8 pad;
 	__u16 port; /* host byte order; connect: the peer's, accept: our own */
 	__u8 direction;
 	__u8 family;   /* 4 or 6 */
@@ -133,11 +139,15 @@ struct flow_record {
 struct flow_entry {
 	struct flow_key flow;
 	__u64 cgroup;
-	__u64 opened;   /* connections established */
-	__u64 attempts; /* connect only */
-	__u64 failures; /* attempts that did not reach established */
+	__u64 opened;   /* TCP: connections established; UDP: peers first heard of */
+	__u64 attempts; /* TCP: connect only; UDP to port 53: questions */
+	__u64 failures; /* TCP: attempts that did not reach established; UDP to port 53: answers that say so */
 	__u64 first;    /* CLOCK_BOOTTIME ns */
 	__u64 last;
+	__u64 bytes_in; /* payload: what the peer sent, in order and once; what was sent, without repetitions */
+	__u64 bytes_out;
+	__u64 segments_in; /* TCP: segments, also empty ones; UDP: datagrams */
+	__u64 segments_out;
 };
 
 #define CGROUP_MADE 1    /* a container's cgroup was given header.slot */
@@ -262,7 +272,7 @@ enum loss_reason {
 	LOSS_NO_STORAGE = 4, /* task storage could not be made: call not counted */
 	LOSS_THROTTLED = 5,  /* the slot had used up its records of this kind: see take_token in bpf/emit.h */
 	LOSS_SEEN_FULL = 6,    /* no room to remember a fact: told again the next time */
-	LOSS_SOCKETS_FULL = 7, /* a socket's bytes are not known */
+	LOSS_SOCKETS_FULL = 7, /* no memory for what is kept of a socket: neither its bytes nor how its connect ended is known */
 	LOSS_COMPAT_FULL = 8,  /* a 32-bit call is in the sum, but not under its own number */
 	LOSS_REASONS = 9,
 };

@@ -7,7 +7,7 @@ import { actionEvent } from './kinds/action.ts';
 import { cgroupEvent } from './kinds/cgroup.ts';
 import { deniedEvent } from './kinds/denied.ts';
 import { execEvent, exitEvent } from './kinds/exec.ts';
-import { flowEntries, flowEvent } from './kinds/flow.ts';
+import { flowEntries, flowEvent, OLD_ENTRY_BYTES } from './kinds/flow.ts';
 import { openEvent } from './kinds/open.ts';
 import { pairEvent } from './kinds/pair.ts';
 import { LAYOUT } from './layout.ts';
@@ -87,6 +87,11 @@ export function decodeRecords(batch: Uint8Array): Decoded {
   return { events, problems };
 }
 
+/** Bytes of an entry by what a tick says; 0 in recordings of before it was said. */
+export const entryBytes = (flowSize: number): number => (flowSize === 0 ? OLD_ENTRY_BYTES : flowSize);
+
 /** Entries of a flow map, back to back; what does not fit is counted. */
-export const decodeFlows = (entries: Uint8Array): { flows: Flow[]; malformed: number } =>
-  flowEntries(asBuffer(entries));
+export const decodeFlows = (
+  entries: Uint8Array,
+  flowSize: number = LAYOUT['sizeof flow_entry'],
+): { flows: Flow[]; malformed: number } => flowEntries(asBuffer(entries), entryBytes(flowSize));

@@ -76,13 +76,19 @@ export interface OpenEvent extends EventBase {
   readonly exe: string;
 }
 
-export interface FlowEvent extends EventBase {
-  readonly kind: 'flow';
+/** Between whom, and who began. */
+export interface FlowEnds {
+  readonly protocol: 'tcp' | 'udp';
+  /** UDP: by who sent first. */
   readonly direction: 'connect' | 'accept';
   /** Peer's address as text, IPv4-mapped IPv6 as IPv4. */
   readonly peer: string;
   /** connect: the peer's port; accept: our own. */
   readonly port: number;
+}
+
+export interface FlowEvent extends EventBase, FlowEnds {
+  readonly kind: 'flow';
   /** connect: file name of the caller's executable; accept: empty. */
   readonly exe: string;
 }
@@ -180,16 +186,22 @@ export type Event =
   | PairEvent;
 
 /** One entry of the kernel's flow map, read at the end of a window. */
-export interface Flow {
+export interface Flow extends FlowEnds {
   readonly slot: number;
   readonly cgroup: number;
-  readonly direction: 'connect' | 'accept';
-  readonly peer: string;
-  readonly port: number;
+  /** UDP: peers first heard of. */
   readonly opened: number;
+  /** Connects; of UDP to port 53, questions. */
   readonly attempts: number;
+  /** Connects that did not reach the peer; of UDP to port 53, answers that say there is none. */
   readonly failures: number;
   /** CLOCK_BOOTTIME, ns. */
   readonly first: bigint;
   readonly last: bigint;
+  /** Payload. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** TCP segments, also empty ones; UDP datagrams. */
+  readonly segmentsIn: number;
+  readonly segmentsOut: number;
 }

@@ -39,6 +39,8 @@ export interface Tick {
   readonly slots: readonly SlotTick[];
   /** struct flow_entry back to back. */
   readonly flows: Uint8Array;
+  /** Bytes of each; 0 in recordings of before entries had bytes and segments. */
+  readonly flowSize: number;
   /** Reason → records lost since the probes were loaded. */
   readonly lost: Readonly<Record<string, number>>;
 }

@@ -80,6 +80,8 @@ export const LAYOUT = {
   STREAM_OTHER: 7,
   FLOW_CONNECT: 1,
   FLOW_ACCEPT: 2,
+  FLOW_TCP: 0,
+  FLOW_UDP: 1,
   CGROUP_MADE: 1,
   CGROUP_REMOVED: 2,
   DENIED_CONNECT: 1,
@@ -151,6 +153,8 @@ export const LAYOUT = {
 
   'sizeof flow_key': 24,
   'flow_key.slot': 0,
+  'flow_key.protocol': 2,
+  'flow_key.pad': 3,
   'flow_key.port': 4,
   'flow_key.direction': 6,
   'flow_key.family': 7,
@@ -161,7 +165,7 @@ export const LAYOUT = {
   'flow_record.flow': HEADER,
   'flow_record.exe': 88,
 
-  'sizeof flow_entry': 72,
+  'sizeof flow_entry': 104,
   'flow_entry.flow': 0,
   'flow_entry.cgroup': 24,
   'flow_entry.opened': 32,
@@ -169,6 +173,10 @@ export const LAYOUT = {
   'flow_entry.failures': 48,
   'flow_entry.first': 56,
   'flow_entry.last': 64,
+  'flow_entry.bytes_in': 72,
+  'flow_entry.bytes_out': 80,
+  'flow_entry.segments_in': 88,
+  'flow_entry.segments_out': 96,
 
   'sizeof cgroup_record': 584,
   'cgroup_record.header': 0,

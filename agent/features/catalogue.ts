@@ -77,6 +77,27 @@ export const COUNT_FEATURES: readonly Feature[] = [
     version: 1,
     sentence: 'Outgoing TCP connections that did not reach the peer.',
   },
+  { name: 'bytesIn', unit: 'bytes', version: 1, sentence: 'Payload received over TCP and UDP.' },
+  {
+    name: 'bytesOut',
+    unit: 'bytes',
+    version: 1,
+    sentence: 'Payload sent over TCP and UDP, without repetitions.',
+  },
+  {
+    name: 'segments',
+    unit: 'segments',
+    version: 1,
+    sentence: 'TCP segments sent and received, also empty ones.',
+  },
+  { name: 'datagrams', unit: 'datagrams', version: 1, sentence: 'UDP datagrams sent and received.' },
+  { name: 'dnsQuestions', unit: 'questions', version: 1, sentence: 'DNS questions asked over UDP.' },
+  {
+    name: 'dnsFailures',
+    unit: 'answers',
+    version: 1,
+    sentence: 'DNS answers over UDP that say there is no such name, or that none could be given.',
+  },
   {
     name: 'oomKills',
     unit: 'processes',

@@ -1,5 +1,5 @@
 /** From an event or a flow to its fact. */
-import type { Event, Flow } from '../events/event.ts';
+import type { Event, Flow, FlowEnds } from '../events/event.ts';
 import { actionShape } from './action.ts';
 import { commandShape } from './command.ts';
 import type { Fact } from './fact.ts';
@@ -11,10 +11,11 @@ const EPHEMERAL = 32_768;
 /** Names a peer that is a workload here: `namespace/Kind/name`, or null. */
 export type NameOfAddress = (address: string) => string | null;
 
-function flowFact(flow: Pick<Flow, 'direction' | 'peer' | 'port'>, nameOf: NameOfAddress): Fact {
-  if (flow.direction === 'accept') return { kind: 'accept', value: String(flow.port) };
+function flowFact(flow: FlowEnds, nameOf: NameOfAddress): Fact {
+  const protocol = flow.protocol === 'udp' ? 'udp/' : '';
+  if (flow.direction === 'accept') return { kind: 'accept', value: `${protocol}${flow.port}` };
   const port = flow.port >= EPHEMERAL ? '*' : String(flow.port);
-  return { kind: 'connect', value: `${nameOf(flow.peer) ?? flow.peer}:${port}` };
+  return { kind: 'connect', value: `${protocol}${nameOf(flow.peer) ?? flow.peer}:${port}` };
 }
 
 /** The fact of an event; null for events that say nothing about behaviour (exits, cgroups, denials). */

@@ -17,6 +17,16 @@ export interface WindowCounts {
   readonly accepts: number;
   readonly failures: number;
   readonly oomKills: number;
+  /** Payload of TCP and UDP. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Of TCP, both ways, also empty ones. */
+  readonly segments: number;
+  /** Of UDP, both ways. */
+  readonly datagrams: number;
+  readonly dnsQuestions: number;
+  /** Answers that say there is no such name, or no answer. */
+  readonly dnsFailures: number;
 }
 
 export interface Window {
@@ -48,6 +58,12 @@ export class WindowBuilder {
     accepts: 0,
     failures: 0,
     oomKills: 0,
+    bytesIn: 0,
+    bytesOut: 0,
+    segments: 0,
+    datagrams: 0,
+    dnsQuestions: 0,
+    dnsFailures: 0,
   };
   #resources: Resources | null = null;
   #lost = 0;
@@ -90,11 +106,18 @@ export class WindowBuilder {
   }
 
   flow(flow: Flow): void {
-    if (flow.direction === 'connect') {
-      this.#counts.connects += flow.attempts;
-      this.#counts.failures += flow.failures;
+    const counts = this.#counts;
+    counts.bytesIn += flow.bytesIn;
+    counts.bytesOut += flow.bytesOut;
+    counts[flow.protocol === 'udp' ? 'datagrams' : 'segments'] += flow.segmentsIn + flow.segmentsOut;
+    if (flow.protocol === 'udp') {
+      counts.dnsQuestions += flow.attempts;
+      counts.dnsFailures += flow.failures;
+    } else if (flow.direction === 'connect') {
+      counts.connects += flow.attempts;
+      counts.failures += flow.failures;
     } else {
-      this.#counts.accepts += flow.opened;
+      counts.accepts += flow.opened;
     }
   }
 

@@ -131,6 +131,7 @@ export class LiveSource {
         wallMs: clock.wallMs(),
         slots: slots.map((slot) => ({ ...slot, pairs: this.slotPairs.take(slot) })),
         flows: probe.readFlows(),
+        flowSize: LAYOUT['sizeof flow_entry'],
         lost,
       },
     });

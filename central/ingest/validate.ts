@@ -96,6 +96,12 @@ const WINDOW_COUNTS = [
   'failures',
   'newFacts',
   'lost',
+  'bytesIn',
+  'bytesOut',
+  'segments',
+  'datagrams',
+  'dnsQuestions',
+  'dnsFailures',
 ] as const;
 
 function window(at: string, value: Window, cluster: string): void {

@@ -99,6 +99,12 @@ async function insertWindows(db: Handle, report: Report): Promise<void> {
     new_facts: one.newFacts,
     lost: one.lost,
     state: one.state,
+    bytes_in: one.bytesIn,
+    bytes_out: one.bytesOut,
+    segments: one.segments,
+    datagrams: one.datagrams,
+    dns_questions: one.dnsQuestions,
+    dns_failures: one.dnsFailures,
   }));
   for (const part of chunks(rows))
     await db

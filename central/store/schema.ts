@@ -57,6 +57,12 @@ interface Window {
   new_facts: number;
   lost: number;
   state: string;
+  bytes_in: number;
+  bytes_out: number;
+  segments: number;
+  datagrams: number;
+  dns_questions: number;
+  dns_failures: number;
 }
 interface Detection {
   id: string;

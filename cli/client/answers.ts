@@ -40,6 +40,10 @@ export interface AgentReport extends AgentStatus {
     readonly detections: Readonly<Record<string, number>>;
     readonly alerts: Readonly<Record<string, number>>;
     readonly lost: Readonly<Record<string, number>>;
+    /** Left out by agents of before it was counted. */
+    readonly traffic?: Readonly<
+      Record<'bytesIn' | 'bytesOut' | 'segments' | 'datagrams' | 'dnsQuestions' | 'dnsFailures', number>
+    >;
     readonly orders: Readonly<Record<string, number>>;
     readonly spool: { readonly waiting: number };
     readonly uplink: {

@@ -90,6 +90,20 @@ export const HOOKS: readonly HookRow[] = [
     serves: CONNECTIONS,
   },
   {
+    program: 'open_sockets',
+    hook: 'iter/bpf_sk_storage_map',
+    for: 'bytes of TCP connections while they are open',
+    without: 'bytes of a TCP connection are counted only when it closes',
+    serves: '',
+  },
+  {
+    program: 'sockets_before',
+    hook: 'iter/task_file',
+    for: 'TCP connections from before the agent',
+    without: 'what connections from before the agent carry is not counted',
+    serves: '',
+  },
+  {
     program: 'ids_by_exec',
     hook: 'tp_btf/sched_process_exec',
     for: 'executables that give other ids',

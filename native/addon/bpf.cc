@@ -93,9 +93,11 @@ KernelTypes::KernelTypes() : btf_(btf__load_vmlinux_btf()) {}
 
 KernelTypes::~KernelTypes() { btf__free(btf_); }
 
-bool KernelTypes::has_tracepoint(const std::string& section) const {
-  std::string name = "btf_trace_" + section.substr(section.find('/') + 1);
-  return btf_ != nullptr && btf__find_by_name_kind(btf_, name.c_str(), BTF_KIND_TYPEDEF) > 0;
+bool KernelTypes::has_hook(const std::string& section) const {
+  std::string kind = section.substr(0, section.find('/')), name = section.substr(section.find('/') + 1);
+  if (kind == "iter") return btf_ != nullptr && btf__find_by_name_kind(btf_, ("bpf_iter_" + name).c_str(), BTF_KIND_FUNC) > 0;
+  if (kind != "tp_btf") return true;
+  return btf_ != nullptr && btf__find_by_name_kind(btf_, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
 }
 
 std::string refused_program(const std::string& words) {

@@ -63,8 +63,8 @@ class KernelTypes {
   ~KernelTypes();
   KernelTypes(const KernelTypes&) = delete;
   KernelTypes& operator=(const KernelTypes&) = delete;
-  // True when there is the tracepoint that a tp_btf program of this section name attaches to.
-  bool has_tracepoint(const std::string& section) const;
+  // True when there is the tracepoint or iterator that a program of this section name attaches to.
+  bool has_hook(const std::string& section) const;
 
  private:
   struct btf* btf_;

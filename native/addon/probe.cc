@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe.h"
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -23,13 +24,10 @@ constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 // Without these the counts would be wrong rather than fewer.
 bool is_required(const std::string& program) {
   static const std::set<std::string> optional = {"task_renamed", "socket_state",    "ids_by_exec", "namespaces_by_fork",
-                                                 "signal_sent",  "uring_submitted", "oom_kill"};
+                                                 "signal_sent",  "uring_submitted", "oom_kill",    "open_sockets",
+                                                 "sockets_before"};
   return optional.count(program) == 0;
 }
-
-struct KernelFlow {
-  uint64_t cgroup, opened, attempts, failures, first, last, reported;
-};
 
 struct WatchedName {
   char name[FILE_NAME_BYTES];
@@ -116,9 +114,9 @@ Error Probe::load_once(const KernelTypes& types, std::string& refused) {
   bpf_object__for_each_program(program, skeleton_->obj) {
     std::string name = bpf_program__name(program), section = bpf_program__section_name(program);
     Hook hook{section, name, "attached", "", is_required(name)};
-    if (!types.has_tracepoint(section)) {
+    if (!types.has_hook(section)) {
       hook.state = "absent";
-      hook.reason = "this kernel has no such tracepoint";
+      hook.reason = "this kernel has no such hook";
     } else if (refused_.count(name) > 0) {
       hook.state = "refused";
       hook.reason = refusal_;
@@ -173,7 +171,19 @@ Error Probe::fill_maps() {
   return {};
 }
 
+// An iterator over a map is told which; a cgroup program is attached beside those of others.
+static struct bpf_link* attach_to(struct bpf_program* program, const struct bpf_map& map, int cgroup_root) {
+  std::string section = bpf_program__section_name(program);
+  if (section.rfind("cgroup_skb/", 0) == 0) return bpf_program__attach_cgroup(program, cgroup_root);
+  if (section != "iter/bpf_sk_storage_map") return bpf_program__attach(program);
+  union bpf_iter_link_info info = {};
+  info.map.map_fd = static_cast<uint32_t>(bpf_map__fd(&map));
+  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info, .link_info_len = sizeof info);
+  return bpf_program__attach_iter(program, &options);
+}
+
 Error Probe::attach() {
+  Fd cgroup_root(::open(settings_.cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   size_t index = 0;
   struct bpf_program* program;
   bpf_object__for_each_program(program, skeleton_->obj) {
@@ -181,12 +191,17 @@ Error Probe::attach() {
     struct bpf_link** link = skeleton_->skeleton->progs[index++].link;
     if (hook.state != "attached") continue;
     LibbpfWords words;
-    *link = bpf_program__attach(program);
+    *link = attach_to(program, *skeleton_->maps.tcp_flows, cgroup_root.get());
     if (*link != nullptr) continue;
     hook.state = "refused";
     hook.reason = std::string(std::strerror(errno)) + (words.reason().empty() ? "" : ": " + words.reason());
     if (hook.required) return Error{"PICKET_BPF_REFUSED", hook.name + ": " + hook.reason};
   }
+  const auto& links = skeleton_->links;
+  if (links.sockets_before != nullptr) run_iterator(bpf_link__fd(links.sockets_before));
+  flows_ = std::make_unique<Flows>(bpf_map__fd(skeleton_->maps.flows_even), bpf_map__fd(skeleton_->maps.flows_odd),
+                                   &skeleton_->bss->flow_turn,
+                                   links.open_sockets == nullptr ? -1 : bpf_link__fd(links.open_sockets));
   return {};
 }
 
@@ -212,21 +227,7 @@ void Probe::shut_down() {
   skeleton_ = nullptr;
 }
 
-std::vector<flow_entry> Probe::read_flows() {
-  bool odd = __atomic_fetch_add(&skeleton_->bss->flow_turn, 1, __ATOMIC_SEQ_CST) & 1;
-  int map = bpf_map__fd(odd ? skeleton_->maps.flows_odd : skeleton_->maps.flows_even);
-  std::vector<flow_entry> entries;
-  flow_key key;
-  while (bpf_map_get_next_key(map, nullptr, &key) == 0) {
-    KernelFlow value;
-    if (bpf_map_lookup_and_delete_elem(map, &key, &value) != 0) {
-      if (errno == ENOENT) continue;
-      break;
-    }
-    entries.push_back(flow_entry{key, value.cgroup, value.opened, value.attempts, value.failures, value.first, value.last});
-  }
-  return entries;
-}
+std::vector<flow_entry> Probe::read_flows() { return flows_->take(); }
 
 void Probe::read_lost(uint64_t (&lost)[LOSS_REASONS]) const {
   uint32_t zero = 0;

@@ -10,6 +10,7 @@
 
 #include "bpf.h"
 #include "drain.h"
+#include "flows.h"
 #include "handoff.h"
 #include "profiles.h"
 #include "records.h"
@@ -67,6 +68,7 @@ class Probe {
   std::string refusal_;
   struct probe_bpf* skeleton_ = nullptr;
   std::unique_ptr<Drain> drain_;
+  std::unique_ptr<Flows> flows_;
   std::mutex closing_;
 };
 

@@ -32,7 +32,7 @@ typedef _Bool bool;
 /* linux/bpf.h cannot be included beside own kernel types, so the constants used stand here. */
 enum { BPF_ANY = 0, BPF_NOEXIST = 1, BPF_EXIST = 2 };
 enum { BPF_F_NO_PREALLOC = 1, BPF_F_MMAPABLE = 1 << 10 };
-enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
+enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1, BPF_SK_STORAGE_GET_F_CREATE = 1 };
 enum { BPF_RB_NO_WAKEUP = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
@@ -41,6 +41,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 	BPF_MAP_TYPE_QUEUE = 22,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
 	BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
@@ -63,6 +64,8 @@ enum bpf_map_type {
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
+#define TCP_LISTEN 10
+#define SOCK_DONE 1 /* bit of sk_flags: the peer's FIN was taken */
 
 #define READ_BY_OFFSET __attribute__((preserve_access_index))
 
@@ -294,6 +297,8 @@ struct sock_common {
 	__u16 skc_num;
 	unsigned short skc_family;
 	struct in6_addr skc_v6_daddr;
+	volatile unsigned char skc_state;
+	unsigned long skc_flags;
 } READ_BY_OFFSET;
 
 struct sock_cgroup_data {
@@ -305,6 +310,31 @@ struct sock {
 	__u16 sk_protocol;
 	struct sock_cgroup_data sk_cgrp_data;
 } READ_BY_OFFSET;
+
+struct tcp_sock {
+	u32 snd_nxt, snd_una;
+	u32 segs_in, segs_out;
+	u64 bytes_received, bytes_sent, bytes_retrans, bytes_acked;
+} READ_BY_OFFSET;
+
+/* Contexts of iterators: in user-space ABI terms fixed, each member eight bytes. */
+struct bpf_iter_meta;
+struct bpf_map;
+
+struct bpf_iter__bpf_sk_storage_map {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	struct sock *sk;
+	void *value;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	u32 pad;
+	struct file *file;
+};
 
 struct socket {
 	short type;

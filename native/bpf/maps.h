@@ -11,8 +11,6 @@
 
 /* Cgroups below containers and of the host, whose slot was looked up once. More are looked up again by a walk. */
 #define CACHED_CGROUPS 8192
-/* Connects under way at once. Each leaves within the kernel's SYN timeout; more are counted LOSS_FLOWS_FULL. */
-#define CONNECTING 4096
 #define WATCHED_NAMES 256
 /* Distinct (slot, number) of calls with 32-bit numbering. Few containers make any; more are counted LOSS_COMPAT_FULL. */
 #define COMPAT_COUNTS 4096
@@ -188,6 +186,10 @@ struct flow_counts {
 	__u64 failures;
 	__u64 first;
 	__u64 last;
+	__u64 bytes_in;
+	__u64 bytes_out;
+	__u64 segments_in;
+	__u64 segments_out;
 	__u64 reported; /* its record was reserved */
 };
 
@@ -200,19 +202,25 @@ struct flow_map {
 
 __u32 flow_turn = 0; /* of the map that programs write */
 
-struct connecting {
+/* A TCP socket between its connect or accept and its close. The kernel frees it with the socket and charges it to the
+ * socket's own memory (net.core.optmem_max), so there are no more of them than sockets. */
+struct tcp_flow {
 	struct flow_key flow;
 	__u64 cgroup;
+	__u64 bytes_in; /* told so far, as the socket counts */
+	__u64 bytes_out;
+	__u32 segments_in; /* wrap as the socket's do */
+	__u32 segments_out;
+	__u32 connecting; /* what comes next happens in the interrupt that took the answer, where the current task is any */
+	__u32 pad;
 };
 
-/* TCP sockets in SYN_SENT. What comes next happens in the interrupt that took the answer, where the current task
- * is any task. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CONNECTING);
-	__type(key, __u64);
-	__type(value, struct connecting);
-} connecting SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct tcp_flow);
+} tcp_flows SEC(".maps");
 
 /* Woken: what a detection may stand on. */
 struct {

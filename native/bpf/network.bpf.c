@@ -1,152 +1,162 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* TCP connections opened and accepted, counted per flow; the first sight of a flow in a window is a record. */
-#include "path.h"
-#include "slot.h"
+/* TCP connections opened and accepted, counted per flow, with what their sockets count at the close and, while they are
+ * open, whenever the flows are read; the first sight of a flow in a window is a record. */
 #include <bpf/bpf_endian.h>
+#include "flows.h"
 
-/* An IPv6 socket may carry an IPv4 peer, ::ffff:a.b.c.d: that is the IPv4 flow. */
-static __always_inline void set_peer(struct flow_key *flow, const struct sock *sk)
+static __always_inline void set_socket_peer(struct flow_key *flow, const struct sock *sk)
 {
-	if (sk->__sk_common.skc_family == AF_INET) {
-		__be32 peer = sk->__sk_common.skc_daddr;
-		flow->family = 4;
-		__builtin_memcpy(flow->peer, &peer, sizeof(peer));
-		return;
-	}
-	__be32 words[4];
-	bpf_probe_read_kernel(words, sizeof(words), &sk->__sk_common.skc_v6_daddr);
-	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
-		flow->family = 4;
-		__builtin_memcpy(flow->peer, &words[3], sizeof(words[3]));
-		return;
-	}
-	flow->family = 6;
-	__builtin_memcpy(flow->peer, words, sizeof(words));
+	__be32 words[4] = {};
+	bool v4 = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET;
+
+	if (v4)
+		words[0] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+	else
+		bpf_probe_read_kernel(words, sizeof(words), &sk->__sk_common.skc_v6_daddr);
+	set_peer(flow, words, v4);
 }
 
-/* Reports the flow; true when the record was reserved. The process is the current one, or none for an accept. */
-static __noinline bool report_flow(const struct flow_key *flow, __u64 cgroup)
-{
-	if (!flow)
-		return false;
-	struct flow_record *record =
-		reserve_record(&urgent, RECORD_FLOW, struct flow_record, 0, flow->slot, cgroup, LOSS_URGENT_FULL);
+struct socket_sums {
+	__u64 in, out;
+	__u32 segments_in, segments_out;
+};
 
-	if (!record)
-		return false;
-	record->flow = *flow;
-	if (flow->direction == FLOW_CONNECT) {
-		fill_process(&record->header);
-		write_exe(record->exe, bpf_get_current_task_btf());
-	}
-	bpf_ringbuf_submit(record, 0);
-	return true;
+/* Payload as the socket counts it. bytes_sent has each repetition, which bytes_retrans takes out again; bytes_received
+ * has the peer's FIN, which takes a sequence number, as one byte. */
+static __always_inline void read_sums(struct socket_sums *sums, const struct sock *sk)
+{
+	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
+	__u64 fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1;
+
+	sums->in = BPF_CORE_READ(tcp, bytes_received) - fin;
+	sums->out = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
+	sums->segments_in = BPF_CORE_READ(tcp, segs_in);
+	sums->segments_out = BPF_CORE_READ(tcp, segs_out);
 }
 
-static __always_inline struct flow_counts *lookup_flow(const struct flow_key *flow)
+/* What the socket counted since it was last asked. The close may ask while a reading of the flows does: each takes what
+ * the other left, and a smaller number than was told already, read before the other's, is nothing. */
+static __always_inline __u64 since(__u64 *told, __u64 now)
 {
-	return flow_turn & 1 ? bpf_map_lookup_elem(&flows_odd, flow) : bpf_map_lookup_elem(&flows_even, flow);
+	__s64 added = now - __sync_lock_test_and_set(told, now);
+
+	return added > 0 ? added : 0;
 }
 
-static __always_inline long insert_flow(const struct flow_key *flow, const struct flow_counts *new)
+static __always_inline __u32 since_short(__u32 *told, __u32 now)
 {
-	return flow_turn & 1 ? bpf_map_update_elem(&flows_odd, flow, new, BPF_NOEXIST)
-			     : bpf_map_update_elem(&flows_even, flow, new, BPF_NOEXIST);
+	__s32 added = now - __sync_lock_test_and_set(told, now);
+
+	return added > 0 ? added : 0;
 }
 
-/* The counters of a flow, made if need be. `report`: in a context that may report its first sight. */
-static __noinline struct flow_counts *count_flow(const struct flow_key *flow, __u64 cgroup, bool report)
+static __noinline int count_bytes(const struct sock *sk, struct tcp_flow *known)
 {
-	if (!flow)
+	struct socket_sums now = {};
+
+	if (!sk || !known)
+		return 0;
+	read_sums(&now, sk);
+	__u64 in = since(&known->bytes_in, now.in), out = since(&known->bytes_out, now.out);
+	__u64 segments_in = since_short(&known->segments_in, now.segments_in);
+	__u64 segments_out = since_short(&known->segments_out, now.segments_out);
+	if (!(in | out | segments_in | segments_out) || !still_has_slot(known->cgroup, known->flow.slot))
+		return 0;
+	struct flow_key flow = known->flow;
+	struct flow_counts *counts_of = count_flow(&flow, known->cgroup, REPORT_NOT);
+	if (!counts_of)
+		return 0;
+	__sync_fetch_and_add(&counts_of->bytes_in, in);
+	__sync_fetch_and_add(&counts_of->bytes_out, out);
+	__sync_fetch_and_add(&counts_of->segments_in, segments_in);
+	__sync_fetch_and_add(&counts_of->segments_out, segments_out);
+	return 0;
+}
+
+/* The socket's flow from now on. Without memory for it, its end and its bytes are not seen. */
+static __always_inline struct tcp_flow *keep_flow(struct sock *sk, const struct flow_key *flow, __u64 cgroup)
+{
+	struct tcp_flow *kept = bpf_sk_storage_get(&tcp_flows, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+
+	if (!kept) {
+		count_loss(flow->slot, LOSS_SOCKETS_FULL);
 		return NULL;
-	struct flow_counts *counts_of = lookup_flow(flow);
-
-	if (!counts_of) {
-		struct flow_counts new = {.cgroup = cgroup, .first = bpf_ktime_get_boot_ns()};
-		insert_flow(flow, &new); /* fails where another CPU was first, too */
-		counts_of = lookup_flow(flow);
-		if (!counts_of) {
-			count_loss(flow->slot, LOSS_FLOWS_FULL);
-			if (report)
-				report_flow(flow, cgroup);
-			return NULL;
-		}
 	}
-	if (report && __sync_val_compare_and_swap(&counts_of->reported, 0, 1) == 0 && !report_flow(flow, cgroup))
-		counts_of->reported = 0;
-	counts_of->last = bpf_ktime_get_boot_ns();
-	return counts_of;
+	kept->flow = *flow;
+	kept->cgroup = cgroup;
+	return kept;
 }
 
-static __always_inline void connect_began(const struct sock *sk)
+static __always_inline void connect_began(struct sock *sk)
 {
 	struct task_state *state = current_state();
-	struct connecting attempt = {};
-	__u64 key = (__u64)sk;
+	struct flow_key flow = {.direction = FLOW_CONNECT};
 
 	if (!state)
 		return;
-	attempt.flow.slot = state->slot;
-	attempt.flow.direction = FLOW_CONNECT;
-	attempt.flow.port = bpf_ntohs(sk->__sk_common.skc_dport);
-	set_peer(&attempt.flow, sk);
-	attempt.cgroup = state->owner;
-	if (bpf_map_update_elem(&connecting, &key, &attempt, BPF_ANY))
-		count_loss(state->slot, LOSS_FLOWS_FULL);
-	struct flow_counts *counts_of = count_flow(&attempt.flow, attempt.cgroup, true);
+	flow.slot = state->slot;
+	flow.port = bpf_ntohs(sk->__sk_common.skc_dport);
+	set_socket_peer(&flow, sk);
+	struct tcp_flow *kept = keep_flow(sk, &flow, state->owner);
+	if (kept)
+		kept->connecting = 1;
+	struct flow_counts *counts_of = count_flow(&flow, state->owner, REPORT_SENDER);
 	if (counts_of)
 		__sync_fetch_and_add(&counts_of->attempts, 1);
 }
 
-/* A container that ended while its connect was under way may have left its slot to another. */
-static __always_inline bool still_has_slot(__u64 cgroup, __u32 slot)
+static __always_inline void connect_ended(struct tcp_flow *known, bool opened)
 {
-	__u32 *now = bpf_map_lookup_elem(&owners, &cgroup);
+	struct flow_key flow = known->flow;
 
-	return slot < 2 || (now && *now == slot);
-}
-
-static __always_inline void connect_ended(__u64 key, struct connecting *found, bool opened)
-{
-	struct connecting attempt = *found;
-
-	bpf_map_delete_elem(&connecting, &key);
-	if (!still_has_slot(attempt.cgroup, attempt.flow.slot))
+	known->connecting = 0;
+	if (!still_has_slot(known->cgroup, flow.slot))
 		return;
-	struct flow_counts *counts_of = count_flow(&attempt.flow, attempt.cgroup, false);
+	struct flow_counts *counts_of = count_flow(&flow, known->cgroup, REPORT_NOT);
 	if (counts_of)
 		__sync_fetch_and_add(opened ? &counts_of->opened : &counts_of->failures, 1);
 }
 
-/* Whose listener it was: the socket's cgroup, which may be below the container's or gone by now. */
-static __always_inline void accepted(const struct sock *sk)
+/* Whose a socket is by its cgroup, which may be below the container's or gone by now. */
+static __always_inline __u64 owner_of_socket(const struct sock *sk, struct flow_key *flow)
 {
 	struct cgroup *cgroup = cgroup_of_socket(sk);
-	__u64 id = BPF_CORE_READ(cgroup, kn, id), owner = id;
+	__u64 id = BPF_CORE_READ(cgroup, kn, id);
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
-	struct flow_key flow = {.direction = FLOW_ACCEPT};
 
 	if (cached && still_has_slot(cached->owner, cached->slot)) {
-		flow.slot = cached->slot;
-		owner = cached->owner;
-	} else {
-		owner = find_owner(cgroup);
-		__u32 *slot = owner ? bpf_map_lookup_elem(&owners, &owner) : NULL;
-		flow.slot = slot ? *slot : owner ? SLOT_NONE : SLOT_HOST;
-		owner = owner ? owner : id;
+		flow->slot = cached->slot;
+		return cached->owner;
 	}
-	flow.port = sk->__sk_common.skc_num;
-	set_peer(&flow, sk);
-	struct flow_counts *counts_of = count_flow(&flow, owner, true);
+	__u64 owner = find_owner(cgroup);
+	__u32 *slot = owner ? bpf_map_lookup_elem(&owners, &owner) : NULL;
+	flow->slot = slot ? *slot : owner ? SLOT_NONE : SLOT_HOST;
+	return owner ? owner : id;
+}
+
+static __always_inline void accepted(struct sock *sk)
+{
+	struct flow_key flow = {.direction = FLOW_ACCEPT, .port = sk->__sk_common.skc_num};
+	__u64 owner = owner_of_socket(sk, &flow);
+
+	set_socket_peer(&flow, sk);
+	keep_flow(sk, &flow, owner);
+	struct flow_counts *counts_of = count_flow(&flow, owner, REPORT);
 	if (counts_of)
 		__sync_fetch_and_add(&counts_of->opened, 1);
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state, const struct sock *sk, int before, int after)
+static __always_inline void closed(struct sock *sk, struct tcp_flow *known)
 {
-	__u64 key = (__u64)sk;
+	if (known->connecting)
+		connect_ended(known, false);
+	count_bytes(sk, known);
+	bpf_sk_storage_delete(&tcp_flows, sk);
+}
 
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int before, int after)
+{
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
 	if (after == TCP_SYN_SENT) {
@@ -155,10 +165,86 @@ int BPF_PROG(socket_state, const struct sock *sk, int before, int after)
 	}
 	if (after != TCP_ESTABLISHED && after != TCP_CLOSE)
 		return 0;
-	struct connecting *attempt = bpf_map_lookup_elem(&connecting, &key);
-	if (attempt)
-		connect_ended(key, attempt, after == TCP_ESTABLISHED);
+	struct tcp_flow *known = bpf_sk_storage_get(&tcp_flows, sk, 0, 0);
+	if (known && after == TCP_CLOSE)
+		closed(sk, known);
+	else if (known && known->connecting)
+		connect_ended(known, true);
 	else if (after == TCP_ESTABLISHED && before == TCP_SYN_RECV)
 		accepted(sk);
+	return 0;
+}
+
+/* Run whenever the flows are read. */
+SEC("iter/bpf_sk_storage_map")
+int open_sockets(struct bpf_iter__bpf_sk_storage_map *context)
+{
+	struct sock *sk = context->sk;
+
+	if (!sk || !context->value)
+		return 0;
+	struct tcp_flow *known = bpf_sk_storage_get(&tcp_flows, sk, 0, 0);
+	if (known && !known->connecting)
+		count_bytes(sk, known);
+	return 0;
+}
+
+/* Whether a connection that was there before the probe was made from here. A connecting end has its SYN acknowledged as
+ * one byte more than it sent, which an accepting end's socket never counts. The socket goes on meanwhile: numbers that
+ * do not change between two looks belong together. */
+static __always_inline bool was_connect(const struct tcp_sock *tcp)
+{
+	for (int i = 0; i < 8; i++) {
+		__u64 acked = BPF_CORE_READ(tcp, bytes_acked), sent = BPF_CORE_READ(tcp, bytes_sent);
+		__u64 flying = (__u32)(BPF_CORE_READ(tcp, snd_nxt) - BPF_CORE_READ(tcp, snd_una));
+		__u64 again = BPF_CORE_READ(tcp, bytes_retrans);
+		if (acked == BPF_CORE_READ(tcp, bytes_acked) && sent == BPF_CORE_READ(tcp, bytes_sent))
+			return acked + flying + again == sent + 1;
+	}
+	return true;
+}
+
+/* Slots are given for a cgroup with a living task only: the one that has the socket. */
+static __always_inline __u64 owner_of_old_socket(struct task_struct *task, struct sock *sk, struct flow_key *flow)
+{
+	struct cgroup *cgroup = cgroup_of(task), *of_socket = cgroup_of_socket(sk);
+	struct cached_slot found = {};
+
+	if (of_socket && of_socket != cgroup)
+		return owner_of_socket(sk, flow);
+	find_slot(cgroup, NULL, &found);
+	flow->slot = found.slot;
+	return found.owner;
+}
+
+/* Run once: sockets that were connected before the probe was there. What they counted until now is no news. */
+SEC("iter/task_file")
+int sockets_before(struct bpf_iter__task_file *context)
+{
+	struct task_struct *task = context->task;
+	struct file *file = context->file;
+	struct flow_key flow = {};
+
+	if (!task || !file || task->tgid == (int)self_pid)
+		return 0;
+	struct socket *socket = bpf_sock_from_file(file);
+	struct sock *sk = socket ? socket->sk : NULL;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != TCP_ESTABLISHED ||
+	    bpf_sk_storage_get(&tcp_flows, sk, 0, 0))
+		return 0;
+	bool connect = was_connect((const struct tcp_sock *)sk);
+	flow.direction = connect ? FLOW_CONNECT : FLOW_ACCEPT;
+	flow.port = connect ? bpf_ntohs(sk->__sk_common.skc_dport) : sk->__sk_common.skc_num;
+	set_socket_peer(&flow, sk);
+	struct socket_sums now = {};
+	read_sums(&now, sk);
+	struct tcp_flow *kept = keep_flow(sk, &flow, owner_of_old_socket(task, sk, &flow));
+	if (!kept)
+		return 0;
+	kept->flow.slot = flow.slot;
+	kept->bytes_in = now.in;
+	kept->bytes_out = now.out;
+	kept->segments_in = now.segments_in;
+	kept->segments_out = now.segments_out;
 	return 0;
 }

@@ -90,6 +90,7 @@ test('a new system call, a new peer seen only in the flow map and a new port are
     ['medium', 'connect 198.51.100.7:4444', null],
   ]);
   const last = told.windows.findLast(({ container }) => container.cgroup === 500);
+  const sums = { bytesIn: 0, bytesOut: 0, segments: 0, datagrams: 0, dnsQuestions: 0, dnsFailures: 0 };
   expect([last?.counts, last?.newFacts]).toEqual([
     {
       syscalls: 30,
@@ -101,6 +102,7 @@ test('a new system call, a new peer seen only in the flow map and a new port are
       connects: 1,
       accepts: 0,
       failures: 1,
+      ...sums,
     },
     3,
   ]);

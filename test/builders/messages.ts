@@ -71,7 +71,20 @@ export const resources: Resources = {
 };
 
 /** Fields that came after version 1 was released: what it wrote does not have them. */
-export const LATER: ReadonlySet<string> = new Set(['life', 'resources', 'oomKills', 'losses', 'sketches']);
+export const LATER: ReadonlySet<string> = new Set([
+  'life',
+  'resources',
+  'oomKills',
+  'losses',
+  'sketches',
+  'bytesIn',
+  'bytesOut',
+  'segments',
+  'datagrams',
+  'dnsQuestions',
+  'dnsFailures',
+  'flowSize',
+]);
 
 export const workloadSketches: WorkloadSketches = {
   workload: 'local/shop/Deployment/web/web',
@@ -133,6 +146,12 @@ export const summary: Summary = {
       resources,
       oomKills: 9,
       losses: { 'throttled/open': 8 },
+      bytesIn: 9,
+      bytesOut: 10,
+      segments: 11,
+      datagrams: 12,
+      dnsQuestions: 13,
+      dnsFailures: 14,
     },
   ],
   detections: [
@@ -210,5 +229,6 @@ export const frame: Input<Frame> = {
     ],
     flows: Buffer.from('flow entries'),
     lost: { 'bulk-full': 5 },
+    flowSize: 104,
   },
 };

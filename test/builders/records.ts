@@ -129,6 +129,7 @@ export function openRecord(fields: HeaderFields & { path: string; exe: string; o
 }
 
 export interface FlowFields extends HeaderFields {
+  protocol?: 'tcp' | 'udp';
   direction: 'connect' | 'accept';
   peer: string;
   port: number;
@@ -136,7 +137,9 @@ export interface FlowFields extends HeaderFields {
 }
 
 function flowKey(bytes: Buffer, at: number, fields: FlowFields): void {
-  bytes.writeUInt32LE(fields.slot ?? 2, at + LAYOUT['flow_key.slot']);
+  bytes.writeUInt16LE(fields.slot ?? 2, at + LAYOUT['flow_key.slot']);
+  const protocol = fields.protocol === 'udp' ? LAYOUT.FLOW_UDP : LAYOUT.FLOW_TCP;
+  bytes.writeUInt8(protocol, at + LAYOUT['flow_key.protocol']);
   bytes.writeUInt16LE(fields.port, at + LAYOUT['flow_key.port']);
   const direction = fields.direction === 'connect' ? LAYOUT.FLOW_CONNECT : LAYOUT.FLOW_ACCEPT;
   bytes.writeUInt8(direction, at + LAYOUT['flow_key.direction']);
@@ -160,6 +163,10 @@ export function flowEntry(
     failures?: number;
     first?: bigint;
     last?: bigint;
+    bytesIn?: number;
+    bytesOut?: number;
+    segmentsIn?: number;
+    segmentsOut?: number;
   },
 ): Buffer {
   const bytes = Buffer.alloc(LAYOUT['sizeof flow_entry']);
@@ -170,6 +177,10 @@ export function flowEntry(
   bytes.writeBigUInt64LE(BigInt(fields.failures ?? 0), LAYOUT['flow_entry.failures']);
   bytes.writeBigUInt64LE(fields.first ?? 1000n * SECOND, LAYOUT['flow_entry.first']);
   bytes.writeBigUInt64LE(fields.last ?? 1000n * SECOND, LAYOUT['flow_entry.last']);
+  bytes.writeBigUInt64LE(BigInt(fields.bytesIn ?? 0), LAYOUT['flow_entry.bytes_in']);
+  bytes.writeBigUInt64LE(BigInt(fields.bytesOut ?? 0), LAYOUT['flow_entry.bytes_out']);
+  bytes.writeBigUInt64LE(BigInt(fields.segmentsIn ?? 0), LAYOUT['flow_entry.segments_in']);
+  bytes.writeBigUInt64LE(BigInt(fields.segmentsOut ?? 0), LAYOUT['flow_entry.segments_out']);
   return bytes;
 }
 

@@ -2,6 +2,7 @@
 import type { Alert } from '../../agent/alerts/alert.ts';
 import type { Detection } from '../../agent/alerts/detection.ts';
 import type { Frame, SlotTick } from '../../agent/events/frame.ts';
+import { LAYOUT } from '../../agent/events/layout.ts';
 import type { Container } from '../../agent/identity/container.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
 import type { Profile } from '../../agent/profile/profiles.ts';
@@ -182,7 +183,8 @@ export class World {
     const lost = { 'queue-full': options.queueFull ?? 0, ...this.#lost(slots) };
     const wallMs = START.wallMs + Number((this.now - START.bootNs) / 1_000_000n);
     const flows = options.flows ?? Buffer.alloc(0);
-    this.frames.push({ kind: 'tick', tick: { bootNs: this.now, wallMs, slots, flows, lost } });
+    const flowSize = LAYOUT['sizeof flow_entry'];
+    this.frames.push({ kind: 'tick', tick: { bootNs: this.now, wallMs, slots, flows, flowSize, lost } });
   }
 
   readonly #totals: Record<string, number> = {};

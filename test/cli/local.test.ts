@@ -142,6 +142,7 @@ const REPORT = {
     detections: { high: 2, low: 1 },
     alerts: {},
     lost: { 'urgent-full': 2, 'bulk-full': 0 },
+    traffic: { bytesIn: 1024 ** 2, bytesOut: 0, segments: 9, datagrams: 4, dnsQuestions: 1, dnsFailures: 0 },
     orders: { applied: 1 },
     spool: { waiting: 1 },
     uplink: { failures: { ECONNREFUSED: 4 }, refused: {} },
@@ -164,6 +165,7 @@ test('status shows the part that answers, and why the other does not', async () 
   lives        4 starts, 1 restart, 0 OOM kills
   profiles     1 of 2 guard; 210 pairs of calls known, 3 suspects, 2 armed again
   found        detections 3 (2 high, 1 low); alerts 0
+  traffic      1.0 MiB in, 0.0 MiB out; 9 TCP segments, 4 UDP datagrams; 1 DNS question, 0 failed
   lost         urgent-full 2
   central      https://c:1, not enrolled yet, 1 summary waiting; ECONNREFUSED 4
   containment  1 lease in force; orders: applied 1

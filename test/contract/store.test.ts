@@ -54,6 +54,12 @@ const window = (startNs: bigint): Report['windows'][number] => ({
   state: 'learning',
   resources: null,
   oomKills: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  segments: 0,
+  datagrams: 0,
+  dnsQuestions: 0,
+  dnsFailures: 0,
 });
 const step = (text: string) =>
   ({ atMs: 1, actor: 'admin', action: 'undo', incident: '', order: '', text }) as const;

@@ -100,6 +100,29 @@ static int reply(void) {
 	return recv(connection, &byte, 1, 0) == 1 && send(connection, &byte, 1, MSG_NOSIGNAL) == 1 ? 0 : EIO;
 }
 
+// Exactly so many bytes over the last connection.
+static int send_bytes(long n) {
+	static char bytes[65536];
+	for (ssize_t sent; n > 0; n -= sent)
+		if ((sent = send(connection, bytes, n < (long)sizeof bytes ? (size_t)n : sizeof bytes, MSG_NOSIGNAL)) <= 0) {
+			if (errno != EAGAIN || wait_for(connection, POLLOUT))
+				return errno;
+			sent = 0;
+		}
+	return 0;
+}
+
+static int take_bytes(long n) {
+	static char bytes[65536];
+	for (ssize_t taken; n > 0; n -= taken) {
+		if (wait_for(connection, POLLIN))
+			return ETIMEDOUT;
+		if ((taken = recv(connection, bytes, n < (long)sizeof bytes ? (size_t)n : sizeof bytes, 0)) <= 0)
+			return taken ? errno : ECONNRESET;
+	}
+	return 0;
+}
+
 static int run(const char *path) {
 	int status = 0;
 	pid_t child = fork();
@@ -258,6 +281,10 @@ int main(void) {
 			result = reply();
 		else if (!strcmp(word, "echo"))
 			result = echo();
+		else if (!strcmp(word, "send"))
+			result = send_bytes(atol(text));
+		else if (!strcmp(word, "take"))
+			result = take_bytes(atol(text));
 		else if (!strcmp(word, "hangup"))
 			result = close(connection);
 		else if (!strcmp(word, "udp"))

@@ -38,7 +38,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
       'sizeof open_record': 368,
       'sizeof flow_key': 24,
       'sizeof flow_record': 120,
-      'sizeof flow_entry': 72,
+      'sizeof flow_entry': 104,
       'sizeof cgroup_record': 584,
       'sizeof denied_record': 88,
       'sizeof action_record': 488,

@@ -1,8 +1,12 @@
 /** The list of migrations, in order. One that was released is never changed; a new one is added. */
 import type { Migration, MigrationProvider } from 'kysely/migration';
 import { initial } from './0001-initial.ts';
+import { traffic } from './0002-traffic.ts';
 
-export const MIGRATIONS: Readonly<Record<string, Migration>> = { '0001-initial': initial };
+export const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-initial': initial,
+  '0002-traffic': traffic,
+};
 
 /** In code rather than from a folder: what ships is what runs. */
 export const migrationProvider: MigrationProvider = {

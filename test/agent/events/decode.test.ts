@@ -68,7 +68,15 @@ test('decodes each kind of record, in order', () => {
       },
       { kind: 'exit', ...base, status: 256 },
       { kind: 'open', ...base, path: '/etc/shadow', pathCut: false, write: false, exe: 'cat' },
-      { kind: 'flow', ...base, direction: 'connect', peer: '10.1.2.3', port: 443, exe: 'curl' },
+      {
+        kind: 'flow',
+        ...base,
+        protocol: 'tcp',
+        direction: 'connect',
+        peer: '10.1.2.3',
+        port: 443,
+        exe: 'curl',
+      },
       { kind: 'cgroup', ...base, change: 'made', path: '/system.slice/ssh.service' },
       { kind: 'cgroup', ...base, change: 'removed', path: null },
       { kind: 'denied', ...base, what: 'connect', peer: '2001:db8::1', port: 80 },
@@ -145,6 +153,10 @@ test('decodes flow entries and counts those that are not', () => {
     failures: 2,
     first: 1n,
     last: 2n,
+    bytesIn: 10,
+    bytesOut: 20,
+    segmentsIn: 3,
+    segmentsOut: 4,
   });
   const bad = flowEntry({ direction: 'connect', peer: '1.1.1.1', port: 1 });
   bad.writeUInt8(7, LAYOUT['flow_key.direction']);
@@ -154,6 +166,7 @@ test('decodes flow entries and counts those that are not', () => {
       {
         slot: 4,
         cgroup: 812,
+        protocol: 'tcp',
         direction: 'connect',
         peer: '10.0.0.1',
         port: 5432,
@@ -162,9 +175,27 @@ test('decodes flow entries and counts those that are not', () => {
         failures: 2,
         first: 1n,
         last: 2n,
+        bytesIn: 10,
+        bytesOut: 20,
+        segmentsIn: 3,
+        segmentsOut: 4,
       },
     ],
   });
+});
+
+test('reads flow entries of recordings from before they had bytes and segments', () => {
+  const entry = flowEntry({
+    protocol: 'udp',
+    direction: 'accept',
+    peer: '1.1.1.1',
+    port: 53,
+    bytesIn: 7,
+    last: 9n,
+  });
+  const { flows, malformed } = decodeFlows(Buffer.concat([entry.subarray(0, 72), entry.subarray(0, 72)]), 0);
+  expect([malformed, flows.length]).toEqual([0, 2]);
+  expect(flows[1]).toMatchObject({ protocol: 'udp', port: 53, last: 9n, bytesIn: 0, segmentsOut: 0 });
 });
 
 test('writes addresses as RFC 5952 asks', () => {

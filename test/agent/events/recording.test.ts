@@ -53,6 +53,7 @@ const frames: Frame[] = [
         },
       ],
       flows: flowEntry({ direction: 'accept', peer: '10.0.0.1', port: 80 }),
+      flowSize: 104,
       lost: { 'urgent-full': 3 },
     },
   },

@@ -27,13 +27,18 @@ const flow = {
   failures: 2,
   first: 1n,
   last: 2n,
-};
+  bytesIn: 100,
+  bytesOut: 1000,
+  segmentsIn: 5,
+  segmentsOut: 7,
+} as const;
 
 test('gathers what a container did between two ticks', () => {
   const builder = new WindowBuilder(100n);
   builder.slot(tick);
-  builder.flow({ ...flow, direction: 'connect' });
-  builder.flow({ ...flow, direction: 'accept' });
+  builder.flow({ ...flow, protocol: 'tcp', direction: 'connect' });
+  builder.flow({ ...flow, protocol: 'tcp', direction: 'accept' });
+  builder.flow({ ...flow, protocol: 'udp', direction: 'connect' });
   builder.fact({ kind: 'accept', value: '80' });
   builder.fact({ kind: 'accept', value: '80' });
   const window = builder.close(200n);
@@ -51,6 +56,12 @@ test('gathers what a container did between two ticks', () => {
       accepts: 4,
       failures: 2,
       oomKills: 0,
+      bytesIn: 300,
+      bytesOut: 3000,
+      segments: 24,
+      datagrams: 12,
+      dnsQuestions: 6,
+      dnsFailures: 2,
     },
     facts: [{ kind: 'accept', value: '80' }],
     lost: 0,

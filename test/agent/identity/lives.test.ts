@@ -18,7 +18,14 @@ const listed = (id: string): void =>
   pipeline.pods(podList([{ name: 'api-1', uid: UID('a'), containers: [{ name: 'api', id }] }]));
 const tick = (): void => {
   now += 5n * SECOND;
-  pipeline.tick({ bootNs: now, wallMs: 1_700_000_000_000, slots: [], flows: Buffer.alloc(0), lost: {} });
+  pipeline.tick({
+    bootNs: now,
+    wallMs: 1_700_000_000_000,
+    slots: [],
+    flows: Buffer.alloc(0),
+    flowSize: 104,
+    lost: {},
+  });
 };
 const make = (cgroup: number, path: string): void =>
   pipeline.records(cgroupRecord({ time: now, slot: cgroup, cgroup, made: true, path }));

@@ -96,8 +96,8 @@ test('a tick tells what was added since the one before, with flows, losses and b
     pairs: [],
   };
   expect(ticks()).toEqual([
-    { bootNs: 7n, wallMs: 8, slots: [slot], flows: Buffer.from('flows'), lost },
-    { bootNs: 7n, wallMs: 8, slots: [], flows: Buffer.from('flows'), lost },
+    { bootNs: 7n, wallMs: 8, slots: [slot], flows: Buffer.from('flows'), flowSize: 104, lost },
+    { bootNs: 7n, wallMs: 8, slots: [], flows: Buffer.from('flows'), flowSize: 104, lost },
   ]);
 });
 

@@ -16,7 +16,7 @@ const busy = (ms: number): void => {
 };
 const tick = (bootNs: bigint): Frame => ({
   kind: 'tick',
-  tick: { bootNs, wallMs: 0, slots: [], flows: Buffer.alloc(0), lost: {} },
+  tick: { bootNs, wallMs: 0, slots: [], flows: Buffer.alloc(0), flowSize: 104, lost: {} },
 });
 
 test('cuts a batch between records and loses nothing of it', () => {

@@ -83,11 +83,10 @@ export class Agent {
     lifetime.atEnd(() => this.outlet.alertLog.close());
     await serveLocal(this.context, { ...this.parts(), report: this.report });
     this.upward.open();
-    await this.intake.openRecorder();
-    if (replay === null) {
-      this.keepBaselines();
-      await this.startMachine();
-    } else this.intake.replay(replay, this.queue);
+    if (replay === null) this.keepBaselines();
+    await this.intake.openRecorder(this.pipeline.registry.documents());
+    if (replay === null) await this.startMachine();
+    else this.intake.replay(replay, this.queue);
     this.upward.start();
     this.outlet.start();
     const metrics = agentMetrics(() => this.report.numbers());

@@ -35,7 +35,8 @@ export class Intake {
     return this.recorder?.stopped ?? null;
   }
 
-  async openRecorder(): Promise<void> {
+  /** `known` are the baselines there are: without them a replay would judge from nothing. Redacted, it has to. */
+  async openRecorder(known: Iterable<string>): Promise<void> {
     const { record, lifetime } = this.context;
     if (record === null) return;
     // Loaded where it is wanted: with its compression it is 2 MB.
@@ -43,6 +44,11 @@ export class Intake {
     const recorder = new RecordingWriter({ ...record, start: this.startOf(), maxBytes: RECORDING_BYTES });
     this.recorder = recorder;
     lifetime.atEnd(() => recorder.close());
+    if (record.redact) return;
+    for (const text of known) {
+      recorder.write({ kind: 'baseline', text });
+      await recorder.drained();
+    }
   }
 
   /** In steps, between which the loop may be let go. Never throws. */

@@ -129,6 +129,7 @@ export class Pipeline {
     if (frame.kind === 'records') yield* this.#records(frame.bytes);
     else if (frame.kind === 'cgroups') yield* this.#cgroups(frame.found);
     else if (frame.kind === 'pods') this.pods(frame.list);
+    else if (frame.kind === 'baseline') this.#baseline(frame.text);
     else if (frame.kind === 'resources') this.#resources(frame.readings);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
@@ -269,6 +270,14 @@ export class Pipeline {
         }),
       )
       .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
+  }
+
+  #baseline(text: string): void {
+    try {
+      this.registry.load(text);
+    } catch {
+      this.#count('baseline', 1);
+    }
   }
 
   #count(problem: string, count: number): void {

@@ -2,6 +2,8 @@
  * Recordings: every frame that entered the pipeline, in order, as a gzip stream of delimited messages of
  * wire/recording.proto. A recording is always a gapless beginning of what happened: where it cannot go on, it ends.
  */
+
+import { once } from 'node:events';
 import { createReadStream, createWriteStream, type WriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
@@ -54,6 +56,8 @@ function toWire(frame: Frame): Uint8Array {
       return encodeFrame({ pods: { list: Buffer.from(frame.list) } });
     case 'resources':
       return encodeFrame({ resources: { readings: frame.readings } });
+    case 'baseline':
+      return encodeFrame({ baseline: { text: frame.text } });
     case 'tick':
       return encodeFrame({ tick: frame.tick });
   }
@@ -72,6 +76,7 @@ function fromWire(wire: WireFrame): Frame | null {
   if (wire.cgroups) return { kind: 'cgroups', found: wire.cgroups.found };
   if (wire.pods) return { kind: 'pods', list: Buffer.from(wire.pods.list).toString('utf8') };
   if (wire.resources) return { kind: 'resources', readings: wire.resources.readings.map(readingOf) };
+  if (wire.baseline) return { kind: 'baseline', text: wire.baseline.text };
   return wire.tick ? { kind: 'tick', tick: wire.tick } : null;
 }
 
@@ -105,6 +110,11 @@ export class RecordingWriter {
 
   get frames(): number {
     return this.#frames;
+  }
+
+  /** Resolves when what was written has gone on its way: for what comes faster than a disk takes it. */
+  async drained(): Promise<void> {
+    if (this.#gzip.writableNeedDrain && this.#stopped === null) await once(this.#gzip, 'drain');
   }
 
   /** False when the recording has ended: the frame is not in it. */

@@ -42,8 +42,8 @@ export class Containers {
   readonly #byCgroup = new Map<number, Entry | null>();
   /** What had an id before its container of now. */
   readonly #earlier = new Map<number, Entry>();
-  /** Made without a path, and not found yet. */
-  readonly #nameless = new Map<number, bigint>();
+  /** Came without a path, and not found yet. */
+  readonly #nameless = new Set<number>();
   readonly #pods = new Map<string, KeptPod>();
   readonly #podByContainer = new Map<string, { pod: Pod; container: PodContainer }>();
   readonly #podByAddress = new Map<string, Pod>();
@@ -106,10 +106,9 @@ export class Containers {
     const known = this.#byCgroup.get(id);
     if (known !== undefined && (known?.owner?.path ?? null) === (owner?.path ?? null))
       return known?.container ?? null;
-    const pending = this.#nameless.get(id);
-    this.#nameless.delete(id);
-    const container = this.#add(id, path, owner, pending ?? null);
-    if (pending !== undefined) this.hasSlot(id);
+    // Without a path it was there before us: its age is not known.
+    const container = this.#add(id, path, owner, null);
+    if (this.#nameless.delete(id)) this.hasSlot(id);
     return container;
   }
 
@@ -130,7 +129,7 @@ export class Containers {
     this.#byCgroup.delete(cgroup);
     if (path === null) {
       if (this.#nameless.size >= MAX_NAMELESS) this.#nameless.clear();
-      this.#nameless.set(cgroup, time);
+      this.#nameless.add(cgroup);
       return;
     }
     this.#add(cgroup, path, ownerOf(path), time);

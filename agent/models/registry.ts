@@ -71,6 +71,12 @@ export class Registry {
     return saved;
   }
 
+  /** Every baseline as it is now, as it was or would be saved. */
+  *documents(): Generator<string> {
+    for (const [workload, baseline] of this.#baselines)
+      yield documentOf(baseline, this.#generations.get(workload) ?? 0);
+  }
+
   /** Takes over one saved baseline. @throws Error naming what is wrong with it; nothing is changed then. */
   load(text: string): void {
     if (text.length > MAX_SAVED) throw new Error(`a saved baseline of ${text.length} characters`);
@@ -85,10 +91,14 @@ export class Registry {
   #document(workload: string, baseline: Baseline): string {
     const generation = (this.#generations.get(workload) ?? 0) + 1;
     this.#generations.set(workload, generation);
-    const { workload: _, ...spec } = baseline.save();
-    const metadata = { name: workload, generation };
-    return JSON.stringify({ apiVersion: PROFILE_VERSION, kind: PROFILE_KIND, metadata, spec });
+    return documentOf(baseline, generation);
   }
+}
+
+function documentOf(baseline: Baseline, generation: number): string {
+  const { workload: name, ...spec } = baseline.save();
+  const metadata = { name, generation };
+  return JSON.stringify({ apiVersion: PROFILE_VERSION, kind: PROFILE_KIND, metadata, spec });
 }
 
 interface Profile {

@@ -96,11 +96,11 @@ test('a cgroup id that is used again is another container; what was before is th
   expect(at(2n * SECOND)).toBe(ID('b'));
 });
 
-test('a cgroup made without a path is known once it is found, with the time it was made', () => {
+test('a cgroup that came without a path is known once it is found, as one that was there before', () => {
   containers.made(500, null, 3n * SECOND);
   expect(find(500)).toBeNull();
   containers.found(500, path);
-  expect(find(500)).toMatchObject({ cgroup: 500, madeAt: 3n * SECOND });
+  expect(find(500)).toMatchObject({ cgroup: 500, madeAt: null });
 });
 
 test('a deleted pod’s names stay for late records', () => {

@@ -118,3 +118,21 @@ test('redacted, what does not look at arguments has the same ids', async () => {
   expect(ids(redacted)).toEqual(ids(whole));
   expect(ids(whole).length).toBeGreaterThan(4);
 });
+
+test('with what was known when it began, a recording is judged as it was live', async () => {
+  const frames = day();
+  // What stands there and who is who, then the last eight frames, of which the rest is the past.
+  const rest = [...frames.slice(0, 2), ...frames.slice(-8)];
+  const before = makePipeline();
+  for (const frame of frames.slice(0, -8)) before.pipeline.frame(frame);
+  const known = [...before.pipeline.registry.documents()];
+  const live = makePipeline();
+  for (const text of known) live.pipeline.registry.load(text);
+  for (const frame of rest) live.pipeline.frame(frame);
+  const baselines = known.map((text): Frame => ({ kind: 'baseline', text }));
+  const broken: Frame = { kind: 'baseline', text: '{"kind":"PicketProfile"}' };
+  const path = await record([...baselines, broken, ...rest], false);
+  const told = await replayed(path, Number.POSITIVE_INFINITY);
+  expect(lines(told)).toEqual(lines(live.told));
+  expect(told.detections.map(({ quality }) => quality.baseline)).toContain('mature');
+});

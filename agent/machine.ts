@@ -12,6 +12,9 @@ import { LiveSource } from './source/live.ts';
 import { PodsReader } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
 
+/** By then the first windows have ended and the first summaries are with central. */
+const SETTLED_MS = 12_000;
+
 export class Machine {
   pods: PodsReader | null = null;
   private readonly context: Context;
@@ -81,6 +84,17 @@ export class Machine {
     await source.start();
     this.queue.flush();
     lifetime.atEnd(() => source.stop());
+    this.settle(addon);
+  }
+
+  /** After the first windows and the first upload: what only a start needs is given back. */
+  private settle(addon: NativeAddon): void {
+    const { lifetime, log } = this.context;
+    const timer = setTimeout(() => {
+      log.info({ bytes: addon.releaseMemory() }, 'gave back pages that only the start needed');
+    }, SETTLED_MS);
+    timer.unref();
+    lifetime.atEnd(() => clearTimeout(timer));
   }
 
   private async openProbe(addon: NativeAddon, { root, hierarchy }: CgroupTree): Promise<Probe> {

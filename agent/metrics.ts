@@ -48,7 +48,7 @@ export interface Numbers {
 }
 
 /** Each sample wakes the process, which an idle agent should not do often. */
-const DELAY_SAMPLE_MS = 100;
+const DELAY_SAMPLE_MS = 500;
 
 type LoopDelay = ReturnType<typeof monitorEventLoopDelay>;
 type Pairs = Iterable<readonly [string, number]>;

@@ -190,6 +190,11 @@ export interface NativeAddon {
    * when that value is refused (below 0 it needs CAP_SYS_NICE); they are woken soon all the same.
    */
   preferThreads(nice: number): void;
+  /**
+   * Gives back what only the start needed: freed heap, and pages of program files that are mapped again when touched.
+   * Bytes of the latter.
+   */
+  releaseMemory(): number;
   /** What this kernel offers, without loading anything that stays. */
   features(): KernelFeatures;
   /** Programs that are attached where picket's are, picket's own among them. Asks for CAP_SYS_ADMIN. */

@@ -16,6 +16,7 @@ export interface UplinkParts {
   readonly intervalMs: number;
   readonly log: (message: string, facts: Record<string, unknown>) => void;
   readonly heartbeatLimitMs?: number;
+  readonly silentMs?: number;
   readonly random?: () => number;
 }
 
@@ -34,6 +35,8 @@ export interface UplinkCounts {
 
 const BASE_MS = 500;
 const LIMIT_MS = 10_000;
+/** With nothing to tell, and the order stream open, central still hears from the node this often. */
+const SILENT_MS = 10_000;
 /** A flood of detections makes no flood of uploads. */
 const LEAST_GAP_MS = 50;
 
@@ -64,6 +67,9 @@ export class Uplink {
   private wakeNow: (() => void) | null = null;
   private woken = false;
   private troubled = false;
+  private streaming = false;
+  /** When central last accepted something, on the clock of performance.now(). */
+  private toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: UplinkParts) {
     this.parts = parts;
@@ -128,7 +134,8 @@ export class Uplink {
   private async uploadNext(tries: ReturnType<typeof backoff>): Promise<Wait> {
     const { spool, summarize, intervalMs } = this.parts;
     const usual = { leastMs: LEAST_GAP_MS, mostMs: intervalMs };
-    const segment = await spool.next({ evenEmpty: true });
+    const silent = performance.now() - this.toldAt >= (this.parts.silentMs ?? SILENT_MS);
+    const segment = await spool.next({ evenEmpty: silent || !this.streaming });
     if (segment === null) return usual;
     const outcome = await this.client.upload(summarize(segment), segment.sequence, this.stopping.signal);
     if (this.stopping.signal.aborted && outcome.kind !== 'accepted') return usual;
@@ -149,6 +156,7 @@ export class Uplink {
     if (this.troubled) this.parts.log('central answers again', { waiting: spool.waiting });
     this.troubled = false;
     this.counts.sent += 1;
+    this.toldAt = performance.now();
     this.counts.acceptedAtMs = Date.now();
     if (outcome.reply.duplicate) this.counts.duplicates += 1;
     for (const order of outcome.reply.orders) await this.order(order);
@@ -192,6 +200,7 @@ export class Uplink {
           opened: () => {
             tries.reset();
             this.counts.streamsOpened += 1;
+            this.streaming = true;
           },
           order: (order) => this.order(order),
         });
@@ -199,6 +208,7 @@ export class Uplink {
         if (!signal.aborted)
           bump(this.counts.failures, `STREAM_${String((error as { code?: unknown }).code ?? 'FAILED')}`);
       }
+      this.streaming = false;
       await sleep(tries.next(), undefined, { signal }).catch(() => undefined);
     }
   }

@@ -5,6 +5,7 @@
 #include "containments_object.h"
 #include "instance.h"
 #include "layout.h"
+#include "memory.h"
 #include "priority.h"
 #include "probe_object.h"
 #include "users.h"
@@ -25,6 +26,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));
   exports.Set("preferThreads", Napi::Function::New<picket::prefer_threads>(env, "preferThreads"));
+  exports.Set("releaseMemory", Napi::Function::New<picket::release_memory>(env, "releaseMemory"));
   exports.Set("bpfUsers", Napi::Function::New<picket::bpf_users>(env, "bpfUsers"));
   return exports;
 }

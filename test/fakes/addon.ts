@@ -35,6 +35,7 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
     },
     layout: () => ({}),
     preferThreads: () => undefined,
+    releaseMemory: () => 0,
     bpfUsers: () => ({ onRoot: [], onTracepoints: [], refusal: null }),
     features: () => ({
       btf: true,

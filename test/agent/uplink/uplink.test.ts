@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { dueForRenewal, enrol } from '../../../agent/uplink/enrol.ts';
 import { type Enrolled, readEnrolled, writeEnrolled } from '../../../agent/uplink/files.ts';
@@ -50,10 +51,12 @@ const request = (token: string) => ({
 interface Options {
   readonly intervalMs?: number;
   readonly heartbeatLimitMs?: number;
+  readonly silentMs?: number;
   readonly credentials?: Enrolled;
 }
 
-function startUplink({ intervalMs = 20, heartbeatLimitMs = 45_000, credentials = enrolled }: Options = {}) {
+function startUplink(options: Options = {}) {
+  const { intervalMs = 20, heartbeatLimitMs = 45_000, silentMs = 0, credentials = enrolled } = options;
   const orders: SignedOrder[] = [];
   const log: string[] = [];
   const spool = new Spool({
@@ -80,6 +83,7 @@ function startUplink({ intervalMs = 20, heartbeatLimitMs = 45_000, credentials =
     onOrder: async (order) => void orders.push(order),
     intervalMs,
     heartbeatLimitMs,
+    silentMs,
     random: () => 0,
     log: (message) => log.push(message),
   });
@@ -193,6 +197,18 @@ test('hands over orders from the stream and from replies', async () => {
   await until(() =>
     expect(orders.some(({ payload }) => Buffer.from(payload).includes('ord-replied'))).toBe(true),
   );
+});
+
+test('with nothing to tell it is silent while the order stream is open, and then tells at once', async () => {
+  const { spool, uplink } = startUplink({ silentMs: 60_000 });
+  await until(() => expect(uplink.counts.streamsOpened).toBe(1));
+  await until(() => expect(uplink.counts.sent).toBeGreaterThan(0));
+  await sleep(100);
+  const { sent } = uplink.counts;
+  await sleep(300);
+  expect(uplink.counts.sent).toBe(sent);
+  detect(spool, 'det-after');
+  await until(() => expect(storedIds()).toContain('det-after'));
 });
 
 test('opens the order stream again when heartbeats stop coming', async () => {

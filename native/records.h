@@ -220,6 +220,24 @@ enum action {
 	ACTION_TAKE_FD = 30,       /* pidfd_getfd [path] */
 	ACTION_KEXEC = 31,
 	ACTION_EXEC_ID = 32,       /* exec of a file that gives other ids [as ACTION_SET_ID; path] */
+	ACTION_EXEC_CAPS = 33,     /* exec of a file that gives capabilities [as ACTION_CAPSET; path] */
+	ACTION_STOLEN_ID = 34,     /* other ids at an exec, which neither a call nor the file gave [as ACTION_EXEC_ID] */
+	/* Of watched names, or in folders of watched names: */
+	ACTION_RENAME = 35,        /* [name: old, path: new, both claimed] */
+	ACTION_LINK = 36,          /* [as ACTION_RENAME] */
+	ACTION_SYMLINK = 37,       /* [name: what it shall mean, path: of the link, both claimed] */
+	ACTION_UNLINK = 38,        /* [path: claimed] */
+	ACTION_CHMOD = 39,         /* also set-id bits; also the first of each image that makes executable [mode; path, claimed but for fchmod] */
+	ACTION_CHOWN = 40,         /* [uid, gid; path as ACTION_CHMOD] */
+	ACTION_TRUNCATE = 41,      /* [length; path as ACTION_CHMOD] */
+	ACTION_SETXATTR = 42,      /* [name: of the attribute, claimed; path as ACTION_CHMOD] */
+	/* Everywhere: */
+	ACTION_MAKE_DEVICE = 43,   /* mknod [mode, device; path: claimed] */
+	ACTION_MOUNT_ATTR = 44,    /* mount_setattr [flags; path: claimed] */
+	ACTION_PERSONALITY = 45,   /* memory that is executable when it is readable, or not at random addresses */
+	ACTION_USERFAULT = 46,
+	ACTION_KERNEL_SOCKET = 47, /* to the kernel: netlink, but for routes and events; crypto, keys; vsock [as ACTION_RAW_SOCKET] */
+	ACTION_IO_PORTS = 48,      /* iopl, ioperm */
 };
 
 #define ACTION_NO_CALL 0xffffffffu /* number, where no system call told it */

@@ -141,7 +141,23 @@ export type Action =
   | 'open-handle'
   | 'take-fd'
   | 'kexec'
-  | 'exec-id';
+  | 'exec-id'
+  | 'exec-caps'
+  | 'stolen-id'
+  | 'rename'
+  | 'link'
+  | 'symlink'
+  | 'unlink'
+  | 'chmod'
+  | 'chown'
+  | 'truncate'
+  | 'setxattr'
+  | 'make-device'
+  | 'mount-attr'
+  | 'personality'
+  | 'userfault'
+  | 'kernel-socket'
+  | 'io-ports';
 
 export interface ActionEvent extends EventBase {
   readonly kind: 'action';

@@ -15,7 +15,23 @@ const NAMESPACES: readonly (readonly [bigint, string])[] = [
 ];
 const AF_INET = 2n;
 const AF_INET6 = 10n;
+const SET_IDS = 0o6000n;
+const EXECUTE = 0o111n;
 const LOW = 0xffff_ffffn;
+
+/** Operations of io_uring, by linux/io_uring.h. */
+export const RING = {
+  connect: 16n,
+  openat: 18n,
+  openat2: 28n,
+  renameat: 35n,
+  unlinkat: 36n,
+  symlinkat: 38n,
+  linkat: 39n,
+} as const;
+
+export const isRingOperation = (event: ActionEvent, operation: bigint): boolean =>
+  event.action === 'uring-op' && event.args[0] === operation;
 
 /** Namespaces of a set of flags: `mnt+net`. */
 export const namespacesOf = (flags: bigint): string =>
@@ -26,12 +42,16 @@ export const namespacesOf = (flags: bigint): string =>
 /** The effective user id after a change of ids that was done. */
 export const newUser = (event: ActionEvent): number => Number((event.args[1] ?? 0n) & LOW);
 
+/** The file's own name: folders before it are the caller's words, and links may stand for any. */
+const lastName = (path: string): string => generalisePath(path.slice(path.lastIndexOf('/') + 1));
+
 /** What was acted on, in a few words that do not change from time to time; may be empty. */
 function objectOf(event: ActionEvent): string {
   const [first] = event.args;
   switch (event.action) {
     case 'set-id':
     case 'exec-id':
+    case 'stolen-id':
       return event.refused ? '' : `to ${newUser(event)}`;
     case 'unshare':
     case 'clone-ns':
@@ -40,6 +60,25 @@ function objectOf(event: ActionEvent): string {
       return event.name || namespacesOf(event.args[1]);
     case 'raw-socket':
       return first === AF_INET || first === AF_INET6 ? 'ip' : 'packet';
+    case 'kernel-socket':
+      return `${first} ${event.args[2]}`;
+    case 'personality':
+      return first.toString(16);
+    case 'chmod':
+      return (first & SET_IDS) !== 0n
+        ? 'set-id'
+        : (first & EXECUTE) !== 0n
+          ? 'executable'
+          : lastName(event.path);
+    case 'rename':
+    case 'link':
+    case 'symlink':
+      return `${lastName(event.name)} ${lastName(event.path)}`;
+    case 'unlink':
+    case 'chown':
+    case 'truncate':
+    case 'setxattr':
+      return lastName(event.path);
     case 'uring-op':
       return event.path === '' ? String(first) : `${first} ${generalisePath(event.path)}`;
     case 'signal':

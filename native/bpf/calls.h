@@ -32,6 +32,7 @@ enum {
 	COMPAT_OPENAT2 = 437,
 };
 #define CALL_NUMBER(regs) ((int)(regs)->orig_ax)
+#define SEES_COMPAT_IDS true
 #define SECOND_ARGUMENT(regs) ((__u32)(regs)->si)
 #define THIRD_ARGUMENT(regs) ((__u32)(regs)->dx)
 #define IS_COMPAT(task) ((task)->thread_info.status & 2) /* TS_COMPAT */
@@ -59,6 +60,7 @@ enum {
 	COMPAT_OPENAT2 = 437,
 };
 #define CALL_NUMBER(regs) ((regs)->syscallno)
+#define SEES_COMPAT_IDS false
 #define SECOND_ARGUMENT(regs) ((__u32)(regs)->regs[1])
 #define THIRD_ARGUMENT(regs) ((__u32)(regs)->regs[2])
 #define IS_COMPAT(task) ((task)->thread_info.flags & (1 << 22)) /* TIF_32BIT */

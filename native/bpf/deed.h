@@ -17,7 +17,10 @@
 struct deed {
 	__u64 args[4];
 	__s64 result;
-	__u32 action, number, flags, pad;
+	__u32 action, number, flags;
+	__u32 form; /* see actions.h */
+	__u32 once; /* bit of task_state.seen: told once of each process image */
+	__u32 pad;
 	struct vfsmount *mnt;
 	struct dentry *dentry;
 	struct task_struct *target;
@@ -123,8 +126,8 @@ static __always_inline void write_target(struct action_record *record, struct ta
 	record->target_slot = slot_of(target);
 }
 
-/* True when the record was reserved. */
-static __noinline int tell(struct task_state *state, struct deed *deed)
+/* True when the record was reserved. Not static, so that it is verified once and not once per action. */
+__noinline int tell(struct task_state *state, struct deed *deed)
 {
 	if (!state || !deed)
 		return false;

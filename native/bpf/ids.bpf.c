@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Who a process is and what it may do: ids and capabilities. */
+#include "calls.h"
 #include "deed.h"
 
 static __always_inline void tell_ids(struct deed *deed, const struct ids *before, const struct ids *now)
@@ -30,6 +31,14 @@ static __noinline int look_at_ids(struct task_state *state, struct deed *deed)
 	return differ;
 }
 
+static __always_inline void tell_capabilities(struct deed *deed, __u64 before, __u64 now)
+{
+	deed->args[0] = before;
+	deed->args[1] = now;
+	bpf_probe_read_kernel(&deed->args[2], sizeof(deed->args[2]), &bpf_get_current_task_btf()->cred->cap_permitted);
+	deed->args[3] = 0;
+}
+
 static __noinline int look_at_capabilities(struct task_state *state, struct deed *deed)
 {
 	struct ids now;
@@ -43,11 +52,21 @@ static __noinline int look_at_capabilities(struct task_state *state, struct deed
 	read_ids(&now, bpf_get_current_task_btf());
 	__u64 before = state->ids.effective;
 	state->ids = now;
-	deed->args[0] = before;
-	deed->args[1] = now.effective;
-	bpf_probe_read_kernel(&deed->args[2], sizeof(deed->args[2]), &bpf_get_current_task_btf()->cred->cap_permitted);
-	deed->args[3] = 0;
+	tell_capabilities(deed, before, now.effective);
 	return before != now.effective;
+}
+
+/* Whether the executable may have given the ids. What binfmt_misc starts for another file may take them from that one;
+ * and of 32-bit ARM the calls that change ids are not looked at. */
+static __always_inline bool gives(struct linux_binprm *binary, const struct ids *before, const struct ids *now)
+{
+	__u32 mode = BPF_CORE_READ(binary->file, f_inode, i_mode);
+
+	if (!SEES_COMPAT_IDS || binary->interp != binary->filename)
+		return true;
+	if ((before->uid != now->uid || before->euid != now->euid) && !(mode & S_ISUID))
+		return false;
+	return (before->gid == now->gid && before->egid == now->egid) || (mode & S_ISGID);
 }
 
 /* An executable that gives its starter other ids. Also where the memory of what was told once ends. */
@@ -64,7 +83,14 @@ int BPF_PROG(ids_by_exec, struct task_struct *task, int old_pid, struct linux_bi
 	read_ids(&now, task);
 	if (ids_differ(&state->ids, &now)) {
 		struct deed deed = {.action = ACTION_EXEC_ID, .number = ACTION_NO_CALL};
+		if (!gives(binary, &state->ids, &now))
+			deed.action = ACTION_STOLEN_ID;
 		tell_ids(&deed, &state->ids, &now);
+		tell_path(&deed, binary->file);
+		tell(state, &deed);
+	} else if (now.euid && (now.effective & ~state->ids.effective)) {
+		struct deed deed = {.action = ACTION_EXEC_CAPS, .number = ACTION_NO_CALL};
+		tell_capabilities(&deed, state->ids.effective, now.effective);
 		tell_path(&deed, binary->file);
 		tell(state, &deed);
 	}

@@ -53,8 +53,11 @@ enum bpf_map_type {
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
 #define S_IFCHR 0020000
+#define S_IFDIR 0040000
 #define S_IFREG 0100000
 #define S_IFSOCK 0140000
+#define S_ISUID 04000
+#define S_ISGID 02000
 #define IPPROTO_TCP 6
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD
@@ -209,7 +212,7 @@ struct ns_common {
 } READ_BY_OFFSET;
 
 struct fs_struct {
-	struct path root;
+	struct path root, pwd;
 } READ_BY_OFFSET;
 
 /* A process id to its process, as find_vpid() goes: a tree of 64 slots a node. */
@@ -383,10 +386,23 @@ struct open_how {
 	u64 flags;
 } READ_BY_OFFSET;
 
-/* Lies at the beginning of the request, as far as its operation is an open. */
+/* These lie at the beginning of the request, according to its operation. */
 struct io_open {
 	struct filename *filename;
 	struct open_how how;
+} READ_BY_OFFSET;
+
+struct io_rename {
+	struct filename *oldpath, *newpath;
+} READ_BY_OFFSET;
+
+struct io_unlink {
+	struct filename *filename;
+} READ_BY_OFFSET;
+
+struct io_connect {
+	void *addr;
+	int addr_len;
 } READ_BY_OFFSET;
 
 #if defined(__TARGET_ARCH_x86)

@@ -46,6 +46,7 @@ struct ids {
 /* Of a process, in the state of its leader: what is told once of each image. */
 #define SEEN_WRITE_EXEC (1u << 0)
 #define SEEN_MAKE_EXEC (1u << 1)
+#define SEEN_CHMOD_EXEC (1u << 2)
 
 struct task_state {
 	__u32 slot;

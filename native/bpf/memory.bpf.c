@@ -4,6 +4,9 @@
 
 #define PROT_WRITE 2
 #define PROT_EXEC 4
+#define ASK_PERSONALITY 0xffffffffu
+#define ADDR_NO_RANDOMIZE 0x0040000u
+#define READ_IMPLIES_EXEC 0x0400000u
 
 static long has_no_file(struct task_struct *task, struct vm_area_struct *area, void *answer)
 {
@@ -27,17 +30,20 @@ static __noinline int look_at_memory(struct task_state *state, struct deed *deed
 		return false;
 	if ((unsigned long)deed->result >= (unsigned long)-4095 && !was_refused(deed))
 		return false;
-	__u32 bit = SEEN_WRITE_EXEC;
+	deed->once = SEEN_WRITE_EXEC;
 	if (deed->args[2] & PROT_WRITE)
 		deed->action = ACTION_WRITE_EXEC;
 	else if (deed->action == ACTION_MAKE_EXEC && is_anonymous(deed->args[0]))
-		bit = SEEN_MAKE_EXEC;
+		deed->once = SEEN_MAKE_EXEC;
 	else
 		return false;
-	struct task_state *process = state_of_process(state);
-	if (process->seen & bit)
+	return !(state_of_process(state)->seen & deed->once);
+}
+
+static __noinline int look_at_personality(struct deed *deed)
+{
+	if (!deed)
 		return false;
-	if (tell(state, deed))
-		process->seen |= bit;
-	return false; /* was told here */
+	__u32 asked = deed->args[0];
+	return asked != ASK_PERSONALITY && (asked & (ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC));
 }

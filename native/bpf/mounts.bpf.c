@@ -29,6 +29,9 @@ static __noinline int look_at_mounts(struct deed *deed)
 	case ACTION_PIVOT_ROOT:
 		claim_path(deed, deed->args[0]);
 		break;
+	case ACTION_MOUNT_ATTR:
+		claim_path(deed, deed->args[1]);
+		break;
 	case ACTION_MOVE_MOUNT:
 		claim_path(deed, deed->args[3]);
 		break;
@@ -55,10 +58,11 @@ static __noinline int look_at_mounts(struct deed *deed)
 	return true;
 }
 
-static __noinline int look_at_namespaces(struct deed *deed)
+static __noinline int look_at_namespaces(struct task_state *state, struct deed *deed)
 {
-	if (!deed || !was_done_or_refused(deed))
+	if (!state || !deed || !was_done_or_refused(deed))
 		return false;
+	read_ids(&state->ids, bpf_get_current_task_btf()); /* a user namespace gives capabilities */
 	if (deed->action == ACTION_UNSHARE)
 		return (deed->args[0] & NEW_ANY) != 0;
 	if (deed->action == ACTION_CLONE_NS) /* done is told by the fork; the lowest byte is a signal here */

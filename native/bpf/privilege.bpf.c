@@ -4,6 +4,7 @@
  * action. Each look_at_... says whether the action is told, and with what.
  */
 #include "calls.h"
+#include "changes.bpf.c"
 #include "deed.h"
 #include "ids.bpf.c"
 #include "memory.bpf.c"
@@ -44,7 +45,7 @@ static __noinline int is_told(struct task_state *state, struct deed *deed)
 	case ACTION_UNSHARE:
 	case ACTION_SETNS:
 	case ACTION_CLONE_NS:
-		return look_at_namespaces(deed);
+		return look_at_namespaces(state, deed);
 	case ACTION_MODULE_LOAD:
 	case ACTION_MODULE_UNLOAD:
 		return look_at_module(deed);
@@ -65,7 +66,23 @@ static __noinline int is_told(struct task_state *state, struct deed *deed)
 		return look_at_refused_signal(deed);
 	case ACTION_PERF_OPEN:
 	case ACTION_URING_SETUP:
+	case ACTION_USERFAULT:
+	case ACTION_IO_PORTS:
 		return was_done_or_refused(deed);
+	case ACTION_RENAME:
+	case ACTION_LINK:
+	case ACTION_SYMLINK:
+		return look_at_names(deed);
+	case ACTION_UNLINK:
+	case ACTION_CHMOD:
+	case ACTION_CHOWN:
+	case ACTION_TRUNCATE:
+	case ACTION_SETXATTR:
+		return look_at_change(state, deed);
+	case ACTION_MAKE_DEVICE:
+		return look_at_device(deed);
+	case ACTION_PERSONALITY:
+		return look_at_personality(deed);
 	case ACTION_KEXEC: /* whatever came of it, as for modules */
 		return true;
 	}
@@ -76,7 +93,7 @@ static __noinline int look_at_action(struct task_state *state, struct pt_regs *r
 				     bool compat)
 {
 	__u64 native_args[] = NATIVE_ARGUMENTS(regs);
-	struct deed deed = {.action = action, .result = result, .number = CALL_NUMBER(regs)};
+	struct deed deed = {.action = action & ACTION_BITS, .form = action & ~ACTION_BITS, .result = result, .number = CALL_NUMBER(regs)};
 
 	if (!state)
 		return 0;
@@ -86,7 +103,7 @@ static __noinline int look_at_action(struct task_state *state, struct pt_regs *r
 		__builtin_memcpy(deed.args, compat_args, sizeof(deed.args));
 		deed.flags = ACTION_COMPAT;
 	}
-	if (is_told(state, &deed))
-		tell(state, &deed);
+	if (is_told(state, &deed) && tell(state, &deed) && deed.once)
+		state_of_process(state)->seen |= deed.once;
 	return 0;
 }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Sockets that see or reach more than a workload needs: raw, packet, and those of runtimes. */
 #include "deed.h"
-#include "watched.h"
+#include "names.h"
 
 #define AF_PACKET 17
 #define AF_XDP 44
 #define SOCK_TYPE_MASK 0xf
 #define SOCK_RAW 3
+#define AF_KEY 15
+#define AF_NETLINK 16
+#define AF_ALG 38
+#define NETLINK_ROUTE 0 /* asked by every lookup of a name */
+#define NETLINK_KOBJECT_UEVENT 15
 
 static __noinline int look_at_socket(struct deed *deed)
 {
@@ -23,7 +28,12 @@ static __noinline int look_at_socket(struct deed *deed)
 	__u64 family = deed->args[0];
 	if (family == AF_PACKET || family == AF_XDP)
 		return true;
-	return deed->args[1] == SOCK_RAW && (family == AF_INET || family == AF_INET6);
+	if (family == AF_INET || family == AF_INET6)
+		return deed->args[1] == SOCK_RAW;
+	deed->action = ACTION_KERNEL_SOCKET;
+	if (family == AF_NETLINK)
+		return deed->args[2] != NETLINK_ROUTE && deed->args[2] != NETLINK_KOBJECT_UEVENT;
+	return family == AF_ALG || family == AF_KEY || family == AF_VSOCK;
 }
 
 /* The path under which the peer is bound, from the kernel; what was asked for only where that was refused. */
@@ -44,14 +54,9 @@ static __noinline int look_at_connect(struct deed *deed)
 	}
 	if (!was_refused(deed))
 		return false;
-	struct {
-		__u16 family;
-		char path[NAME_SCAN];
-	} address = {};
-	if (bpf_probe_read_user(&address.family, sizeof(address.family), (void *)deed->args[1]) ||
-	    address.family != AF_UNIX)
+	__u16 family = 0;
+	if (bpf_probe_read_user(&family, sizeof(family), (void *)deed->args[1]) || family != AF_UNIX)
 		return false;
-	deed->claimed_path = (const void *)(deed->args[1] + sizeof(address.family));
-	bpf_probe_read_user_str(address.path, sizeof(address.path), deed->claimed_path);
-	return ends_watched(address.path);
+	deed->claimed_path = (const void *)(deed->args[1] + SUN_PATH_OFFSET);
+	return is_watched_address(deed->args[1], deed->args[2]);
 }

@@ -119,7 +119,7 @@ static __always_inline bool is_fork(int number)
 	return number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3;
 }
 
-static __noinline int look_closer(struct task_state *state, struct pt_regs *regs, long result, __u32 number)
+static __noinline int look_closer(struct task_state *state, struct pt_regs *regs, long result, int number)
 {
 	if (!state || !regs)
 		return 0;

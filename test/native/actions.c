@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 int act(const char *what, const char *text, long number);
+int change(const char *what, const char *text, long number); // changes.c
 
 static long code(long result) { return result < 0 ? errno : 0; }
 
@@ -262,7 +263,7 @@ static long one(const char *what, const char *text, long number) {
 	ON("ring", open_by_ring(text));
 	ON("compat-setuid", compat(213, number, 0));
 	ON("compat-chroot", compat(61, (long)text, 0));
-	return -1;
+	return change(what, text, number);
 }
 
 // In a child, as an ordinary user when the name begins with "user:".

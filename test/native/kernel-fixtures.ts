@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -141,13 +142,15 @@ function build(name: string, files: readonly string[]): string {
     binaries.delete(name);
   });
   const sources = files.map((file) => fileURLToPath(new URL(file, import.meta.url)));
+  chmodSync(folder, 0o755); // for containers of ordinary users
   const path = join(folder, name);
   execFileSync('cc', ['-O1', '-Wall', '-Wextra', '-Werror', ...sources, '-o', path, '-pthread']);
   binaries.set(name, path);
   return path;
 }
 
-export const buildDoer = (): string => build('doer', ['doer.c', 'actions.c', 'execs.c', 'calls.c']);
+export const buildDoer = (): string =>
+  build('doer', ['doer.c', 'actions.c', 'changes.c', 'execs.c', 'calls.c']);
 
 /** The program that says in a file of the folder $WITNESS what it really is. */
 export const buildWitness = (): string => build('witness', ['witness.c']);

@@ -22,6 +22,9 @@ const WAYS: Readonly<Partial<Record<Action, Way>>> = {
   'module-unload': { words: 'unload a kernel module', technique: 'T1547.006' },
   'bpf-load': { words: 'load a BPF program', technique: 'T1014' },
   kexec: { words: 'load another kernel', technique: 'T1542' },
+  'mount-attr': { words: 'change a mount', technique: 'T1611' },
+  'make-device': { words: 'make a device', technique: 'T1611' },
+  'io-ports': { words: 'reach the ports of the machine', technique: 'T1611' },
 };
 // Browsers and build tools make these for their own sandboxes, so that by themselves they are less.
 const SANDBOX: ReadonlySet<Action> = new Set(['unshare', 'clone-ns', 'open-tree']);

@@ -1,3 +1,4 @@
+import { isRingOperation, RING } from '../../features/action.ts';
 import { actionFacts, who } from './privileges.ts';
 import type { Rule } from './rule.ts';
 
@@ -20,8 +21,8 @@ export const runtimeSocket: Rule = {
   on: ['action'],
   next: 'Look at which containers were made or entered since, and why the socket is mounted there.',
   match(event, { container }) {
-    if (event.kind !== 'action' || event.action !== 'socket-use' || container.kind !== 'container')
-      return null;
+    if (event.kind !== 'action' || container.kind !== 'container') return null;
+    if (event.action !== 'socket-use' && !isRingOperation(event, RING.connect)) return null;
     if (!NAMES.has(event.path.slice(event.path.lastIndexOf('/') + 1))) return null;
     return {
       severity: event.refused ? 'medium' : 'high',

@@ -1,4 +1,5 @@
 import type { Event, OpenEvent } from '../../events/event.ts';
+import { isRingOperation, RING } from '../../features/action.ts';
 import type { ContainerKind } from '../../identity/container.ts';
 import { isInterpreter, isShell, isTool } from './programs.ts';
 import type { Rule } from './rule.ts';
@@ -70,7 +71,8 @@ const O_ACCMODE = 3n;
 /** Also what is opened through io_uring, by the name that was asked for: a link to a secret is not seen there. */
 function openingOf(event: Event): Opening | null {
   if (event.kind === 'open') return event;
-  if (event.kind !== 'action' || event.action !== 'uring-op' || event.path === '') return null;
+  if (event.kind !== 'action' || event.path === '') return null;
+  if (!isRingOperation(event, RING.openat) && !isRingOperation(event, RING.openat2)) return null;
   const { exe, process, args } = event;
   const path = event.path.startsWith('/') ? event.path : `…/${event.path}`;
   return { path, exe, process, write: (args[1] & O_ACCMODE) !== 0n };

@@ -35,6 +35,22 @@ const ACTIONS: Readonly<Record<number, Action>> = {
   [LAYOUT.ACTION_TAKE_FD]: 'take-fd',
   [LAYOUT.ACTION_KEXEC]: 'kexec',
   [LAYOUT.ACTION_EXEC_ID]: 'exec-id',
+  [LAYOUT.ACTION_EXEC_CAPS]: 'exec-caps',
+  [LAYOUT.ACTION_STOLEN_ID]: 'stolen-id',
+  [LAYOUT.ACTION_RENAME]: 'rename',
+  [LAYOUT.ACTION_LINK]: 'link',
+  [LAYOUT.ACTION_SYMLINK]: 'symlink',
+  [LAYOUT.ACTION_UNLINK]: 'unlink',
+  [LAYOUT.ACTION_CHMOD]: 'chmod',
+  [LAYOUT.ACTION_CHOWN]: 'chown',
+  [LAYOUT.ACTION_TRUNCATE]: 'truncate',
+  [LAYOUT.ACTION_SETXATTR]: 'setxattr',
+  [LAYOUT.ACTION_MAKE_DEVICE]: 'make-device',
+  [LAYOUT.ACTION_MOUNT_ATTR]: 'mount-attr',
+  [LAYOUT.ACTION_PERSONALITY]: 'personality',
+  [LAYOUT.ACTION_USERFAULT]: 'userfault',
+  [LAYOUT.ACTION_KERNEL_SOCKET]: 'kernel-socket',
+  [LAYOUT.ACTION_IO_PORTS]: 'io-ports',
 };
 const REFUSALS: ReadonlySet<bigint> = new Set([-1n, -13n]); // EPERM, EACCES
 

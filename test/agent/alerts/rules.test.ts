@@ -58,6 +58,8 @@ test('the list of rules, each with a name, sentences, techniques and knobs that 
     'runtime-socket',
     'shell-on-socket',
     'terminal-shell',
+    'file-tampering',
+    'stolen-id',
   ]);
   for (const rule of RULES) {
     expect(SEVERITIES).toContain(rule.severity);
@@ -279,6 +281,32 @@ test.each<[ActionFields, string[]]>([
 ])('what is done in a container is judged, on the host it is not: %#', (fields, expected) => {
   expect(hits(inside, actionRecord(fields))).toEqual(expected);
   expect(hits(host, actionRecord(fields))).toEqual([]);
+});
+
+test.each([
+  [{ action: 'RENAME', path: '/etc/cron.d/job' }, ['file-tampering medium']],
+  [{ action: 'LINK', name: '/etc/shadow', path: '/tmp/x' }, ['file-tampering medium']],
+  [{ action: 'UNLINK', path: 'shadow', result: -13n }, ['file-tampering low']],
+  [{ action: 'CHMOD', args: [0o4755n], path: '/usr/bin/find' }, ['file-tampering high']],
+  [{ action: 'CHMOD', args: [0o755n], path: '/opt/app' }, []],
+  [{ action: 'CHMOD', args: [0o666n], path: '/etc/shadow' }, ['file-tampering medium']],
+  [{ action: 'SETXATTR', name: 'security.capability', path: '/etc/sudoers' }, ['file-tampering medium']],
+  [{ action: 'URING_OP', args: [35n], path: '/etc/shadow' }, ['file-tampering medium']],
+  [{ action: 'URING_OP', args: [26n] }, []],
+  [{ action: 'URING_OP', args: [16n, 1n], path: '/run/docker.sock' }, ['runtime-socket high']],
+  [{ action: 'URING_OP', args: [16n, 1n], path: '/run/app.sock' }, []],
+  [{ action: 'MAKE_DEVICE', args: [0o60666n, 0x800n], path: '/dev/x' }, ['escape-attempt high']],
+  [{ action: 'MOUNT_ATTR', result: -1n }, ['escape-attempt medium']],
+  [{ action: 'IO_PORTS' }, ['escape-attempt high']],
+  [{ action: 'PERSONALITY', args: [0x40000n] }, []],
+])('%o on a file of a container', (fields, expected) => {
+  expect(hits(inside, actionRecord({ exe: 'app', ...fields }))).toEqual(expected);
+  expect(hits(host, actionRecord({ exe: 'app', ...fields }))).toEqual([]);
+});
+
+test('ids that nothing gave are told everywhere', () => {
+  const stolen = actionRecord({ action: 'STOLEN_ID', exe: 'sh', args: [1000n | (1000n << 32n), 0n, 0n, 0n] });
+  for (const where of [inside, service, host]) expect(hits(where, stolen)).toEqual(['stolen-id high']);
 });
 
 test('a secret opened through io_uring is one too', () => {

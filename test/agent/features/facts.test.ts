@@ -108,6 +108,13 @@ test.each<[ActionFields, string | null]>([
   [{ action: 'URING_OP', exe: 'db', args: [22n] }, 'db uring-op 22'],
   [{ action: 'SOCKET_USE', exe: 'curl', path: '/run/docker.sock' }, 'curl socket-use /run/docker.sock'],
   [{ action: 'MEMFD', exe: 'app', name: 'memfd:a8f3' }, 'app memfd'],
+  [
+    { action: 'RENAME', exe: 'vipw', name: '/etc/shadow.edit', path: '/etc/shadow' },
+    'vipw rename shadow.edit shadow',
+  ],
+  [{ action: 'CHMOD', exe: 'cp', args: [0o755n], path: '/opt/tool' }, 'cp chmod executable'],
+  [{ action: 'CHMOD', exe: 'cp', args: [0o4755n], path: '/opt/tool' }, 'cp chmod set-id'],
+  [{ action: 'KERNEL_SOCKET', exe: 'iptables', args: [16n, 3n, 12n] }, 'iptables kernel-socket 16 12'],
   [{ action: 'OOM_KILL', exe: 'app' }, null],
 ])('an action becomes what comes back when it is done again: %#', (fields, value) => {
   expect(fact(actionRecord(fields))).toEqual(value === null ? null : { kind: 'action', value });

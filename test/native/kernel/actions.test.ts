@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -7,87 +8,29 @@ import {
   atEnd,
   cleanUp,
   constant,
-  type Doer,
   makeCgroup,
-  openTestProbe,
   skipReason,
   startDoer,
-  type TestRecord,
   temporaryFolder,
   until,
 } from '../kernel-fixtures.ts';
+import { doTimes, EPERM, NOTHING, ROOTLESS, SHARED_PIDS, said, scene, TIMES, USER } from './scene.ts';
 
-const TIMES = 7;
-const USER = 4242;
-const EPERM = 1;
 const pair = (id: number) => BigInt(id) | (BigInt(id) << 32n);
 const NUMBERS: Record<string, number> =
   process.arch === 'arm64'
     ? { mount: 40, umount: 39, setuid: 146, chroot: 51, setns: 268, socket: 198, connect: 203, bpf: 280 }
     : { mount: 165, umount: 166, setuid: 105, chroot: 161, setns: 308, socket: 41, connect: 42, bpf: 321 };
 
-/** What an action record says, without its header. */
-function said(record: TestRecord | undefined) {
-  if (record === undefined) return undefined;
-  const at = (name: string) => constant(`action_record.${name}`);
-  return {
-    number: record.field('number'),
-    result: Number(record.bytes.readBigInt64LE(at('result'))),
-    args: [0, 8, 16, 24].map((offset) => record.bytes.readBigUInt64LE(at('args') + offset)),
-    flags: record.field('flags'),
-    target: [record.field('target_pid'), record.field('target_slot')],
-    exe: record.text('exe', 32),
-    name: record.text('name', 64),
-    path:
-      (record.field('flags') & constant('PATH_CLAIMED')) !== 0
-        ? record.text('path', 256)
-        : record.field('path_bytes') === 0
-          ? ''
-          : record.path(),
-  };
-}
-
-const NOTHING = { flags: 0, target: [0, 0], exe: 'doer', name: '', path: '' };
-
-interface Scene {
-  readonly doer: Doer;
-  readonly slot: number;
-  /** Records of one action so far. */
-  of(action: string): TestRecord[];
-}
-
-async function scene(): Promise<Scene> {
-  const { of, counts } = await openTestProbe({
-    watchedNames: [
-      { name: 'shadow', where: 'file' },
-      { name: 'docker.sock', where: 'file' },
-    ],
-  });
-  const cgroup = makeCgroup();
-  // Mounts are made in a namespace of its own.
-  const doer = await startDoer(cgroup.path, ['unshare', '-m']);
-  const actions = (action: string) =>
-    of('RECORD_ACTION', cgroup.id).filter((record) => record.field('action') === constant(action));
-  // unshare(1) also makes its mounts private, after it has said what it did.
-  await until(() => actions('ACTION_UNSHARE').length === 1 && actions('ACTION_MOUNT').length === 1);
-  return { doer, slot: counts(cgroup.id).slot, of: actions };
-}
-
-/** Does it TIMES times and gives the records of the action that these made, all of the same slot. */
-async function doTimes({ doer, of, slot }: Scene, command: string, action: string, answer = 0) {
-  const before = of(action).length;
-  for (let i = 0; i < TIMES; i++) expect(await doer.ask(`do ${command}`)).toBe(answer);
-  await until(() => of(action).length - before >= TIMES);
-  await sleep(30);
-  const records = of(action).slice(before);
-  expect(records).toHaveLength(TIMES);
-  for (const record of records) {
-    expect(record.slot).toBe(slot);
-    expect(record.parentPid).toBe(doer.pid);
-    const { target, args } = said(record) ?? {};
-    expect(said(record)).toEqual({ ...said(records[0]), target, args });
+/** cap_net_raw, to whoever executes it; false where the file system keeps no capabilities. */
+function giveCapability(file: string): boolean {
+  try {
+    execFileSync('setcap', ['cap_net_raw+ep', file], { stdio: 'ignore' });
+    return true;
+  } catch (error) {
+    console.log(`skipped: setcap: ${(error as Error).message}`);
+    return false;
   }
-  return records;
 }
 
 describe.skipIf(skipReason('actions') !== null)('actions', () => {
@@ -142,8 +85,32 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     });
   });
 
-  it('tells tracing and writing of the memory of others, with whose it is', async () => {
+  it('tells capabilities that an executable gave, to an ordinary user', async () => {
     const here = await scene();
+    const folder = temporaryFolder();
+    const file = join(folder, 'gives-capabilities');
+    chmodSync(folder, 0o755);
+    copyFileSync('/bin/true', file);
+    chmodSync(file, 0o755);
+    if (!giveCapability(file)) return;
+    const [given] = await doTimes(here, `user:exec ${file}`, 'ACTION_EXEC_CAPS');
+    expect(said(given)).toEqual({
+      ...NOTHING,
+      number: constant('ACTION_NO_CALL'),
+      result: 0,
+      args: [0n, 1n << 13n, 1n << 13n, 0n],
+      exe: 'gives-capabilities',
+      path: file,
+    });
+    expect(given?.uid).toBe(USER);
+    expect(here.of('ACTION_STOLEN_ID')).toHaveLength(0);
+    expect(await here.doer.ask('do user:exec /bin/true')).toBe(0);
+    await sleep(50);
+    expect(here.of('ACTION_EXEC_CAPS')).toHaveLength(TIMES);
+  });
+
+  it('tells tracing and writing of the memory of others, with whose it is', async () => {
+    const here = await scene({ prefix: SHARED_PIDS });
     for (const [command, action] of [
       ['trace', 'ACTION_PTRACE'],
       ['write-child', 'ACTION_VM_WRITE'],
@@ -170,6 +137,46 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     expect(here.of('ACTION_VM_WRITE')).toHaveLength(TIMES);
     const traced = await doTimes(here, 'traceme', 'ACTION_PTRACE');
     expect(said(traced[0])).toMatchObject({ target: [here.doer.pid, here.slot] });
+  });
+
+  it('finds the process that a number means in a pid namespace of its own', async () => {
+    const here = await scene();
+    for (const [command, action, at] of [
+      ['trace', 'ACTION_PTRACE', 1],
+      ['write-child', 'ACTION_VM_WRITE', 0],
+    ] as const) {
+      for (const record of await doTimes(here, command, action)) {
+        const inner = Number(said(record)?.args[at]);
+        expect(inner).toBeLessThan(100);
+        expect(record.field('target_pid')).toBeGreaterThan(inner);
+        expect(record.field('target_slot')).toBe(here.slot);
+        expect(said(record)).toMatchObject({ name: 'doer', exe: 'doer' });
+      }
+    }
+  });
+
+  it('tells what an ordinary user does who is root in namespaces of its own', async () => {
+    const here = await scene({ prefix: ROOTLESS });
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    for (const [command, action] of [
+      [`mount ${folder}`, 'ACTION_MOUNT'],
+      [`chroot ${folder}`, 'ACTION_CHROOT'],
+      ['packet-socket', 'ACTION_RAW_SOCKET'],
+      ['trace', 'ACTION_PTRACE'],
+      [`clone - ${0x1000_0000}`, 'ACTION_CLONE_NS'],
+      ['capset', 'ACTION_CAPSET'],
+    ] as const) {
+      for (const record of await doTimes(here, command, action)) {
+        expect(record.uid).toBe(USER);
+        expect(said(record)?.exe).toBe('doer');
+        expect(said(record)?.result).toBeGreaterThanOrEqual(0);
+      }
+    }
+    const errno = await here.doer.ask('do bpf');
+    await sleep(50);
+    const [program] = await doTimes(here, 'bpf', 'ACTION_BPF_LOAD', errno);
+    expect(program?.uid).toBe(USER);
   });
 
   it('tells mounts, roots and trees, done and refused', async () => {
@@ -330,7 +337,7 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
   });
 
   it('tells signals to a process of another container, and none within one', async () => {
-    const here = await scene();
+    const here = await scene({ prefix: SHARED_PIDS });
     const elsewhere = makeCgroup();
     const victim = await startDoer(elsewhere.path, ['sh', '-c', 'trap "" USR1; exec "$0"']);
     const [sent] = await doTimes(here, `kill - ${victim.pid}`, 'ACTION_SIGNAL');
@@ -347,7 +354,7 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
 
   const v1 = '/sys/fs/cgroup/memory';
   it.skipIf(!existsSync(join(v1, 'memory.limit_in_bytes')))('tells the victims of an OOM kill', async () => {
-    const here = await scene();
+    const here = await scene({ prefix: SHARED_PIDS });
     const group = join(v1, `picket-test-${process.pid}`);
     mkdirSync(group);
     atEnd(async () => {

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Watched names in a path that is a text. */
+#ifndef PICKET_NAMES_H
+#define PICKET_NAMES_H
+
+#include "watched.h"
+
+#define TEXT_BYTES 4096 /* PATH_MAX: the kernel takes no longer one, so nothing in front can hide the end */
+#define NAME_BYTES 256  /* NAME_MAX and NUL */
+#define SUN_PATH_OFFSET 2 /* of struct sockaddr_un */
+#define SUN_PATH_BYTES 108
+
+enum { NAME_PLAIN, NAME_WATCHED, NAME_WITHOUT_FOLDER };
+
+/* One a CPU: the programs that use it run in system calls, where none is interrupted by another. */
+struct name_scratch {
+	__u32 end, last, above; /* of the names: where the last ends, where it and the one above it begin */
+	__u32 pad;
+	char text[TEXT_BYTES];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct name_scratch);
+} name_scratch SEC(".maps");
+
+static __always_inline struct name_scratch *name_scratch_of_cpu(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&name_scratch, &zero);
+}
+
+static __always_inline bool is_watched_dentry(struct dentry *dentry, __u32 folder)
+{
+	struct qstr name = BPF_CORE_READ(dentry, d_name);
+
+	return may_be(folder ? watched_folder_lengths : watched_file_lengths, name.len) && is_watched(name.name, folder);
+}
+
+static __noinline bool is_watched_span(struct name_scratch *scratch, __u32 from, __u32 to, __u32 folder)
+{
+	struct watched_name key = {.folder = folder};
+	__u32 length = to - from;
+
+	if (!scratch || !may_be(folder ? watched_folder_lengths : watched_file_lengths, length))
+		return false;
+	if (bpf_probe_read_kernel(key.name, length & (FILE_NAME_BYTES - 1), &scratch->text[from & (TEXT_BYTES - 1)]))
+		return false;
+	return bpf_map_lookup_elem(&watched_names, &key) != NULL;
+}
+
+/* Where the name begins that ends at `end`; not static, so that it is verified once. Found from the back, through the
+ * map, as otherwise each place would be a state of its own. */
+__noinline int begin_of_name(__u32 end)
+{
+	struct name_scratch *scratch = name_scratch_of_cpu();
+
+	if (!scratch)
+		return 0;
+	scratch->last = end > NAME_BYTES ? end - NAME_BYTES : 0;
+	for (__u32 i = 1; i <= NAME_BYTES; i++) {
+		if (i > end)
+			break;
+		if (scratch->text[(end - i) & (TEXT_BYTES - 1)] == '/') {
+			scratch->last = end - i + 1;
+			break;
+		}
+	}
+	return scratch->last;
+}
+
+/* Whether a path's last name, or the folder above it, is watched; or that it has no folder. `bytes`
+ * counts the NUL that is set behind them. Not static, as above. */
+__noinline int watched_in_text(__u64 address, int of_user, __u32 bytes)
+{
+	struct name_scratch *scratch = name_scratch_of_cpu();
+
+	if (!scratch || !address || !bytes || bytes > TEXT_BYTES)
+		return NAME_PLAIN;
+	long length = of_user ? bpf_probe_read_user_str(scratch->text, bytes, (void *)address) :
+				bpf_probe_read_kernel_str(scratch->text, bytes, (void *)address);
+	if (length < 2 || length > TEXT_BYTES)
+		return NAME_PLAIN;
+	__u32 end = length - 1;
+	if (end > 1 && scratch->text[(end - 1) & (TEXT_BYTES - 1)] == '/')
+		end -= 1;
+	__u32 last = begin_of_name(end);
+	if (is_watched_span(scratch, last, end, 0) || is_watched_span(scratch, last, end, 1))
+		return NAME_WATCHED;
+	if (last == 0)
+		return NAME_WITHOUT_FOLDER;
+	return is_watched_span(scratch, begin_of_name(last - 1), last - 1, 1) ? NAME_WATCHED : NAME_PLAIN;
+}
+
+/* The path of a Unix socket's address ends with its length, or before that with NUL. */
+static __always_inline bool is_watched_address(__u64 address, __u32 length)
+{
+	__u32 path = length - SUN_PATH_OFFSET;
+
+	return path <= SUN_PATH_BYTES && watched_in_text(address + SUN_PATH_OFFSET, true, path + 1) == NAME_WATCHED;
+}
+
+#endif

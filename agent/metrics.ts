@@ -43,6 +43,7 @@ export interface Numbers {
     readonly missing: Readonly<Record<string, number>>;
   };
   readonly mapBytes: number;
+  readonly mapGroups: Readonly<Record<string, number>>;
   readonly hooksAttached: number;
   readonly hooks: number;
 }
@@ -177,7 +178,7 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'reason',
     ({ resources }) => Object.entries(resources.missing),
   ],
-  ['map_bytes', 'Kernel memory of all eBPF maps.', '', one(({ mapBytes }) => mapBytes)],
+  ['map_bytes', 'Kernel memory of the eBPF maps.', 'group', ({ mapGroups }) => Object.entries(mapGroups)],
   ['hooks', 'Kernel hooks that the agent knows.', '', one(({ hooks }) => hooks)],
   ['hooks_attached', 'Kernel hooks that are attached.', '', one(({ hooksAttached }) => hooksAttached)],
   ['resident_bytes', 'Resident memory of the agent.', '', () => [['', process.memoryUsage.rss()]]],

@@ -94,6 +94,7 @@ export class Report {
       pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
       resources: machine.resourceCounts,
       mapBytes: counters?.mapBytes ?? 0,
+      mapGroups: counters?.mapGroups ?? {},
       hooks: hooks.length,
       hooksAttached: hooks.filter(({ state }) => state === 'attached').length,
     };

@@ -89,6 +89,8 @@ export interface ProbeCounters {
   readonly batches: bigint;
   /** Bytes of kernel memory of all maps, as the kernel reports them (memlock of fdinfo). */
   readonly mapBytes: number;
+  /** Of mapBytes, by what it grows with: slots, pairs (CPUs), rings, flows (settings), other. */
+  readonly mapGroups: Readonly<Record<string, number>>;
 }
 
 export interface Containment {

@@ -34,6 +34,15 @@ struct WatchedName {
   uint32_t folder;
 };
 
+// What a map's memory grows with.
+const char* group_of(const struct bpf_map* map) {
+  std::string name = bpf_map__name(map);
+  if (bpf_map__type(map) == BPF_MAP_TYPE_RINGBUF) return "rings";
+  if (name == "pair_lines") return "pairs";
+  if (name.compare(0, 4, "flow") == 0 || name == "connecting") return "flows";
+  return "other";
+}
+
 // The kernel numbers CPUs from 0, maybe with gaps, and has memory for those that may be plugged in.
 uint32_t count_cpus() {
   std::ifstream possible("/sys/devices/system/cpu/possible");  // such as 0-3,8-11
@@ -237,11 +246,13 @@ void Probe::read_lost(uint64_t (&lost)[LOSS_REASONS]) const {
   for (size_t i = 0; i < by_cpu.size(); i++) lost[i % LOSS_REASONS] += by_cpu[i];
 }
 
-uint64_t Probe::map_bytes_total() const {
-  uint64_t bytes = slots_.bytes();
+std::map<std::string, uint64_t> Probe::map_groups() const {
+  std::map<std::string, uint64_t> groups{{"slots", slots_.bytes()}};
   struct bpf_map* map;
-  bpf_object__for_each_map(map, skeleton_->obj) bytes += static_cast<uint64_t>(map_bytes(bpf_map__fd(map)));
-  return bytes;
+  bpf_object__for_each_map(map, skeleton_->obj) {
+    groups[group_of(map)] += static_cast<uint64_t>(map_bytes(bpf_map__fd(map)));
+  }
+  return groups;
 }
 
 }  // namespace picket

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,7 +49,8 @@ class Probe {
   Profiles& profiles() { return profiles_; }
   std::vector<flow_entry> read_flows();
   void read_lost(uint64_t (&lost)[LOSS_REASONS]) const;
-  uint64_t map_bytes_total() const;
+  // Bytes that the kernel charges, by what they grow with: slots, pairs, rings, flows, other.
+  std::map<std::string, uint64_t> map_groups() const;
 
  private:
   explicit Probe(const ProbeSettings& settings);

@@ -338,7 +338,14 @@ Napi::Value ProbeObject::counters(const Napi::CallbackInfo& info) {
   object.Set("queueFull", Napi::BigInt::New(env, probe_->handoff().queue_full()));
   object.Set("records", Napi::BigInt::New(env, probe_->handoff().records()));
   object.Set("batches", Napi::BigInt::New(env, probe_->handoff().batches()));
-  object.Set("mapBytes", number_to_js(env, probe_->map_bytes_total()));
+  uint64_t bytes = 0;
+  Napi::Object groups = Napi::Object::New(env);
+  for (const auto& [name, of] : probe_->map_groups()) {
+    groups.Set(name, number_to_js(env, of));
+    bytes += of;
+  }
+  object.Set("mapBytes", number_to_js(env, bytes));
+  object.Set("mapGroups", groups);
   return object;
 }
 

@@ -38,6 +38,7 @@ export function fakeProbe(): FakeProbe {
     records: 0n,
     batches: 0n,
     mapBytes: 4096,
+    mapGroups: { slots: 4096 },
   });
   return {
     hooks: [

@@ -136,6 +136,7 @@ function servers(
     routes: {
       views: store.views,
       incident: store.incidents.get,
+      workloads: (page) => store.sketches.workloads({ ...page, nowMs: clock.wallMs() }),
       status: async () => ({
         cluster: settings.cluster,
         database: databaseOf(settings),
@@ -211,6 +212,7 @@ class RunningCentral implements Central {
       streams,
       policies,
       windowMs: settings['incident-window'],
+      hashKeys: () => keys.hashKeys.valid().map(({ id }) => id),
       metrics: this.metrics,
       log: log.child({ part: 'pipeline' }),
       notify: (about) => {

@@ -18,6 +18,11 @@ export function countersOf(metrics: Metrics) {
       'Entries of summaries by kind; foreign: of an id that is another node’s.',
       ['kind'],
     ),
+    sketches: metrics.counter(
+      'sketches_total',
+      'Sketches by what came of them; other-key, unknown-kind: not taken, they would not merge.',
+      ['result'],
+    ),
     incidents: metrics.counter('incident_changes_total', 'Incidents opened, escalated, updated.', ['kind']),
     suppressed: metrics.counter('alerts_suppressed_total', 'Alerts kept out of incidents by an exception.'),
     steps: metrics.counter('plan_steps_total', 'Steps of plans by verdict.', ['verdict']),

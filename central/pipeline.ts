@@ -12,6 +12,7 @@ import { type Counters, countersOf } from './counters.ts';
 import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
+import { mergeable } from './ingest/sketches.ts';
 import type { Notification } from './notify/notifier.ts';
 import { approve, containByHand, type Declined, type Outcome, respond } from './respond/execute.ts';
 import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
@@ -34,6 +35,8 @@ export interface PipelineParts {
   readonly streams: { push(node: NodeIdentity, orders: readonly SignedOrder[]): boolean };
   readonly policies: PolicySet;
   readonly windowMs: number;
+  /** Ids of the valid ones. */
+  readonly hashKeys: () => readonly string[];
   readonly metrics: Metrics;
   readonly notify: (about: About) => void;
   readonly log: Log;
@@ -121,12 +124,16 @@ class CentralPipeline implements Pipeline {
     });
   }
 
-  async take(report: Report): Promise<{ duplicate: boolean; orders: readonly SignedOrder[] }> {
+  async take(given: Report): Promise<{ duplicate: boolean; orders: readonly SignedOrder[] }> {
     this.taking += 1;
+    const { sketches, outcomes } = mergeable(given.sketches, this.parts.hashKeys());
+    const report = { ...given, sketches };
     const from = performance.now();
     try {
       const taken = await this.parts.store.transaction((store) => this.keep(store, report));
       this.tally(report, taken);
+      for (const [result, count] of Object.entries(taken.duplicate ? {} : outcomes))
+        this.counted.sketches.inc({ result }, count);
       if (taken.changes.some(({ kind }) => kind !== 'updated')) await this.respondToAll();
       const orders = await this.pending(report);
       return { duplicate: taken.duplicate, orders };
@@ -140,6 +147,7 @@ class CentralPipeline implements Pipeline {
   private async keep(store: StoreParts, report: Report): Promise<Taken> {
     const { duplicate, alerts, foreign } = await store.reports.add(report);
     if (duplicate) return { duplicate, foreign, changes: [], suppressed: 0, answers: NO_ANSWERS };
+    await store.sketches.add(report);
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };

@@ -4,6 +4,7 @@ import { parseDuration } from '../respond/document.ts';
 import type { Declined, Outcome } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
 import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
+import type { WorkloadView } from '../store/sketches.ts';
 import type { FoundContainer, Views } from '../store/views.ts';
 
 const PAGE = { usual: 100, most: 1000 };
@@ -27,6 +28,7 @@ export interface RouteParts {
   readonly views: Views;
   readonly incident: (id: string) => Promise<Incident | null>;
   readonly status: () => Promise<object>;
+  readonly workloads: (page: { limit: number; offset: number }) => Promise<readonly WorkloadView[]>;
   readonly deeds: Deeds;
 }
 
@@ -187,6 +189,10 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
       const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;
       const live = query.get('all') !== 'true';
       return ok({ containers: await views.containers({ limit: limitOf(query), offset, live }) });
+    },
+    'GET /api/v1/workloads': async ({ query }) => {
+      const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;
+      return ok({ workloads: await parts.workloads({ limit: limitOf(query), offset }) });
     },
     'GET /api/v1/incidents': async ({ query }) =>
       ok({ incidents: await views.incidents({ ...pageOf(query), state: query.get('state') }) }),

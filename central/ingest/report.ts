@@ -6,7 +6,9 @@ import type {
   Health,
   OrderReport,
   SignedOrder,
+  Sketch,
   Window,
+  WorkloadSketches,
 } from '../../wire/index.ts';
 
 export type {
@@ -16,7 +18,9 @@ export type {
   Health as ReportedHealth,
   OrderReport as ReportedOrder,
   SignedOrder,
+  Sketch as ReportedSketch,
   Window as ReportedWindow,
+  WorkloadSketches as ReportedSketches,
 };
 
 /** From least to most. */
@@ -46,6 +50,7 @@ export interface Report extends NodeIdentity {
   readonly alerts: readonly Alert[];
   readonly orderReports: readonly OrderReport[];
   readonly health: Health | null;
+  readonly sketches: readonly WorkloadSketches[];
 }
 
 /** Unix time, ms, of a boot time on the report's clock. */

@@ -1,4 +1,11 @@
 /** Checks every field of a Summary. A node may be hostile: whoever owns it writes all of these values. */
+import { SketchError } from '../../kit/sketch/bytes.ts';
+import {
+  decodeSketch,
+  type EncodedSketch,
+  isKnownSketch,
+  MAX_SKETCH_BYTES,
+} from '../../kit/sketch/sketch.ts';
 import {
   type Alert,
   type Container,
@@ -6,6 +13,7 @@ import {
   SCHEMA_VERSION,
   type Summary,
   type Window,
+  type WorkloadSketches,
 } from '../../wire/index.ts';
 import { RefusedError, show } from './refused.ts';
 import { type NodeIdentity, ORDER_STATES, type Report, SEVERITIES } from './report.ts';
@@ -19,6 +27,9 @@ const WORKLOAD = 5 * (NAME + 1);
 /** Entries of each list; the largest node runs some hundreds of containers. */
 const ENTRIES = 10_000;
 const SHORT_LIST = 64;
+/** Of one workload and interval. */
+const SKETCHES = 16;
+const SKETCH_NAME = /^[a-z0-9-]{0,64}$/;
 const FACTS = 64;
 /** A wall clock further off than this from central's is no evidence of time. */
 const CLOCK_SKEW_MS = 366 * 86_400_000;
@@ -149,6 +160,29 @@ function alert(at: string, value: Alert, { cluster, now }: { cluster: string; no
   for (const technique of value.techniques) matches(`${at}.techniques`, technique, TECHNIQUE);
 }
 
+/** Bytes that are no sketch of a known kind come from no agent of ours; an unknown kind may come from a newer one. */
+function sketches(at: string, value: WorkloadSketches, cluster: string): void {
+  workload(`${at}.workload`, value.workload, cluster);
+  range(`${at}.end_ns`, value.endNs, value.startNs, value.startNs + 86_400_000_000_000n);
+  entries(`${at}.sketches`, value.sketches, SKETCHES);
+  for (const [index, sketch] of value.sketches.entries()) {
+    const here = `${at}.sketches[${index}]`;
+    for (const key of ['what', 'kind', 'key'] as const) matches(`${here}.${key}`, sketch[key], SKETCH_NAME);
+    text(`${here}.params`, sketch.params, NAME);
+    entries(`${here}.bytes`, sketch.bytes, MAX_SKETCH_BYTES);
+    if (isKnownSketch(sketch)) sketchOf(here, sketch);
+  }
+}
+
+function sketchOf(at: string, sketch: EncodedSketch): void {
+  try {
+    decodeSketch(sketch);
+  } catch (cause) {
+    if (!(cause instanceof SketchError)) throw cause;
+    throw new RefusedError('PICKET_MALFORMED', `${at}.bytes: ${cause.message}`, { cause });
+  }
+}
+
 function rest(summary: Summary, now: number): void {
   for (const [index, report] of summary.orderReports.entries()) {
     const at = `order_reports[${index}]`;
@@ -188,7 +222,7 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
   if (clock === null) throw new RefusedError('PICKET_MALFORMED', 'clock: missing');
   ms('clock.wall_ms', clock.wallMs, now);
   const { cluster } = speaker;
-  for (const key of ['containers', 'windows', 'detections', 'alerts', 'orderReports'] as const)
+  for (const key of ['containers', 'windows', 'detections', 'alerts', 'orderReports', 'sketches'] as const)
     entries(key, summary[key], ENTRIES);
   for (const [index, value] of summary.containers.entries())
     container(`containers[${index}]`, value, cluster);
@@ -196,6 +230,7 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
   for (const [index, value] of summary.detections.entries())
     detection(`detections[${index}]`, value, { cluster, now });
   for (const [index, value] of summary.alerts.entries()) alert(`alerts[${index}]`, value, { cluster, now });
+  for (const [index, value] of summary.sketches.entries()) sketches(`sketches[${index}]`, value, cluster);
   rest(summary, now);
   const { boot, sequence, containers, windows, detections, alerts, orderReports, health } = summary;
   return {
@@ -211,5 +246,6 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
     alerts,
     orderReports,
     health,
+    sketches: summary.sketches,
   };
 }

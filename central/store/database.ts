@@ -12,6 +12,7 @@ import { type ReportStore, reportStore } from './reports.ts';
 import { deleteOld } from './retention.ts';
 import type { Handle } from './rows.ts';
 import type { Tables } from './schema.ts';
+import { type SketchStore, sketchStore } from './sketches.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { type StepStore, stepStore } from './steps.ts';
 import { createViews, type Views } from './views.ts';
@@ -23,6 +24,7 @@ export interface StoreParts {
   readonly orders: OrderStore;
   readonly steps: StepStore;
   readonly journal: JournalStore;
+  readonly sketches: SketchStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
 }
@@ -36,7 +38,7 @@ export interface Store extends StoreParts {
 
 function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
   const [reports, incidents, orders] = [reportStore(db), incidentStore(db), orderStore(db)];
-  const [steps, journal] = [stepStore(db, auditKey), journalStore(db)];
+  const [steps, journal, sketches] = [stepStore(db, auditKey), journalStore(db), sketchStore(db)];
   const response: ResponseStore = {
     situation: (incident, nowMs) => orders.situation(incident?.id ?? '', nowMs),
     incident: incidents.get,
@@ -50,7 +52,7 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     overdue: orders.overdue,
     appendStep: steps.append,
   };
-  return { reports, incidents, orders, steps, journal, response };
+  return { reports, incidents, orders, steps, journal, sketches, response };
 }
 
 /** @throws when a migration fails; the tables are then as they were. */

@@ -10,6 +10,7 @@ const OLD = [
   ['windows', 'wall_ms'],
   ['detections', 'wall_ms'],
   ['summaries', 'received_ms'],
+  ['sketches', 'day_ms'],
 ] as const;
 
 /** Deletes rows from before `beforeMs` until none is left or the signal is aborted. Says how many. */

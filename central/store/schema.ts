@@ -208,7 +208,23 @@ interface EnrolmentRow {
   address: string;
 }
 
+interface SketchRow {
+  cluster: string;
+  workload: string;
+  node: string;
+  what: string;
+  kind: string;
+  version: number;
+  params: string;
+  key_id: string;
+  /** Begin of a day, UTC. */
+  day_ms: number;
+  last_ms: number;
+  bytes: Uint8Array;
+}
+
 export interface Tables {
+  sketches: SketchRow;
   nodes: Node;
   containers: Container;
   summaries: Summary;

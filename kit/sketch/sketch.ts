@@ -29,11 +29,23 @@ export function encodeSketch(sketch: Sketch): EncodedSketch {
   return { kind, version, params, bytes: sketch.encode() };
 }
 
-/** @throws SketchError for bytes that are none, and for a kind, version or parameters that are not known here. */
-export function decodeSketch({ kind, version, params, bytes }: EncodedSketch): Sketch {
+function formNamed({
+  kind,
+  version,
+  params,
+}: Omit<EncodedSketch, 'bytes'>): (typeof SKETCH_KINDS)[number] | null {
   const form = SKETCH_KINDS.find((known) => known.kind === kind);
-  if (form === undefined || form.version !== version || form.params !== params)
-    throw new SketchError(`${kind} ${version} (${params}) is not known`);
+  return form !== undefined && form.version === version && form.params === params ? form : null;
+}
+
+/** Whether this program knows the kind, version and parameters; says nothing of the bytes. */
+export const isKnownSketch = (sketch: EncodedSketch): boolean => formNamed(sketch) !== null;
+
+/** @throws SketchError for bytes that are none, and for a kind, version or parameters that are not known here. */
+export function decodeSketch(encoded: EncodedSketch): Sketch {
+  const { kind, version, params, bytes } = encoded;
+  const form = formNamed(encoded);
+  if (form === null) throw new SketchError(`${kind} ${version} (${params}) is not known`);
   if (bytes.length > MAX_SKETCH_BYTES) throw new SketchError(`${kind} of ${bytes.length} bytes`);
   return form.decode(bytes);
 }

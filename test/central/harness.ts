@@ -30,6 +30,7 @@ export interface Identity {
   readonly key: string;
   readonly certificate: string;
   readonly orderKeys: readonly { id: string; publicKey: string }[];
+  readonly hashKeys: readonly string[];
 }
 export interface Answer {
   readonly status: number;
@@ -114,6 +115,7 @@ export async function foreignIdentity(name = 'CN=node-1, O=local'): Promise<Iden
     key: pem(await crypto.subtle.exportKey('pkcs8', keys.privateKey)),
     certificate: made.toString('pem'),
     orderKeys: [],
+    hashKeys: [],
   };
 }
 
@@ -188,7 +190,7 @@ export async function enrol(ready: CentralReady, change: Record<string, unknown>
   const value = JSON.parse(answer.body.toString());
   if (answer.status !== 200)
     throw Object.assign(new Error(value.error.message), { status: answer.status, code: value.error.code });
-  return { key, certificate: value.certificate, orderKeys: value.orderKeys };
+  return { key, certificate: value.certificate, orderKeys: value.orderKeys, hashKeys: value.hashKeys };
 }
 
 export function callApi(

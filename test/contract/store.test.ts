@@ -31,6 +31,7 @@ const report = (sequence: number, change: Partial<Report> = {}): Report => ({
   alerts: [],
   orderReports: [],
   health: null,
+  sketches: [],
   ...change,
 });
 const window = (startNs: bigint): Report['windows'][number] => ({

@@ -2,10 +2,12 @@
 import type { Migration, MigrationProvider } from 'kysely/migration';
 import { initial } from './0001-initial.ts';
 import { traffic } from './0002-traffic.ts';
+import { sketches } from './0003-sketches.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
   '0002-traffic': traffic,
+  '0003-sketches': sketches,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

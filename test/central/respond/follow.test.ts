@@ -43,7 +43,7 @@ afterEach(async () => {
 /** An incident in these pods, whose containers are live. */
 async function incidentIn(pods: readonly string[], sequence = 1): Promise<Incident> {
   const containers = pods.map((pod) => container(pod));
-  const empty = { windows: [], detections: [], alerts: [], orderReports: [], health: null };
+  const empty = { windows: [], detections: [], alerts: [], orderReports: [], health: null, sketches: [] };
   const head = { ...NODE, boot: BOOT, sequence, receivedMs: nowMs, anchor: { bootNs: 0n, wallMs: nowMs } };
   await store.reports.add({ ...head, ...empty, containers });
   const incident: Incident = {

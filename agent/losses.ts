@@ -1,5 +1,6 @@
 /** What was lost, told by whom it may have concerned: of one slot, or of nobody in particular. */
 import type { Tick } from './events/frame.ts';
+import { TOLD_LATER } from './source/counts.ts';
 
 /** Those who have no slot are never complete; what they lost is nobody else's loss. */
 const NO_SLOT = 'no-slot';
@@ -18,7 +19,8 @@ export class Losses {
   take(tick: Tick): Record<string, number> {
     const left = new Map<string, number>();
     for (const [reason, count] of Object.entries(tick.lost))
-      if (reason !== NO_SLOT) left.set(reason, Math.max(0, count - (this.#before[reason] ?? 0)));
+      if (reason !== NO_SLOT && !TOLD_LATER.has(reason))
+        left.set(reason, Math.max(0, count - (this.#before[reason] ?? 0)));
     this.withoutSlot = Math.max(0, (tick.lost[NO_SLOT] ?? 0) - (this.#before[NO_SLOT] ?? 0));
     this.#before = tick.lost;
     let named = 0;

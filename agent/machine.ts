@@ -1,4 +1,5 @@
 /** This machine as the source of frames: the kernel's probes, its cgroups, the pods of the node. */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
 import type { Context } from './context.ts';
@@ -117,6 +118,7 @@ export class Machine {
         liveSlots: Math.min(settings.slots, countOwners(there.map(({ path }) => path))),
         flows: settings.flows,
         callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
+        seenKey: randomBytes(8).readBigUInt64LE(),
         watchedNames: [
           ...names(settings['watched-files'], 'file'),
           ...names(settings['watched-folders'], 'folder'),

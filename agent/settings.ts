@@ -129,7 +129,7 @@ export const agentRows = {
     type: 'bytes',
     min: 64 * 1024,
     max: 64 * MIB,
-    default: MIB / 2,
+    default: MIB,
     sentence: 'Size of the ring buffer for records that are collected on a timer, a power of two.',
   },
   'bulk-interval': {

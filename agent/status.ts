@@ -74,6 +74,10 @@ export function statusOf(
     action: value('action'),
     pair: value('pair'),
     compat: value('compat'),
+    folder: value('folder'),
+    library: value('library'),
+    capability: value('capability'),
+    listen: value('listen'),
   });
   const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
   return {

@@ -156,7 +156,13 @@ export class Verdicts {
 
   #fact(fact: Fact, found: Case): void {
     const verdict = this.#rarity(fact, found.watched, found.situation);
-    if (verdict !== null) this.#found(verdict, found);
+    if (verdict === null) return;
+    if (fact.kind !== 'folder' || found.watched.maySayFolder()) {
+      this.#found(verdict, found);
+    } else {
+      found.watched.flag(fact, false);
+      this.counts.suppressed += 1;
+    }
   }
 
   /** A fact that was not yet seen in this window is judged by its rarity. */

@@ -17,6 +17,9 @@ const ONGOING_PAIRS_NS = 3n * REARM_NS;
 /** Detections told per container and window; more are counted. Each costs a log line and a place in the spool. */
 export const MAX_TOLD = 5000;
 
+/** New folders told per container and window: a search through a file system meets a thousand a second. */
+export const MAX_FOLDERS_TOLD = 20;
+
 /** A period that is ready to be learnt. */
 export interface Collected {
   readonly phase: Phase;
@@ -40,6 +43,7 @@ export class Watched {
   lossesBefore: Readonly<Record<string, number>> = {};
   completeBefore = true;
   told = 0;
+  #foldersTold = 0;
   /** The kernel side counts for it. Without that, an empty window means nothing was looked at, not that nothing happened. */
   observed = false;
   #index = 0;
@@ -117,6 +121,12 @@ export class Watched {
     return fresh;
   }
 
+  /** Whether one more new folder may be told in this window. */
+  maySayFolder(): boolean {
+    this.#foldersTold += 1;
+    return this.#foldersTold <= MAX_FOLDERS_TOLD;
+  }
+
   withhold(): void {
     this.#withheld = true;
   }
@@ -174,6 +184,7 @@ export class Watched {
     this.window = new WindowBuilder(window.endNs);
     this.pairs = new PairWindow();
     this.told = 0;
+    this.#foldersTold = 0;
     this.#index += 1;
     this.#flagged.clear();
     this.#withheld = false;

@@ -38,6 +38,10 @@ export interface ProbeOptions {
   readonly flows: number;
   /** 512 bytes, by number of `calls`: what a call is in pairs, 1 to 255. Calls with the same id are one. */
   readonly callIds: Uint8Array;
+  /** Key of the fingerprints by which the kernel side knows what a slot has done; random, so that nobody can guess it. */
+  readonly seenKey: bigint;
+  /** Read kernel objects as on a kernel before Linux 6.2, which costs more. */
+  readonly byHelpers?: boolean;
   readonly watchedNames: readonly WatchedName[];
   /** Batches that may wait for JavaScript; more are counted as lost. */
   readonly queueBatches: number;
@@ -153,6 +157,11 @@ export interface Probe {
   takePairs(slot: number, cgroup: number): Buffer;
   /** 4096 counters of pairs, hashed: (previous * 512 + current) * 2654435761 mod 2^32, its upper 12 bits; they wrap. */
   readBigrams(slot: number, cgroup: number): Uint32Array;
+  /**
+   * Replaces what a slot is known to have done, by the keys of RECORD_NOVEL: what is not among them is told again. Gives
+   * how many had no place; a slot has 1024. Freeing a slot empties it.
+   */
+  loadSeen(slot: number, cgroup: number, keys: BigUint64Array): number;
   counters(): ProbeCounters;
   /** Stops draining, hands over what is in the rings, detaches; containment stays. Idempotent. */
   close(): Promise<void>;

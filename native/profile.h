@@ -16,6 +16,7 @@
 #define BUCKET_KINDS 16
 #define LOSS_ROOM 12  /* more than LOSS_REASONS; makes slot_counts whole cache lines */
 #define SEEN_KEYS 1024
+#define SEEN_WAYS 8   /* places of a bucket: one cache line */
 
 enum slot_mode { SLOT_LEARN = 0, SLOT_GUARD = 1 };
 

@@ -35,6 +35,7 @@ enum record_kind {
 	RECORD_DENIED = 6, /* urgent; what a containment stopped */
 	RECORD_ACTION = 7, /* urgent; what changes what a process is, sees or may do, done or refused */
 	RECORD_PAIR = 8,   /* bulk; a pair of calls that is new to a slot in guard mode */
+	RECORD_NOVEL = 9,  /* bulk; what a slot had not done before */
 };
 
 /* First in every record. The process is the current one, but for RECORD_FLOW of direction FLOW_ACCEPT, where no
@@ -170,6 +171,35 @@ struct pair_record {
 	__u32 current;
 };
 
+/* What a slot has done, as fingerprints in a set; what is not in it is told, and then is. Kept per slot until user space
+ * replaces the set. */
+#define SEEN_FIRST_KEY 65	/* keys below are capabilities, number + 1; 0 is a free place */
+#define BUCKET_NOVEL_FEW 15	/* bucket of tokens of novelties that are no folders; theirs is RECORD_NOVEL's */
+#define FOLDER_TOKENS 4		/* that a folder takes: the bulk ring holds the bursts of four containers, too */
+
+enum novel {
+	NOVEL_FOLDER_READ = 1, /* [path: of the folder] a file in it, or the folder itself, was opened to be read */
+	NOVEL_FOLDER_WRITE = 2, /* [path: of the folder] a file in it was made, or opened to be written */
+	NOVEL_LIBRARY = 3,	/* [path] a file was mapped to be executed */
+	NOVEL_CAPABILITY = 4,	/* [value: its number] used: asked for by the kernel and granted */
+	NOVEL_LISTEN = 5,	/* [port, protocol] TCP: listens; UDP: bound to a port of its choice */
+};
+
+struct novel_record {
+	struct record_header header;
+	__u64 key; /* its fingerprint, for loadSeen */
+	__u32 what;
+	__u32 flags; /* PATH_CUT; EXEC_MEMFD, EXEC_DELETED: of the path */
+	__u32 value;
+	__u16 port;
+	__u8 protocol;
+	__u8 pad;
+	__u32 path_bytes;
+	__u32 pad2;
+	char exe[FILE_NAME_BYTES]; /* file name of the caller's executable */
+	char path[PATH_BYTES];
+};
+
 #define DENIED_CONNECT 1
 #define DENIED_SEND 2
 #define DENIED_EXEC 3
@@ -292,7 +322,8 @@ enum loss_reason {
 	LOSS_SEEN_FULL = 6,    /* no room to remember a fact: told again the next time */
 	LOSS_SOCKETS_FULL = 7, /* no memory for what is kept of a socket: neither its bytes nor how its connect ended is known */
 	LOSS_COMPAT_FULL = 8,  /* a 32-bit call is in the sum, but not under its own number */
-	LOSS_REASONS = 9,
+	LOSS_FOLDERS_LATER = 9, /* a folder was not told, for want of tokens or room: told when it is next opened */
+	LOSS_REASONS = 10,
 };
 
 #endif

@@ -13,6 +13,10 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   action: 'change of privilege, namespace or memory',
   pair: 'pair of system calls',
   compat: 'system call through the 32-bit entry',
+  folder: 'opening of a folder',
+  library: 'loading of a library',
+  capability: 'use of a capability',
+  listen: 'listening port',
 };
 
 /** What is new and how rare anything new is here. */

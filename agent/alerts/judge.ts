@@ -104,6 +104,10 @@ const TITLES: Readonly<Record<Fact['kind'], string>> = {
   action: 'something never done here before',
   pair: 'system calls never made here one after the other',
   compat: 'a 32-bit system call never made here before',
+  folder: 'a folder never opened here before',
+  library: 'a library never loaded here before',
+  capability: 'a capability never used here before',
+  listen: 'a port never listened on before',
 };
 
 // Servers do these as they start and stop; the second word of an action's fact.
@@ -112,6 +116,7 @@ const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memf
 /** What a program does with 32-bit calls says little once it is known to make them. */
 const isOrdinary = ({ kind, value }: Fact, baseline: BaselineView): boolean =>
   (kind === 'compat' && baseline.facts('compat') > 0) ||
+  (kind === 'folder' && value.startsWith('r ')) ||
   (kind === 'syscall' && !SENSITIVE_CALLS.has(value)) ||
   (kind === 'action' &&
     ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? ''));

@@ -8,6 +8,7 @@ import { cgroupEvent } from './kinds/cgroup.ts';
 import { deniedEvent } from './kinds/denied.ts';
 import { execEvent, exitEvent } from './kinds/exec.ts';
 import { flowEntries, flowEvent, OLD_ENTRY_BYTES } from './kinds/flow.ts';
+import { novelEvent } from './kinds/novel.ts';
 import { openEvent } from './kinds/open.ts';
 import { pairEvent } from './kinds/pair.ts';
 import { LAYOUT } from './layout.ts';
@@ -44,6 +45,7 @@ const KINDS: Readonly<Record<number, Kind>> = {
   [LAYOUT.RECORD_CGROUP]: { bytes: LAYOUT['sizeof cgroup_record'], decode: cgroupEvent },
   [LAYOUT.RECORD_DENIED]: { bytes: LAYOUT['sizeof denied_record'], decode: deniedEvent },
   [LAYOUT.RECORD_ACTION]: { bytes: LAYOUT['sizeof action_record'], decode: actionEvent },
+  [LAYOUT.RECORD_NOVEL]: { bytes: LAYOUT['sizeof novel_record'], decode: novelEvent },
   [LAYOUT.RECORD_PAIR]: { bytes: LAYOUT['sizeof pair_record'], decode: pairEvent },
 };
 

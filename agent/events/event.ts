@@ -191,6 +191,27 @@ export interface PairEvent extends EventBase {
   readonly current: number;
 }
 
+/** What a slot did that was not in its set of what it had done. */
+export interface NovelEvent extends EventBase {
+  readonly kind: 'novel';
+  readonly what: 'folder-read' | 'folder-write' | 'library' | 'capability' | 'listen';
+  /** Its fingerprint in the kernel's set; the same for the same thing, as long as the probe runs. */
+  readonly key: bigint;
+  /** Of the folder or library; empty for others. */
+  readonly path: string;
+  readonly pathCut: boolean;
+  /** The library is a memory file; the path had no name any more. */
+  readonly memfd: boolean;
+  readonly deleted: boolean;
+  /** Its number, of a capability. */
+  readonly capability: number;
+  /** Of a listener; empty for others. */
+  readonly protocol: 'tcp' | 'udp' | '';
+  readonly port: number;
+  /** File name of the caller's executable. */
+  readonly exe: string;
+}
+
 export type Event =
   | ExecEvent
   | ExitEvent
@@ -199,7 +220,8 @@ export type Event =
   | CgroupEvent
   | DeniedEvent
   | ActionEvent
-  | PairEvent;
+  | PairEvent
+  | NovelEvent;
 
 /** One entry of the kernel's flow map, read at the end of a window. */
 export interface Flow extends FlowEnds {

@@ -56,6 +56,21 @@ export const FACT_FEATURES: readonly (Feature & { readonly name: FactKind })[] =
     version: 1,
     sentence: 'A system call was made through the 32-bit entry, by its number there.',
   },
+  {
+    name: 'folder',
+    unit: 'fact',
+    version: 1,
+    sentence:
+      'A folder, or a file in it, was opened: mode (r to be read, w to be written or made), path of the folder.',
+  },
+  { name: 'library', unit: 'fact', version: 1, sentence: 'A file was mapped to be executed: its path.' },
+  {
+    name: 'capability',
+    unit: 'fact',
+    version: 1,
+    sentence: 'A capability was used: the kernel asked for it and it was granted.',
+  },
+  { name: 'listen', unit: 'fact', version: 1, sentence: 'A port was listened on: protocol and port.' },
 ];
 
 export const COUNT_FEATURES: readonly Feature[] = [

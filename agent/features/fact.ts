@@ -9,6 +9,10 @@ export const FACT_KINDS = [
   'action',
   'pair',
   'compat',
+  'folder',
+  'library',
+  'capability',
+  'listen',
 ] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 

@@ -1,6 +1,7 @@
 /** From an event or a flow to its fact. */
-import type { Event, Flow, FlowEnds } from '../events/event.ts';
+import type { Event, Flow, FlowEnds, NovelEvent } from '../events/event.ts';
 import { actionShape } from './action.ts';
+import { capabilityName } from './capability.ts';
 import { commandShape } from './command.ts';
 import type { Fact } from './fact.ts';
 import { bounded, generalisePath } from './generalise.ts';
@@ -16,6 +17,26 @@ function flowFact(flow: FlowEnds, nameOf: NameOfAddress): Fact {
   if (flow.direction === 'accept') return { kind: 'accept', value: `${protocol}${flow.port}` };
   const port = flow.port >= EPHEMERAL ? '*' : String(flow.port);
   return { kind: 'connect', value: `${protocol}${nameOf(flow.peer) ?? flow.peer}:${port}` };
+}
+
+const pathOf = (event: NovelEvent): string =>
+  `${generalisePath(event.path)}${event.deleted ? ' (deleted)' : ''}`;
+
+function novelFact(event: NovelEvent): Fact {
+  switch (event.what) {
+    case 'folder-read':
+      return { kind: 'folder', value: bounded(`r ${pathOf(event)}`) };
+    case 'folder-write':
+      return { kind: 'folder', value: bounded(`w ${pathOf(event)}`) };
+    case 'library':
+      return { kind: 'library', value: bounded(pathOf(event)) };
+    case 'capability':
+      return { kind: 'capability', value: capabilityName(event.capability) };
+    case 'listen': {
+      const port = event.port >= EPHEMERAL ? '*' : String(event.port);
+      return { kind: 'listen', value: `${event.protocol}:${port}` };
+    }
+  }
 }
 
 /** The fact of an event; null for events that say nothing about behaviour (exits, cgroups, denials). */
@@ -36,6 +57,8 @@ export function factOf(event: Event, nameOf: NameOfAddress): Fact | null {
     case 'action':
       // An OOM kill is done to the workload, not by it.
       return event.action === 'oom-kill' ? null : { kind: 'action', value: bounded(actionShape(event)) };
+    case 'novel':
+      return novelFact(event);
     default:
       return null;
   }

@@ -49,10 +49,22 @@ export const LIMITS: Readonly<Record<FactKind, number>> = {
   action: 512,
   pair: 4096,
   compat: 512,
+  folder: 1024,
+  library: 512,
+  capability: 64,
+  listen: 256,
 };
 
 /** Kinds that baselines saved by earlier versions do not have. */
-const ADDED: ReadonlySet<FactKind> = new Set(['action', 'pair', 'compat']);
+const ADDED: ReadonlySet<FactKind> = new Set([
+  'action',
+  'pair',
+  'compat',
+  'folder',
+  'library',
+  'capability',
+  'listen',
+]);
 const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
 
 export interface SavedBaseline {
@@ -77,6 +89,10 @@ const models = (learnPeriods: number): Models => {
     action: make('action'),
     pair: make('pair'),
     compat: make('compat'),
+    folder: make('folder'),
+    library: make('library'),
+    capability: make('capability'),
+    listen: make('listen'),
   };
 };
 
@@ -251,5 +267,9 @@ function saveAll(all: Models): Record<FactKind, SavedRarity> {
     action: all.action.save(),
     pair: all.pair.save(),
     compat: all.compat.save(),
+    folder: all.folder.save(),
+    library: all.library.save(),
+    capability: all.capability.save(),
+    listen: all.listen.save(),
   };
 }

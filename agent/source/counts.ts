@@ -14,12 +14,20 @@ export const LOSS_NAMES = [
   'seen-full',
   'sockets-full',
   'compat-full',
+  'folders-later',
 ] as const;
 
-/** By number of record_kind of records.h: `exec`, `socket-use`. */
+/** What was not told but will be, when it is next done: no loss of the window. */
+export const TOLD_LATER: ReadonlySet<string> = new Set(['seen-full', 'folders-later']);
+
+/** By number of record_kind of records.h: `exec`, `socket-use`. Folders, told later, have RECORD_NOVEL's number. */
 const KIND_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(LAYOUT).flatMap(([name, value]) =>
-    name.startsWith('RECORD_') ? [[value, name.slice(7).toLowerCase().replaceAll('_', '-')] as const] : [],
+    name === 'BUCKET_NOVEL_FEW'
+      ? [[value, 'novel'] as const]
+      : name.startsWith('RECORD_') && name !== 'RECORD_NOVEL'
+        ? [[value, name.slice(7).toLowerCase().replaceAll('_', '-')] as const]
+        : [],
   ),
 );
 
@@ -57,9 +65,10 @@ function lossesBetween(before: Before, now: SlotCounts): Record<string, number> 
   for (const [reason] of now.lost.entries()) {
     const added = addedTo(before.lost, now.lost, reason);
     if (reason === LAYOUT.LOSS_THROTTLED) before.kindless += added;
-    else note(LOSS_NAMES[reason] ?? `reason-${reason}`, added);
+    else if (!TOLD_LATER.has(LOSS_NAMES[reason] ?? '')) note(LOSS_NAMES[reason] ?? `reason-${reason}`, added);
   }
   for (const [kind] of now.throttled.entries()) {
+    if (kind === LAYOUT.RECORD_NOVEL) continue;
     const added = addedTo(before.throttled, now.throttled, kind);
     note(`throttled/${KIND_NAMES.get(kind) ?? kind}`, added);
     before.kindless -= added;

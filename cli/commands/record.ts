@@ -3,6 +3,7 @@
  * own maps and rings, and neither takes records from the other; while both run, system calls cost twice.
  */
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { arch, hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -45,6 +46,7 @@ async function probeOptions(values: AllSettings, { root, hierarchy }: CgroupTree
     liveSlots: Math.min(values.slots, countOwners(there.map(({ path }) => path))),
     flows: values.flows,
     callIds: callIds(architectureOf(process.arch)),
+    seenKey: randomBytes(8).readBigUInt64LE(),
     watchedNames: [
       ...watched('file', values['watched-files']),
       ...watched('folder', values['watched-folders']),

@@ -47,7 +47,14 @@ export const HOOKS: readonly HookRow[] = [
   {
     program: 'call_returned',
     hook: 'tp_btf/sys_exit',
-    for: 'counts and pairs of system calls, opens of watched files, privilege actions',
+    for: 'counts and pairs of system calls, opens of watched files and new folders, privilege actions',
+    without: 'nothing is watched',
+    serves: CALLS,
+  },
+  {
+    program: 'call_returned_by_helpers',
+    hook: 'tp_btf/sys_exit',
+    for: 'the same, instead of the one above, where the kernel has no bpf_rdonly_cast (before Linux 6.2)',
     without: 'nothing is watched',
     serves: CALLS,
   },

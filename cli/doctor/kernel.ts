@@ -76,6 +76,7 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
         recordsPerSecond: 100,
         recordBurst: 100,
         callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
+        seenKey: 0n,
         watchedNames: [],
         queueBatches: 16,
       },

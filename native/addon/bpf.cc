@@ -100,6 +100,10 @@ bool KernelTypes::has_hook(const std::string& section) const {
   return btf_ != nullptr && btf__find_by_name_kind(btf_, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
 }
 
+bool KernelTypes::has_function(const char* name) const {
+  return btf_ != nullptr && btf__find_by_name_kind(btf_, name, BTF_KIND_FUNC) > 0;
+}
+
 std::string refused_program(const std::string& words) {
   size_t failed = words.rfind("': failed to load");
   if (failed == std::string::npos) return "";

@@ -65,6 +65,8 @@ class KernelTypes {
   KernelTypes& operator=(const KernelTypes&) = delete;
   // True when there is the tracepoint or iterator that a program of this section name attaches to.
   bool has_hook(const std::string& section) const;
+  // A function of the kernel that programs may call by name.
+  bool has_function(const char* name) const;
 
  private:
   struct btf* btf_;

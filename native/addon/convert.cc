@@ -46,6 +46,8 @@ bool Options::flag(const char* name) {
   return false;
 }
 
+bool Options::optional_flag(const char* name) { return !get(name).IsUndefined() && flag(name); }
+
 uint64_t Options::big(const char* name) {
   Napi::Value value = get(name);
   bool lossless = false;

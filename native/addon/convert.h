@@ -20,6 +20,8 @@ class Options {
   // A whole number of `low` to `high`.
   uint64_t number(const char* name, uint64_t low, uint64_t high);
   bool flag(const char* name);
+  // False where it is not given.
+  bool optional_flag(const char* name);
   uint64_t big(const char* name);
   Napi::Array array(const char* name);
   // Copies exactly `count` bytes of a Uint8Array.

@@ -84,6 +84,7 @@ std::unique_ptr<Probe> Probe::open(const ProbeSettings& settings, const std::ato
 
 void Probe::configure() {
   skeleton_->rodata->self_pid = settings_.self_pid;
+  skeleton_->rodata->seen_key = settings_.seen_key;
   skeleton_->rodata->cgroup_hierarchy = settings_.cgroup_hierarchy;
   struct stat root = {};
   // A folder that is no cgroup has containers' paths below it only in tests: the hierarchy's own root is meant.
@@ -111,6 +112,12 @@ void Probe::configure() {
   bpf_map__set_max_entries(maps.bulk, settings_.bulk_bytes);
 }
 
+// Two programs are for one hook: an older kernel would refuse the one that reads directly.
+bool Probe::is_replaced(const std::string& program, const KernelTypes& types) const {
+  bool direct = types.has_function("bpf_rdonly_cast") && !settings_.by_helpers;
+  return program == (direct ? "call_returned_by_helpers" : "call_returned");
+}
+
 // One try. A failed object cannot be loaded again, so `refused` names the program to leave out of the next.
 Error Probe::load_once(const KernelTypes& types, std::string& refused) {
   LibbpfWords words;
@@ -119,9 +126,14 @@ Error Probe::load_once(const KernelTypes& types, std::string& refused) {
   if (skeleton_ == nullptr) return system_error("PICKET_BPF_REFUSED", "open", errno);
   configure();
   hooks_.clear();
-  struct bpf_program* program;
-  bpf_object__for_each_program(program, skeleton_->obj) {
+  programs_.clear();
+  for (int i = 0; i < skeleton_->skeleton->prog_cnt; i++) {
+    struct bpf_program* program = *skeleton_->skeleton->progs[i].prog;
     std::string name = bpf_program__name(program), section = bpf_program__section_name(program);
+    if (is_replaced(name, types)) {
+      bpf_program__set_autoload(program, false);
+      continue;
+    }
     Hook hook{section, name, "attached", "", is_required(name)};
     if (!types.has_hook(section)) {
       hook.state = "absent";
@@ -135,6 +147,7 @@ Error Probe::load_once(const KernelTypes& types, std::string& refused) {
     }
     bpf_program__set_autoload(program, hook.state == "attached");
     hooks_.push_back(hook);
+    programs_.push_back(i);
   }
   int result = probe_bpf__load(skeleton_);
   if (result == 0) return {};
@@ -193,15 +206,13 @@ static struct bpf_link* attach_to(struct bpf_program* program, const struct bpf_
 
 Error Probe::attach() {
   Fd cgroup_root(::open(settings_.cgroup_root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  size_t index = 0;
-  struct bpf_program* program;
-  bpf_object__for_each_program(program, skeleton_->obj) {
+  for (size_t index = 0; index < hooks_.size(); index++) {
     Hook& hook = hooks_[index];
-    struct bpf_link** link = skeleton_->skeleton->progs[index++].link;
     if (hook.state != "attached") continue;
+    const struct bpf_prog_skeleton& entry = skeleton_->skeleton->progs[programs_[index]];
     LibbpfWords words;
-    *link = attach_to(program, *skeleton_->maps.tcp_flows, cgroup_root.get());
-    if (*link != nullptr) continue;
+    *entry.link = attach_to(*entry.prog, *skeleton_->maps.tcp_flows, cgroup_root.get());
+    if (*entry.link != nullptr) continue;
     hook.state = "refused";
     hook.reason = std::string(std::strerror(errno)) + (words.reason().empty() ? "" : ": " + words.reason());
     if (hook.required) return Error{"PICKET_BPF_REFUSED", hook.name + ": " + hook.reason};

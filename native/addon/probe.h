@@ -26,6 +26,8 @@ struct ProbeSettings {
   uint32_t self_pid = 0, urgent_bytes = 0, bulk_bytes = 0, bulk_ms = 0, slots = 0, live_slots = 0, flows = 0, queue_batches = 0;
   uint32_t records_per_second = 0, record_burst = 0;  // per slot and record kind
   uint8_t call_ids[SYSCALL_NUMBERS] = {};             // of calls in pairs; never 0
+  uint64_t seen_key = 0;                              // of the fingerprints of bpf/seen.h
+  bool by_helpers = false;                            // as on a kernel without bpf_rdonly_cast
   std::vector<std::pair<std::string, bool>> watched_names;  // name, is it a folder's
 };
 
@@ -60,12 +62,15 @@ class Probe {
   Error begin_slots();
   Error fill_maps();
   Error attach();
+  bool is_replaced(const std::string& program, const KernelTypes& types) const;
+
   ProbeSettings settings_;
   const uint32_t cpus_;  // more than the highest number of one
   Slots slots_;
   Profiles profiles_;
   Handoff handoff_;
   std::vector<Hook> hooks_;
+  std::vector<size_t> programs_;   // of the hooks: index in the skeleton
   std::set<std::string> refused_;  // programs that the kernel would not load, left out
   std::string refusal_;
   struct probe_bpf* skeleton_ = nullptr;

@@ -49,6 +49,8 @@ Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& sett
   settings.record_burst = static_cast<uint32_t>(options.number("recordBurst", 1, kMaxRecords));
   options.bytes("callIds", settings.call_ids, sizeof settings.call_ids);
   if (std::memchr(settings.call_ids, 0, sizeof settings.call_ids) != nullptr) options.fail("callIds must not hold a 0");
+  settings.seen_key = options.big("seenKey");
+  settings.by_helpers = options.optional_flag("byHelpers");
   read_watched(options, settings);
   if (!options.error() && !(is_power_of_two(settings.urgent_bytes) && is_power_of_two(settings.bulk_bytes))) {
     options.fail("urgentBytes and bulkBytes must be powers of two");
@@ -138,6 +140,7 @@ Napi::FunctionReference ProbeObject::define(Napi::Env env) {
                                        InstanceMethod<&ProbeObject::read_pairs>("readPairs"),
                                        InstanceMethod<&ProbeObject::take_pairs>("takePairs"),
                                        InstanceMethod<&ProbeObject::read_bigrams>("readBigrams"),
+                                       InstanceMethod<&ProbeObject::load_seen>("loadSeen"),
                                        InstanceMethod<&ProbeObject::counters>("counters"),
                                        InstanceMethod<&ProbeObject::close>("close")}));
 }
@@ -326,6 +329,23 @@ Napi::Value ProbeObject::read_bigrams(const Napi::CallbackInfo& info) {
   Napi::Uint32Array array = Napi::Uint32Array::New(env, sums.size());
   std::memcpy(array.Data(), sums.data(), sums.size() * sizeof(uint32_t));
   return array;
+}
+
+Napi::Value ProbeObject::load_seen(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  SlotArguments of(info);
+  if (!of.given) return env.Undefined();
+  if (!info[2].IsTypedArray() || info[2].As<Napi::TypedArray>().TypedArrayType() != napi_biguint64_array) {
+    throw_js(env, Error{"PICKET_ARGUMENT", "the keys are a BigUint64Array"});
+    return env.Undefined();
+  }
+  Napi::BigUint64Array keys = info[2].As<Napi::BigUint64Array>();
+  uint32_t left = 0;
+  Error error = probe_->profiles().load_seen(of.slot, of.cgroup, keys.Data(), keys.ElementLength(), left);
+  if (!error) return Napi::Number::New(env, left);
+  throw_js(env, error);
+  return env.Undefined();
 }
 
 Napi::Value ProbeObject::counters(const Napi::CallbackInfo& info) {

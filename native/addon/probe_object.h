@@ -36,6 +36,7 @@ class ProbeObject : public Napi::ObjectWrap<ProbeObject> {
   Napi::Value take_pairs(const Napi::CallbackInfo& info);
   Napi::Value pairs_by(const Napi::CallbackInfo& info, PairReader reader);
   Napi::Value read_bigrams(const Napi::CallbackInfo& info);
+  Napi::Value load_seen(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 

@@ -29,6 +29,18 @@ void read_words(const uint32_t* words, uint8_t* to, size_t bytes) {
   }
 }
 
+// As remember() of bpf/seen.h does; false when both buckets are full.
+bool place_key(uint64_t (&seen)[SEEN_KEYS], uint64_t key) {
+  for (int shift : {57, 50}) {
+    uint64_t* places = &seen[(key >> shift) % (SEEN_KEYS / SEEN_WAYS) * SEEN_WAYS];
+    for (int i = 0; i < SEEN_WAYS; i++) {
+      if (places[i] == 0) places[i] = key;
+      if (places[i] == key) return true;
+    }
+  }
+  return false;
+}
+
 // 64 bits of counts whose lower 32 stand by CPU: those that wrapped stand apart. Read again where one did meanwhile.
 uint64_t sum_call(const slot_profile* profile, const slot_counts* counts, uint32_t cpus, uint32_t number) {
   for (;;) {
@@ -143,6 +155,26 @@ Error Profiles::take_pairs(uint32_t slot, uint64_t cgroup, uint8_t* bits) {
     std::memcpy(bits + i * sizeof word, &word, sizeof word);
   }
   raise_epoch();
+  return {};
+}
+
+Error Profiles::load_seen(uint32_t slot, uint64_t cgroup, const uint64_t* keys, size_t count, uint32_t& left) {
+  Error error = check_owner(slot, cgroup);
+  if (error) return error;
+  SlotView view = slots_.view(slot);
+  if (!view) return unmapped();
+  uint64_t seen[SEEN_KEYS] = {}, capabilities = 0;
+  left = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (keys[i] == 0) continue;
+    if (keys[i] < SEEN_FIRST_KEY) {
+      capabilities |= 1ull << (keys[i] - 1);
+    } else if (!place_key(seen, keys[i])) {
+      left++;
+    }
+  }
+  for (size_t i = 0; i < SEEN_KEYS; i++) __atomic_store_n(&view.profile()->seen[i], seen[i], __ATOMIC_SEQ_CST);
+  __atomic_store_n(&view.profile()->capabilities, capabilities, __ATOMIC_SEQ_CST);
   return {};
 }
 

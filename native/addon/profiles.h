@@ -45,6 +45,8 @@ class Profiles {
   Error load_pairs(uint32_t slot, uint64_t cgroup, const uint8_t* bits);
   Error read_pairs(uint32_t slot, uint64_t cgroup, uint8_t* bits) const;
   Error take_pairs(uint32_t slot, uint64_t cgroup, uint8_t* bits);
+  // Replaces what the slot is known to have done; `left` is how many keys had no place.
+  Error load_seen(uint32_t slot, uint64_t cgroup, const uint64_t* keys, size_t count, uint32_t& left);
   Error read_bigrams(uint32_t slot, uint64_t cgroup, std::vector<uint32_t>& sums) const;
 
  private:

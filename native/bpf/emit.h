@@ -26,17 +26,20 @@ static __always_inline void count_loss(__u32 slot, __u32 reason)
  * container. The token bucket as one number, the time until which it is used up (the generic cell rate algorithm of
  * ATM): a slot that was freed is 0, which is a full bucket, and refilling is the passing of time. After the last try
  * the token is taken without looking, which lets at most one record per CPU through too many and loses no token. */
-static __noinline int take_token(__u32 slot, __u32 kind)
+static __noinline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
 {
 	struct slot_profile *profile = profile_of(slot);
+	__u64 wanted = record_interval * tokens;
 
 	if (!profile)
 		return 1;
 	struct bucket *bucket = &profile->buckets[kind & (BUCKET_KINDS - 1)];
 	__u64 now = bpf_ktime_get_boot_ns();
+	if (wanted > record_burst_time)
+		wanted = record_burst_time; /* a burst is one record at least */
 	for (int i = 0; i < TOKEN_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)&bucket->used_until;
-		__u64 after = (before > now ? before : now) + record_interval;
+		__u64 after = (before > now ? before : now) + wanted;
 		if (after > now + record_burst_time) {
 			__sync_fetch_and_add(&bucket->throttled, 1);
 			return 0;
@@ -44,8 +47,13 @@ static __noinline int take_token(__u32 slot, __u32 kind)
 		if (__sync_val_compare_and_swap(&bucket->used_until, before, after) == before)
 			return 1;
 	}
-	__sync_fetch_and_add(&bucket->used_until, record_interval);
+	__sync_fetch_and_add(&bucket->used_until, wanted);
 	return 1;
+}
+
+static __always_inline int take_token(__u32 slot, __u32 kind)
+{
+	return take_tokens(slot, kind, 1);
 }
 
 /* Whether a record may be sent; if not, the loss is counted. Slots come and go by RECORD_CGROUP, so that one is never
@@ -97,9 +105,12 @@ static __always_inline void read_ids(struct ids *ids, struct task_struct *task)
 /* Memory for a record, all zero and with its header, or NULL with the loss counted. `room` is more than the record's
  * size where a path is written into it: see path.h. */
 #define reserve_record(ring, kind, type, room, slot, cgroup, reason)                                                   \
+	reserve_if(may_send(slot, kind), ring, kind, type, room, slot, cgroup, reason)
+
+#define reserve_if(may, ring, kind, type, room, slot, cgroup, reason)                                                  \
 	({                                                                                                             \
 		type *record_ = NULL;                                                                                  \
-		if (may_send(slot, kind)) {                                                                            \
+		if (may) {                                                                                             \
 			record_ = bpf_ringbuf_reserve(ring, sizeof(type) + (room), 0);                                 \
 			if (record_) {                                                                                 \
 				__builtin_memset(record_, 0, sizeof(type));                                            \

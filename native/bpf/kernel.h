@@ -122,9 +122,11 @@ struct super_block {
 
 struct inode {
 	unsigned short i_mode;
-	unsigned long i_ino;
 	unsigned int i_rdev;
+	const void *i_op;
 	struct super_block *i_sb;
+	unsigned long i_ino;
+	u32 i_generation;
 	void *i_private;
 } READ_BY_OFFSET;
 
@@ -161,10 +163,20 @@ struct path {
 } READ_BY_OFFSET;
 
 struct file {
+	unsigned int f_mode;
 	struct path f_path;
 	struct inode *f_inode;
 	unsigned int f_flags;
 	void *private_data;
+} READ_BY_OFFSET;
+
+struct kiocb {
+	struct file *ki_filp;
+} READ_BY_OFFSET;
+
+struct proc_inode {
+	void *sysctl;
+	struct inode vfs_inode;
 } READ_BY_OFFSET;
 
 struct fdtable {

@@ -59,6 +59,15 @@ static __always_inline struct written_path write_path(char *to, struct vfsmount 
 	return written;
 }
 
+/* Whether what lies behind a written path is a memory file, or has no name any more. A dentry that is its own parent and
+ * has such a name is in no folder: no file system makes one. */
+static __always_inline __u32 name_flags(struct dentry *dentry, const char *path)
+{
+	if (BPF_CORE_READ(dentry, d_parent) == dentry)
+		return __builtin_memcmp(path, "memfd:", 6) == 0 ? EXEC_MEMFD : 0;
+	return BPF_CORE_READ(dentry, d_hash.pprev) ? 0 : EXEC_DELETED;
+}
+
 /* File name of an executable, without folders. */
 static __always_inline void write_exe(char *to, struct task_struct *task)
 {

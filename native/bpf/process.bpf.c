@@ -32,13 +32,7 @@ static __always_inline void write_executable(struct exec_record *record, struct 
 	record->flags |= path.flags;
 	record->inode = BPF_CORE_READ(inode, i_ino);
 	record->device = device_of(BPF_CORE_READ(inode, i_sb, s_dev));
-	/* A dentry that is its own parent and has such a name is in no folder: no file system makes one. */
-	if (BPF_CORE_READ(dentry, d_parent) == dentry) {
-		if (__builtin_memcmp(record->path, "memfd:", 6) == 0)
-			record->flags |= EXEC_MEMFD;
-	} else if (!BPF_CORE_READ(dentry, d_hash.pprev)) {
-		record->flags |= EXEC_DELETED;
-	}
+	record->flags |= name_flags(dentry, record->path);
 	if (is_upper(inode))
 		record->flags |= EXEC_UPPER;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MAX_TOLD } from '../../agent/watched.ts';
+import { MAX_FOLDERS_TOLD, MAX_TOLD } from '../../agent/watched.ts';
 import { resources } from '../builders/messages.ts';
 import type { ExecFields } from '../builders/records.ts';
 import {
@@ -9,6 +9,7 @@ import {
   execRecord,
   exitRecord,
   flowEntry,
+  novelRecord,
   SECOND,
 } from '../builders/records.ts';
 import { API, NODE_PROCESS, ordinary, quiet, shop } from '../builders/shop.ts';
@@ -264,6 +265,31 @@ test('a flood of detections in one window is bounded and counted', () => {
   const byRule = told.detections.filter(({ detector }) => detector === 'exec-from-memory-or-temp');
   // The rarity detector tells a fact that goes on once; it takes one place of the bound.
   expect([byRule.length, pipeline.counts().suppressed]).toEqual([MAX_TOLD - 1, 101]);
+});
+
+test('a search through a file system is told by its first folders, and none of it is learnt', () => {
+  const world = shop();
+  const folder = (n: number): Buffer => {
+    const path = `/srv/${'abcdefghij'[Math.floor(n / 26)]}${String.fromCharCode(97 + (n % 26))}`;
+    return novelRecord({ cgroup: 500, time: world.later(), what: 'FOLDER_READ', path, exe: 'find' });
+  };
+  quiet(world, 30);
+  for (let n = 0; n < 200; n++) world.records(folder(n));
+  world.tick();
+  quiet(world, 5);
+  world.records(folder(150));
+  world.tick();
+  const { told, pipeline } = run(world);
+  const found = told.detections.filter(({ facts }) => facts['fact']?.startsWith('folder '));
+  expect(found).toHaveLength(MAX_FOLDERS_TOLD + 1);
+  expect(found[0]).toMatchObject({
+    detector: 'rarity',
+    severity: 'low',
+    summary: 'a folder never opened here before: r /srv/aa',
+    process: { exe: 'find' },
+  });
+  expect(found.at(-1)?.facts['fact']).toBe('folder r /srv/fu');
+  expect(pipeline.counts().suppressed).toBe(200 - MAX_FOLDERS_TOLD);
 });
 
 test('the same action done again is a detection again, with an id of its own', () => {

@@ -223,6 +223,36 @@ export function deniedRecord(
   return bytes;
 }
 
+export interface NovelFields extends HeaderFields {
+  /** Such as FOLDER_READ: the end of the constant's name. */
+  what: string;
+  key?: bigint;
+  path?: string;
+  flags?: number;
+  value?: number;
+  protocol?: number;
+  port?: number;
+  exe?: string;
+}
+
+export function novelRecord(fields: NovelFields): Buffer {
+  const bytes = record(LAYOUT.RECORD_NOVEL, LAYOUT['sizeof novel_record'], fields);
+  const path = leafFirst(fields.path ?? '');
+  bytes.writeBigUInt64LE(fields.key ?? 1000n, LAYOUT['novel_record.key']);
+  bytes.writeUInt32LE(
+    (LAYOUT as Record<string, number>)[`NOVEL_${fields.what}`] ?? 0,
+    LAYOUT['novel_record.what'],
+  );
+  bytes.writeUInt32LE(fields.flags ?? 0, LAYOUT['novel_record.flags']);
+  bytes.writeUInt32LE(fields.value ?? 0, LAYOUT['novel_record.value']);
+  bytes.writeUInt16LE(fields.port ?? 0, LAYOUT['novel_record.port']);
+  bytes.writeUInt8(fields.protocol ?? 0, LAYOUT['novel_record.protocol']);
+  bytes.writeUInt32LE(path.length, LAYOUT['novel_record.path_bytes']);
+  bytes.write(fields.exe ?? '', LAYOUT['novel_record.exe']);
+  path.copy(bytes, LAYOUT['novel_record.path']);
+  return bytes;
+}
+
 export interface ActionFields extends HeaderFields {
   /** Such as SETNS: the end of the constant's name. */
   action: string;

@@ -81,6 +81,7 @@ export function fakeProbe(): FakeProbe {
       return Buffer.from(this.pairs);
     },
     readBigrams: () => new Uint32Array(4096),
+    loadSeen: () => 0,
     counters() {
       if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });
       return counters(this.lost);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,12 +154,25 @@ static int run_memory_file(const char *path) {
 	return status;
 }
 
-static int open_once(const char *path) {
-	int fd = open(path, O_RDONLY);
+static int close_opened(long fd) {
 	if (fd < 0)
 		return errno;
-	close(fd);
+	close((int)fd);
 	return 0;
+}
+
+static int open_by_number(const char *path, long flags) {
+	struct open_how how = {.flags = (unsigned)flags, .mode = flags & O_CREAT ? 0600 : 0};
+	return close_opened(syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how));
+}
+
+// Folders made, listed and removed again: each is another one.
+static void make_and_list(const char *within, int cpu, long i) {
+	char path[4096];
+	snprintf(path, sizeof path, "%s/%d-%ld", within, cpu, i);
+	mkdir(path, 0700);
+	close_opened(open(path, O_RDONLY | O_DIRECTORY));
+	rmdir(path);
 }
 
 static void *ask_parent(void *count) {
@@ -223,6 +238,8 @@ static void *flood_one(void *argument) {
 	for (long i = 0; i < flood->n; i++) {
 		if (!strcmp(flood->kind, "open")) {
 			close(open("/etc/shadow", O_RDONLY));
+		} else if (!strncmp(flood->kind, "/", 1)) {
+			make_and_list(flood->kind, flood->cpu, i);
 		} else if (!strcmp(flood->kind, "exec")) {
 			posix_spawn(&child, "/bin/true", NULL, NULL, arguments, NULL);
 			waitpid(child, NULL, 0);
@@ -270,7 +287,13 @@ int main(void) {
 		else if (!strcmp(word, "beside"))
 			result = beside(atol(text));
 		else if (!strcmp(word, "open"))
-			result = open_once(text);
+			result = close_opened(open(text, (int)n, 0600));
+		else if (!strcmp(word, "creat"))
+			result = close_opened(creat(text, 0600));
+		else if (!strcmp(word, "openat2"))
+			result = open_by_number(text, n);
+		else if (!strcmp(word, "keep"))
+			result = open(text, (int)n);
 		else if (!strcmp(word, "connect"))
 			result = connect_to(text, (int)n);
 		else if (!strcmp(word, "listen"))

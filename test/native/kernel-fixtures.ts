@@ -240,6 +240,7 @@ const STRUCTS = [
   'denied_record',
   'action_record',
   'pair_record',
+  'novel_record',
 ];
 
 function toRecord(bytes: Buffer): TestRecord {
@@ -295,6 +296,7 @@ export const PROBE_OPTIONS: Omit<ProbeOptions, 'pinFolder' | 'cgroupRoot'> = {
   liveSlots: 0,
   flows: 1024,
   callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
+  seenKey: 0x1234_5678_9abc_def0n,
   watchedNames: [
     { name: 'shadow', where: 'file' },
     { name: '.ssh', where: 'folder' },

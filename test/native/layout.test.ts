@@ -31,6 +31,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
     }).toEqual({
       version: 2,
       'sizeof pair_record': 72,
+      'sizeof novel_record': 384,
       contain: 2,
       'sizeof record_header': 64,
       'sizeof exec_record': 1448,

@@ -9,6 +9,7 @@ import {
   exitRecord,
   flowEntry,
   flowRecord,
+  novelRecord,
   openRecord,
   pairRecord,
   SECOND,
@@ -82,6 +83,39 @@ test('decodes each kind of record, in order', () => {
       { kind: 'denied', ...base, what: 'connect', peer: '2001:db8::1', port: 80 },
       { kind: 'denied', ...base, what: 'exec', peer: '', port: 0 },
       { kind: 'pair', ...base, tid: 8, previous: 59, current: 101 },
+    ],
+  });
+});
+
+test('decodes each kind of novelty, and refuses those that make no sense', () => {
+  const none = {
+    path: '',
+    pathCut: false,
+    memfd: false,
+    deleted: false,
+    capability: 0,
+    protocol: '',
+    port: 0,
+  };
+  const flags = LAYOUT.PATH_CUT | LAYOUT.EXEC_DELETED | LAYOUT.EXEC_MEMFD;
+  const batch = [
+    novelRecord({ ...header, what: 'FOLDER_READ', key: 2n ** 64n - 1n, path: '/etc/nginx', exe: 'cat' }),
+    novelRecord({ ...header, what: 'FOLDER_WRITE', path: '/a', flags }),
+    novelRecord({ ...header, what: 'LIBRARY', path: '/lib/a.so' }),
+    novelRecord({ ...header, what: 'CAPABILITY', key: 13n, value: 12 }),
+    novelRecord({ ...header, what: 'LISTEN', port: 65_535, protocol: 17 }),
+    novelRecord({ ...header, what: 'LISTEN', port: 1, protocol: 9 }),
+    novelRecord({ ...header, what: 'NOTHING' }),
+  ];
+  const event = { kind: 'novel', ...base, ...none, key: 1000n, exe: '' };
+  expect(decodeRecords(Buffer.concat(batch))).toEqual({
+    problems: { 'wrong-value': 2 },
+    events: [
+      { ...event, what: 'folder-read', key: 2n ** 64n - 1n, path: '/etc/nginx', exe: 'cat' },
+      { ...event, what: 'folder-write', path: '…/a', pathCut: true, memfd: true, deleted: true },
+      { ...event, what: 'library', path: '/lib/a.so' },
+      { ...event, what: 'capability', key: 13n, capability: 12 },
+      { ...event, what: 'listen', protocol: 'udp', port: 65_535 },
     ],
   });
 });

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { decodeFlows, decodeRecords } from '../../../agent/events/decode.ts';
+import { LAYOUT } from '../../../agent/events/layout.ts';
 import { commandShape, commandWords } from '../../../agent/features/command.ts';
 import { factOf, factOfFlow } from '../../../agent/features/facts.ts';
 import { generalisePath } from '../../../agent/features/generalise.ts';
@@ -11,6 +12,7 @@ import {
   exitRecord,
   flowEntry,
   flowRecord,
+  novelRecord,
   openRecord,
 } from '../../builders/records.ts';
 
@@ -118,4 +120,49 @@ test.each<[ActionFields, string | null]>([
   [{ action: 'OOM_KILL', exe: 'app' }, null],
 ])('an action becomes what comes back when it is done again: %#', (fields, value) => {
   expect(fact(actionRecord(fields))).toEqual(value === null ? null : { kind: 'action', value });
+});
+
+test.each([
+  [
+    { what: 'FOLDER_READ', path: '/etc/nginx' },
+    { kind: 'folder', value: 'r /etc/nginx' },
+  ],
+  [
+    { what: 'FOLDER_READ', path: '/proc/812/fd' },
+    { kind: 'folder', value: 'r /proc/*/fd' },
+  ],
+  [
+    { what: 'FOLDER_WRITE', path: '/tmp/job.aB3dE5fG7h' },
+    { kind: 'folder', value: 'w /tmp/job.*' },
+  ],
+  [
+    { what: 'FOLDER_READ', path: '' },
+    { kind: 'folder', value: 'r /' },
+  ],
+  [
+    { what: 'LIBRARY', path: '/usr/lib/libssl.so.3', flags: LAYOUT.EXEC_DELETED },
+    { kind: 'library', value: '/usr/lib/libssl.so.3 (deleted)' },
+  ],
+  [
+    { what: 'CAPABILITY', value: 12 },
+    { kind: 'capability', value: 'CAP_NET_ADMIN' },
+  ],
+  [
+    { what: 'CAPABILITY', value: 40 },
+    { kind: 'capability', value: 'CAP_CHECKPOINT_RESTORE' },
+  ],
+  [
+    { what: 'CAPABILITY', value: 63 },
+    { kind: 'capability', value: 'CAP_63' },
+  ],
+  [
+    { what: 'LISTEN', protocol: 6, port: 80 },
+    { kind: 'listen', value: 'tcp:80' },
+  ],
+  [
+    { what: 'LISTEN', protocol: 17, port: 45_000 },
+    { kind: 'listen', value: 'udp:*' },
+  ],
+])('the fact of a novelty is what was done, without what differs between runs: %o', (fields, expected) => {
+  expect(fact(novelRecord(fields))).toEqual(expected);
 });

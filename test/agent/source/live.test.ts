@@ -196,6 +196,17 @@ test('a slot that went to another meanwhile is left alone; another failure is to
   probe.refusal = null;
 });
 
+test('what is told when it is next done is no loss of the window', () => {
+  const differences = new CountDifferences();
+  const now = slotCounts(2, 42, { execs: 1n });
+  now.lost[LAYOUT.LOSS_SEEN_FULL] = 7n;
+  now.lost[LAYOUT.LOSS_FOLDERS_LATER] = 1000n;
+  now.throttled[LAYOUT.RECORD_NOVEL] = 1000n;
+  now.lost[LAYOUT.LOSS_THROTTLED] = 2n;
+  now.throttled[LAYOUT.BUCKET_NOVEL_FEW] = 2n;
+  expect(differences.take([now])[0]).toMatchObject({ lost: 2, losses: { 'throttled/novel': 2 } });
+});
+
 test('gives a slot back after its last counts were told', async () => {
   const { source, probe, frames } = start();
   await source.start();

@@ -30,6 +30,7 @@ function openProbe(cgroupRoot: string): Promise<Probe> {
     cgroupRoot,
     cgroupHierarchy: 0,
     selfPid: process.pid,
+    seenKey: 1n,
     watchedNames: [],
     callIds: callIds('x64'),
     ...sizes,

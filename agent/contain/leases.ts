@@ -11,7 +11,7 @@ import type { Input, Order, OrderReport, SignedOrder } from '../../wire/index.ts
 import { Answers } from './answers.ts';
 import { Entries, type EntriesParts } from './entries.ts';
 import { type Lease, leaseOf, readLeases, writeLeases } from './lease.ts';
-import { type LeaseContainer, matches, type Objection, objection, withName } from './target.ts';
+import { type LeaseContainer, matches, mayMatch, type Objection, objection, withName } from './target.ts';
 import type { OrderRefusal, Verifier } from './verify.ts';
 
 export interface LeasesParts extends EntriesParts {
@@ -43,6 +43,8 @@ export class Leases {
   private readonly leases = new Map<string, Lease>();
   private readonly entries: Entries;
   private readonly answers: Answers;
+  /** cgroups that are cut off although it is not known yet whether a lease is meant for them. */
+  private readonly uncertain = new Set<number>();
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
 
@@ -106,16 +108,32 @@ export class Leases {
     await this.refuse(verdict.order, verdict.refusal);
   }
 
-  /** A container that is new, or that only now has its name: cut off at once when a lease is meant for it. */
+  /**
+   * A container that is new, or that only now has its name: cut off at once when a lease is meant for it. One that may be
+   * meant loses its network until its name is known. Nothing of it is killed before: it may be another, or the sandbox.
+   */
   appeared(container: LeaseContainer): void {
-    if (this.entries.has(container.cgroup)) return;
-    if (!this.active().some((lease) => matches(lease, container))) return;
-    this.parts.log('containing again', { container: container.id, cgroup: container.cgroup });
-    this.enforce(container);
+    const { cgroup } = container;
+    if (this.entries.has(cgroup) && !this.uncertain.has(cgroup)) return;
+    const active = this.active();
+    if (active.some((lease) => matches(lease, container))) {
+      this.uncertain.delete(cgroup);
+      this.parts.log('containing again', { container: container.id, cgroup });
+      this.enforce(container);
+    } else if (active.some((lease) => mayMatch(lease, container))) {
+      if (this.uncertain.has(cgroup)) return;
+      this.uncertain.add(cgroup);
+      this.parts.log('cutting off until its name is known', { container: container.id, cgroup });
+      this.enforce(container);
+    } else if (this.uncertain.delete(cgroup)) {
+      this.parts.log('it is another container', { container: container.id, cgroup });
+      this.enforce(container);
+    }
   }
 
   /** Its cgroup is gone, and with it what was contained there. */
   gone(container: LeaseContainer): void {
+    this.uncertain.delete(container.cgroup);
     this.entries.gone(container.cgroup);
   }
 
@@ -184,13 +202,18 @@ export class Leases {
 
   /** Brings the kernel's entry of one container in line with the leases on it; the failure's message or null. */
   private enforce(container: LeaseContainer): string | null {
-    const leases = this.active().filter((lease) => matches(lease, container));
-    return this.entries.enforce(container, leases);
+    const leases = this.active().flatMap((lease) => {
+      if (matches(lease, container)) return lease;
+      return mayMatch(lease, container) ? { ...lease, killOnExec: false } : [];
+    });
+    const failure = this.entries.enforce(container, leases);
+    if (leases.length === 0) this.uncertain.delete(container.cgroup);
+    return failure;
   }
 
   private async end(lease: Lease, state: 'released' | 'expired', detail: string): Promise<void> {
     this.leases.set(lease.order, { ...lease, state, detail });
-    const there = this.parts.live().filter((container) => matches(lease, container));
+    const there = this.parts.live().filter((one) => matches(lease, one) || mayMatch(lease, one));
     for (const container of there) this.enforce(container);
     // Entries under cgroups that are not known now (a container that is just gone) go by their mark.
     this.entries.releaseMarked(lease.order, new Set(there.map(({ cgroup }) => cgroup)));

@@ -3,7 +3,7 @@ import type { Order } from '../../wire/index.ts';
 import type { Container } from '../identity/container.ts';
 import type { Lease } from './lease.ts';
 
-export type LeaseContainer = Pick<Container, 'id' | 'kind' | 'cgroup' | 'path' | 'identity'>;
+export type LeaseContainer = Pick<Container, 'id' | 'kind' | 'cgroup' | 'path' | 'madeAt' | 'identity'>;
 
 export type Objection = 'unknown-container' | 'host' | 'own-cgroup';
 
@@ -20,6 +20,16 @@ export function matches(lease: Lease, container: LeaseContainer): boolean {
     podUid === lease.podUid &&
     name === lease.containerName
   );
+}
+
+/**
+ * Whether this container may turn out to be the one whose network is denied: it was made just now in the pod of the lease,
+ * and what it is called is not known yet. Not one that was there before us, which may be any of the pod's.
+ */
+export function mayMatch(lease: Lease, { madeAt, identity }: LeaseContainer): boolean {
+  const { podUid, workload } = identity;
+  const samePod = lease.podUid !== '' && podUid === lease.podUid;
+  return lease.networkDeny && madeAt !== null && samePod && NAMELESS.test(workload);
 }
 
 /** Why what an order is for is not contained, or null. `lease` is the one it would become. */

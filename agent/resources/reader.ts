@@ -1,5 +1,5 @@
 /**
- * Reads what each container uses, once a window: descriptors are kept open, and between two containers the event loop is
+ * Reads what each container uses, once a window: files are kept open, and between two containers the event loop is
  * let go once it was held for HOLD_MS. A reading never fails as a whole: what is not there is null and counted.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
@@ -32,8 +32,12 @@ export interface ResourceCounts {
   readonly missing: Record<string, number>;
 }
 
-/** Each has at most 12 open files. */
 const MAX_CONTAINERS = 1024;
+/**
+ * An open file of a cgroup holds 5.7 KB of kernel memory, for its text above all. Beyond so many (6 MB), those that are not
+ * read in every window are opened for each reading; of the others a container has at most 5.
+ */
+const MAX_OPEN = 1024;
 const HOLD_MS = 1;
 /** Runtimes make a container's folders one after the other: what is missing at first is looked for again. */
 const LOOKS = 3;
@@ -43,15 +47,17 @@ const BUFFER_BYTES = 4096;
 
 const COUNTERS: ReadonlySet<string> = new Set(RESOURCE_COUNTERS);
 
-interface OpenFile {
+interface FoundFile {
   readonly file: ResourceFile;
-  readonly descriptor: number;
+  readonly path: string;
+  /** Null: opened for each reading. */
+  readonly descriptor: number | null;
 }
 
 interface Kept {
   readonly subject: Subject;
   totals: Totals;
-  files: OpenFile[];
+  files: FoundFile[];
   /** Readings so far. */
   age: number;
 }
@@ -64,11 +70,13 @@ export class ResourceReader {
   private readonly subjects: () => readonly Subject[];
   private readonly kept = new Map<number, Kept>();
   private readonly buffer = Buffer.allocUnsafe(BUFFER_BYTES);
+  private readonly maxOpen: number;
   private closed = false;
 
-  constructor(hierarchies: Hierarchies, subjects: () => readonly Subject[]) {
+  constructor(hierarchies: Hierarchies, subjects: () => readonly Subject[], maxOpen = MAX_OPEN) {
     this.hierarchies = hierarchies;
     this.subjects = subjects;
+    this.maxOpen = maxOpen;
   }
 
   /** One reading of every container that there is now. */
@@ -137,19 +145,24 @@ export class ResourceReader {
       if (hierarchy?.version !== file.version || kept.files.some((open) => open.file === file)) continue;
       if (!folders.has(hierarchy)) folders.set(hierarchy, folderIn(hierarchy, this.hierarchies, path));
       const folder = folders.get(hierarchy) ?? null;
-      const descriptor = folder === null ? null : this.openFirst(folder, file.names);
-      if (descriptor !== null) kept.files.push({ file, descriptor });
+      const found = folder === null ? null : this.find(folder, file);
+      if (found !== null) kept.files.push(found);
       else if (folder === null) this.miss('no-folder');
     }
   }
 
-  private openFirst(folder: string, names: readonly string[]): number | null {
+  private find(folder: string, file: ResourceFile): FoundFile | null {
     let reason = 'no-file';
-    for (const name of names) {
+    for (const name of file.names) {
+      const path = join(folder, name);
       try {
-        const descriptor = openSync(join(folder, name), 'r');
+        const descriptor = openSync(path, 'r');
+        if (file.every > 1 && this.counts.openFiles >= this.maxOpen) {
+          closeSync(descriptor);
+          return { file, path, descriptor: null };
+        }
         this.counts.openFiles += 1;
-        return descriptor;
+        return { file, path, descriptor };
       } catch (error) {
         if (codeOf(error) === 'EMFILE' || codeOf(error) === 'ENFILE') reason = 'descriptors';
         else if (codeOf(error) !== 'ENOENT') reason = 'unreadable';
@@ -157,6 +170,15 @@ export class ResourceReader {
     }
     this.miss(reason);
     return null;
+  }
+
+  private textOf({ path, descriptor }: FoundFile): string {
+    const from = descriptor ?? openSync(path, 'r');
+    try {
+      return this.buffer.toString('latin1', 0, readSync(from, this.buffer, 0, BUFFER_BYTES, 0));
+    } finally {
+      if (descriptor === null) closeSync(from);
+    }
   }
 
   /** Reads the files whose turn it is; one that cannot be read is closed, and all of them once the cgroup is gone. */
@@ -167,8 +189,7 @@ export class ResourceReader {
     for (const open of kept.files) {
       if (turn % open.file.every !== 0) continue;
       try {
-        const bytes = readSync(open.descriptor, this.buffer, 0, BUFFER_BYTES, 0);
-        open.file.read(this.buffer.toString('latin1', 0, bytes), fresh);
+        open.file.read(this.textOf(open), fresh);
       } catch (error) {
         this.unreadable(open, kept, error);
         if (kept.files.length === 0) return {};
@@ -177,10 +198,10 @@ export class ResourceReader {
     return fresh;
   }
 
-  private unreadable(open: OpenFile, kept: Kept, error: unknown): void {
+  private unreadable(open: FoundFile, kept: Kept, error: unknown): void {
     kept.totals = {}; // what is not read again is not known
-    // ENODEV: the cgroup was removed, and its other files with it. Pressure that is switched off answers EOPNOTSUPP.
-    const gone = codeOf(error) === 'ENODEV';
+    // The cgroup was removed, and its other files with it. Pressure that is switched off answers EOPNOTSUPP.
+    const gone = codeOf(error) === 'ENODEV' || codeOf(error) === 'ENOENT';
     if (!gone) this.miss('unreadable');
     const shut = gone ? kept.files : [open];
     for (const one of shut) this.shut(one);
@@ -198,7 +219,8 @@ export class ResourceReader {
     }
   }
 
-  private shut({ descriptor }: OpenFile): void {
+  private shut({ descriptor }: FoundFile): void {
+    if (descriptor === null) return;
     closeSync(descriptor);
     this.counts.openFiles -= 1;
   }

@@ -184,31 +184,43 @@ describe.skipIf(refusal !== null)('response', { timeout: 90_000 }, () => {
     await untilConnecting(container, true);
   });
 
-  test('a container that is started anew under a lease is cut off again', async () => {
+  test('a container that is started anew under a lease is cut off before its name is known', async () => {
     const old = await contained('phoenix', '5m');
     const { id } = await inState(old.id, 'applied');
     await old.end();
     await old.cgroup.remove();
+    const started = { namespace: 'other', podUid: old.podUid, unlisted: true };
 
-    const fresh = await world.container({
-      name: 'phoenix',
+    const fresh = await world.container({ name: 'phoenix', ...started });
+    const startedAt = Date.now();
+    const cutAt = await untilConnecting(fresh, false);
+    console.log(`measured: free ${cutAt - startedAt} ms after its start, not listed`);
+    expect(fresh.cgroup.id).not.toBe(old.cgroup.id);
+    world.list(fresh, 'other');
+    await eventually('the agent knows it', () => agent.knows(fresh.id));
+    expect(await connects(fresh)).toBe(EPERM);
+    await undo(id);
+    await untilConnecting(fresh, true);
+  });
+
+  test('another container of a pod under a lease has its network back once it is named', async () => {
+    const old = await contained('main', '5m');
+    const { id } = await inState(old.id, 'applied');
+    const sidecar = await world.container({
+      name: 'sidecar',
       namespace: 'other',
       podUid: old.podUid,
       unlisted: true,
     });
-    const startedAt = Date.now();
-    expect(await connects(fresh)).toBe(0);
-    world.list(fresh, 'other');
-    const listedAt = Date.now();
-    const cutAt = await untilConnecting(fresh, false);
 
-    console.log(
-      `measured: free ${cutAt - startedAt} ms after its start, ${cutAt - listedAt} ms after it was listed`,
-    );
-    expect(fresh.cgroup.id).not.toBe(old.cgroup.id);
-    expect(await connects(fresh)).toBe(EPERM);
+    await untilConnecting(sidecar, false);
+    world.list(sidecar, 'other');
+    await untilConnecting(sidecar, true);
+
+    expect(await connects(old)).toBe(EPERM);
     await undo(id);
-    await untilConnecting(fresh, true);
+    await untilConnecting(old, true);
+    await sidecar.end();
   });
 
   test('a container whose new id is listed before it starts is cut off before it can do much', async () => {

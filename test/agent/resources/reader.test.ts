@@ -125,6 +125,18 @@ test('closes what it opened once a container is gone, and at the end', async () 
   expect(reader.counts.openFiles).toBe(0);
 });
 
+test('files beyond the bound are opened for each reading, and say the same', async () => {
+  reader = new ResourceReader(findHierarchies(`cgroup2 ${root} cgroup2 rw 0 0\n`), () => subjects, 0);
+  put('a/memory.current', '1000\n');
+  put('a/memory.stat', 'inactive_file 300\n');
+  subjects = [{ cgroup: 0, path: '/a', madeAt: null }];
+  expect((await reader.read())[0]?.resources.workingSetBytes).toBe(700);
+  expect(reader.counts.openFiles).toBe(1);
+  rmSync(join(root, 'a'), { recursive: true });
+  for (let window = 0; window < 3; window += 1) await reader.read();
+  expect(reader.counts.openFiles).toBe(0);
+});
+
 test('a cgroup id that is used again begins anew', async () => {
   reader = v2();
   put('a/cpu.stat', 'usage_usec 100\n');

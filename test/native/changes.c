@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,15 @@ static int ring_connect(const char *path) {
 	return result;
 }
 
+static int ring_tcp(long port) {
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct io_uring_sqe request = {.opcode = IORING_OP_CONNECT, .fd = fd, .addr = (uint64_t)(uintptr_t)&to, .off = sizeof to};
+	int result = ring(request);
+	close(fd);
+	return result;
+}
+
 static int ring_send(void) {
 	int both[2];
 	socketpair(AF_UNIX, SOCK_STREAM, 0, both);
@@ -140,6 +150,7 @@ int change(const char *what, const char *text, long number) {
 	ON("ring-rename", ring_rename(text, other) ?: ring_rename(other, text));
 	ON("ring-unlink", ring_unlink(text));
 	ON("ring-connect", ring_connect(text));
+	ON("ring-tcp", ring_tcp(number));
 	ON("ring-send", ring_send());
 	return -1;
 }

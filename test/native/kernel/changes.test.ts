@@ -1,10 +1,22 @@
 import { chmodSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { decodeRecords } from '../../../agent/events/decode.ts';
 import { atEnd, cleanUp, constant, skipReason, temporaryFolder, until } from '../kernel-fixtures.ts';
-import { doTimes, EPERM, NOTHING, ROOTLESS, type Scene, said, scene, TIMES, USER } from './scene.ts';
+import {
+  doTimes,
+  EPERM,
+  NOTHING,
+  ROOTLESS,
+  type Scene,
+  SHARED_PIDS,
+  said,
+  scene,
+  TIMES,
+  USER,
+} from './scene.ts';
 
 const CLAIMED = constant('PATH_CLAIMED') | constant('ACTION_CLAIMED');
 
@@ -212,5 +224,25 @@ describe.skipIf(skipReason('changes') !== null)('changes of files', () => {
       expect(await made(here, `ring-unlink ${here.shadow}`, 'ACTION_URING_OP')).toBe(1);
       expect(operations().at(-1)).toMatchObject({ args: [36n, 0n, 0n, 0n], path: here.shadow });
     }
+  });
+
+  it('tells a connection that a ring opened, as a flow of the container', async () => {
+    const here = await scene({ prefix: SHARED_PIDS });
+    const server = createServer((client) => client.destroy()).listen(0, '127.0.0.1');
+    atEnd(() => new Promise<void>((resolve) => server.close(() => resolve())));
+    await until(() => server.listening);
+    const { port } = server.address() as AddressInfo;
+    const [operation] = await doTimes(here, `ring-tcp - ${port}`, 'ACTION_URING_OP');
+    expect(said(operation)).toMatchObject({ args: [16n, 2n, 0n, 0n], flags: 0, path: '' });
+    await until(() => here.kind('RECORD_FLOW').length > 0);
+    const bytes = Buffer.concat(here.kind('RECORD_FLOW').map((record) => record.bytes));
+    expect(decodeRecords(bytes).events[0]).toMatchObject({
+      kind: 'flow',
+      direction: 'connect',
+      peer: '127.0.0.1',
+      port,
+      exe: 'doer',
+      slot: here.slot,
+    });
   });
 });

@@ -68,6 +68,8 @@ export interface Scene {
   readonly slot: number;
   /** Records of one action so far. */
   of(action: string): TestRecord[];
+  /** Records of one kind so far. */
+  kind(kind: string): TestRecord[];
 }
 
 /** With the processes of the machine. */
@@ -89,7 +91,7 @@ export async function scene({ prefix = OWN, watched = ['shadow', 'docker.sock'] 
   // unshare(1) also mounts, after it has said what it did.
   await until(() => actions('ACTION_UNSHARE').length === 1 && actions('ACTION_MOUNT').length >= 1);
   await sleep(30);
-  return { doer, slot: counts(cgroup.id).slot, of: actions };
+  return { doer, slot: counts(cgroup.id).slot, of: actions, kind: (kind) => of(kind, cgroup.id) };
 }
 
 /** Does it TIMES times and gives the records of the action that these made, all of the same slot. */

@@ -111,6 +111,13 @@ export const HOOKS: readonly HookRow[] = [
     serves: '',
   },
   {
+    program: 'capability_used',
+    hook: 'tp_btf/cap_capable',
+    for: 'capabilities that are used',
+    without: 'which capabilities a container uses is not learnt (before Linux 6.14)',
+    serves: '',
+  },
+  {
     program: 'ids_by_exec',
     hook: 'tp_btf/sched_process_exec',
     for: 'executables that give other ids',

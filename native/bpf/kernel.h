@@ -68,6 +68,7 @@ enum bpf_map_type {
 #define TCP_SYN_RECV 3
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
+#define TCP_LISTEN 10
 #define SOCK_DONE 1 /* bit of sk_flags: the peer's FIN was taken */
 
 #define READ_BY_OFFSET __attribute__((preserve_access_index))
@@ -281,6 +282,7 @@ struct task_struct {
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	const struct cred *cred;
+	const struct cred *real_cred;
 	struct mm_struct *mm;
 	struct files_struct *files;
 	struct css_set *cgroups;

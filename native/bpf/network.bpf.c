@@ -2,6 +2,7 @@
 /* TCP connections opened and accepted, counted per flow, with what their sockets count at the close and, while they are
  * open, whenever the flows are read; the first sight of a flow in a window is a record. */
 #include <bpf/bpf_endian.h>
+#include "novel.h"
 #include "flows.h"
 
 static __always_inline void set_socket_peer(struct flow_key *flow, const struct sock *sk)
@@ -154,6 +155,18 @@ static __always_inline void closed(struct sock *sk, struct tcp_flow *known)
 	bpf_sk_storage_delete(&tcp_flows, sk);
 }
 
+static __noinline int note_listener(struct sock *sk)
+{
+	struct task_state *state = current_state();
+	struct slot_profile *profile = state && state->slot != SLOT_NONE ? profile_of(state->slot) : NULL;
+	struct novelty novelty = {.what = NOVEL_LISTEN, .protocol = IPPROTO_TCP, .port = sk->__sk_common.skc_num};
+
+	if (!profile)
+		return 0;
+	novelty.key = key_of(NOVEL_LISTEN, novelty.port, novelty.protocol);
+	return is_known(profile, novelty.key) ? 0 : tell_novelty(state, &novelty);
+}
+
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(socket_state, struct sock *sk, int before, int after)
 {
@@ -163,6 +176,8 @@ int BPF_PROG(socket_state, struct sock *sk, int before, int after)
 		connect_began(sk);
 		return 0;
 	}
+	if (after == TCP_LISTEN)
+		return note_listener(sk);
 	if (after != TCP_ESTABLISHED && after != TCP_CLOSE)
 		return 0;
 	struct tcp_flow *known = bpf_sk_storage_get(&tcp_flows, sk, 0, 0);

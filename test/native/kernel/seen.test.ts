@@ -275,3 +275,65 @@ describe.skipIf(skipReason('seen') !== null)('folders', () => {
     expect(test.counts(victimCgroup.id).lost.every((count) => count === 0n)).toBe(true);
   }, 60_000);
 });
+
+describe.skipIf(skipReason('novelties') !== null)('what is new', () => {
+  afterEach(cleanUp);
+
+  const whatOf = (novel: () => TestRecord[], what: string): TestRecord[] =>
+    novel().filter((record) => record.field('what') === constant(what));
+
+  it('of libraries is told once, by the file that was mapped', async () => {
+    const { doer, novel, load } = await scene();
+    const libc = () => whatOf(novel, 'NOVEL_LIBRARY').filter((record) => /\/libc[.-]/.test(record.path()));
+    await until(() => libc().length === 1); // of the shell and the doer together
+    for (let i = 0; i < 3; i++) await doer.ask('exec /bin/true');
+    await sleep(BULK_MS);
+    expect(libc()).toHaveLength(1);
+    load([]);
+    await doer.ask('exec /bin/true');
+    await until(() => libc().length === 2);
+    expect(new Set(libc().map(keyOf)).size).toBe(1);
+  });
+
+  const uses = (novel: () => TestRecord[], capability: number): TestRecord[] =>
+    whatOf(novel, 'NOVEL_CAPABILITY').filter((record) => record.field('value') === capability);
+  const SYS_CHROOT = 18;
+
+  it('of capabilities is told once when it was granted', async () => {
+    const { doer, novel, load } = await scene();
+    for (let i = 0; i < 3; i++) await doer.ask('do chroot /tmp');
+    await until(() => uses(novel, SYS_CHROOT).length === 1);
+    await sleep(BULK_MS);
+    expect(uses(novel, SYS_CHROOT)).toHaveLength(1);
+    expect(uses(novel, SYS_CHROOT).map(keyOf)).toEqual([BigInt(SYS_CHROOT + 1)]);
+    load([BigInt(SYS_CHROOT + 1)]);
+    await doer.ask('do chroot /tmp');
+    load([]);
+    await doer.ask('do chroot /tmp');
+    await until(() => uses(novel, SYS_CHROOT).length === 2);
+  });
+
+  it('of capabilities is not told when it was refused', async () => {
+    const user = ['setpriv', '--reuid', '65534', '--clear-groups', '--'];
+    const { doer, novel } = await scene({}, user);
+    expect(await doer.ask('do chroot /tmp')).toBe(1); // EPERM
+    await sleep(BULK_MS);
+    expect(uses(novel, SYS_CHROOT)).toEqual([]);
+  });
+
+  it('of listening ports is told once for each port', async () => {
+    const { doer, novel } = await scene();
+    const listening = () =>
+      whatOf(novel, 'NOVEL_LISTEN').map((record) => [
+        record.bytes.readUInt8(constant('novel_record.protocol')),
+        record.bytes.readUInt16LE(constant('novel_record.port')),
+      ]);
+    for (const port of [18_441, 18_442, 18_441]) await doer.ask(`listen 127.0.0.1 ${port}`);
+    await until(() => listening().length >= 2);
+    await sleep(BULK_MS);
+    expect(listening()).toEqual([
+      [6, 18_441],
+      [6, 18_442],
+    ]);
+  });
+});

@@ -312,7 +312,8 @@ export class Pipeline {
       this.#windows.pair(watched, event);
       return;
     }
-    const lineage = this.#lineageOf(event);
-    this.#verdicts.event(event, { watched, fact: factOf(event, this.#nameOf), lineage });
+    const fact = factOf(event, this.#nameOf);
+    if (event.kind === 'novel' && fact !== null) this.#windows.novel(watched, fact, event);
+    this.#verdicts.event(event, { watched, fact, lineage: this.#lineageOf(event) });
   }
 }

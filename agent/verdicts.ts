@@ -114,7 +114,7 @@ export class Verdicts {
       const score = baseline.score(fact, phase);
       return score.state === 'scored' && score.seen === 0;
     });
-    const fresh = unseen.filter((fact) => !watched.ongoingPair(fact));
+    const fresh = unseen.filter((fact) => !watched.ongoing(fact));
     if (fresh.length === 0) return;
     const doers = watched.pairs
       .doers(fresh)
@@ -123,7 +123,7 @@ export class Verdicts {
     const situation = this.#situation(watched, first?.lineage ?? []);
     const verdict = judgeSequence(newPairsOf(fresh, situation, doers), this.#options.settings.minScore);
     if (verdict === null) return;
-    for (const fact of fresh) watched.strangePair(fact);
+    for (const fact of fresh) watched.flag(fact, false);
     this.#found(verdict, { watched, situation, fact: null, when, event: first?.event ?? null });
   }
 

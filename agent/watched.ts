@@ -6,19 +6,26 @@ import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { Phase } from './models/baseline.ts';
 import type { Flagged } from './models/suspects.ts';
-import { REARM_NS } from './profile/profiles.ts';
+import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
 
 /** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
 export const START_NS = 15_000_000_000n;
 /** A fact that was told is told again only after it was away for so many windows. */
 const ONGOING_WINDOWS = 2;
-/** A pair that goes on is told once a minute (`REARM_NS`), whatever the length of a window. */
-const ONGOING_PAIRS_NS = 3n * REARM_NS;
+/** What goes on but is told once a minute, when it is armed again, whatever the length of a window. */
+const ONGOING_ARMED_NS = 3n * REARM_NS;
 /** Detections told per container and window; more are counted. Each costs a log line and a place in the spool. */
 export const MAX_TOLD = 5000;
 
 /** New folders told per container and window: a search through a file system meets a thousand a second. */
 export const MAX_FOLDERS_TOLD = 20;
+interface LastSeen {
+  /** The window's number, and its start. */
+  readonly window: number;
+  readonly startNs: bigint;
+  /** Seen only when it was armed again. */
+  readonly armed: boolean;
+}
 
 /** A period that is ready to be learnt. */
 export interface Collected {
@@ -48,10 +55,8 @@ export class Watched {
   observed = false;
   #index = 0;
   readonly #flagged = new Map<string, Flagged>();
-  /** Flagged fact → window in which it was last seen. */
-  readonly #ongoing = new Map<string, number>();
-  /** Flagged pair → start of the window in which it was last seen. */
-  readonly #strangePairs = new Map<string, bigint>();
+  /** Flagged fact → where it was last seen. */
+  readonly #ongoing = new Map<string, LastSeen>();
   #withheld = false;
   readonly #lossesTold = new Set<string>();
   /** Window in which something was lost last. */
@@ -81,35 +86,21 @@ export class Watched {
     return madeAt !== null && this.window.startNs - madeAt < START_NS ? 'start' : 'steady';
   }
 
-  /** Whether the fact was flagged in this window or the ones just before; seeing it keeps it so. */
+  /** Whether the fact was flagged in this window or the ones before in which it would have been seen; seeing it keeps it so. */
   ongoing(fact: Fact): boolean {
     const key = factKey(fact);
     const last = this.#ongoing.get(key);
-    if (last === undefined || this.#index - last > ONGOING_WINDOWS) return false;
-    this.#ongoing.set(key, this.#index);
+    if (last === undefined || this.#isOver(last)) return false;
     this.flag(fact, false);
     return true;
-  }
-
-  /** As `ongoing`, for pairs: when told they are silent until they are armed again. */
-  ongoingPair(fact: Fact): boolean {
-    const last = this.#strangePairs.get(fact.value);
-    if (last === undefined || this.window.startNs - last > ONGOING_PAIRS_NS) return false;
-    this.strangePair(fact);
-    return true;
-  }
-
-  /** Keeps the pair from being learnt. */
-  strangePair(fact: Fact): void {
-    this.#flagged.set(factKey(fact), { fact, byRule: false });
-    this.#strangePairs.set(fact.value, this.window.startNs);
   }
 
   /** Keeps the fact from being learnt; what only rarity flagged is not told again while it goes on. */
   flag(fact: Fact, byRule: boolean): void {
     const key = factKey(fact);
     this.#flagged.set(key, { fact, byRule: byRule || (this.#flagged.get(key)?.byRule ?? false) });
-    if (!byRule) this.#ongoing.set(key, this.#index);
+    const { startNs } = this.window;
+    if (!byRule) this.#ongoing.set(key, { window: this.#index, startNs, armed: ARMED_KINDS.has(fact.kind) });
   }
 
   /** Of the reasons for which records are lost, those that this episode of loss has not had before. */
@@ -188,9 +179,11 @@ export class Watched {
     this.#index += 1;
     this.#flagged.clear();
     this.#withheld = false;
-    for (const [key, last] of this.#ongoing)
-      if (this.#index - last > ONGOING_WINDOWS) this.#ongoing.delete(key);
-    for (const [value, last] of this.#strangePairs)
-      if (window.endNs - last > ONGOING_PAIRS_NS) this.#strangePairs.delete(value);
+    for (const [key, last] of this.#ongoing) if (this.#isOver(last)) this.#ongoing.delete(key);
+  }
+
+  #isOver({ window, startNs, armed }: LastSeen): boolean {
+    if (this.#index - window <= ONGOING_WINDOWS) return false;
+    return !armed || this.window.startNs - startNs > ONGOING_ARMED_NS;
   }
 }

@@ -1,10 +1,11 @@
 /** The open windows of all containers: what a tick adds to them, and what becomes of them at their end. */
 import { decodeFlows } from './events/decode.ts';
-import type { Event, Flow, PairEvent } from './events/event.ts';
+import type { Event, Flow, NovelEvent, PairEvent } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { Resources } from './events/resources.ts';
 import { factsOfCalls } from './features/calls.ts';
+import type { Fact } from './features/fact.ts';
 import { factOfFlow, type NameOfAddress } from './features/facts.ts';
 import { Pairs } from './features/pairs.ts';
 import type { Architecture } from './features/syscalls.ts';
@@ -109,6 +110,13 @@ export class Windows {
     this.#pair(watched, this.#pairs.indexOf(event), event);
   }
 
+  /** Something that its slot had not done, by the key with which the kernel side knows it. */
+  novel(watched: Watched, fact: Fact, { key, slot }: Pick<NovelEvent, 'key' | 'slot'>): void {
+    watched.slot ??= slot;
+    this.profiles.keys.note(watched.container.identity.workload, key, fact);
+    this.profiles.note({ slot: watched.slot, cgroup: watched.container.cgroup }, fact);
+  }
+
   /** A container was made: it is known where the kernel side keeps it. */
   began(container: Container, { slot, time }: Pick<Event, 'slot' | 'time'>): void {
     const watched = this.of(container);
@@ -140,7 +148,7 @@ export class Windows {
     if (fact === null) return;
     watched.pairs.add(fact, event);
     if (event !== null && watched.slot !== null)
-      this.profiles.note({ slot: watched.slot, cgroup: watched.container.cgroup }, fact.value);
+      this.profiles.note({ slot: watched.slot, cgroup: watched.container.cgroup }, fact);
   }
 
   #profile(watched: Watched, bootNs: bigint): void {
@@ -148,7 +156,10 @@ export class Windows {
     if (slot === null || !container.settled || watched.late) return;
     watched.profiled = true;
     const baseline = this.#parts.registry.baseline(container.identity.workload);
-    this.profiles.review({ slot, cgroup: container.cgroup, phase, baseline }, bootNs);
+    this.profiles.review(
+      { slot, cgroup: container.cgroup, phase, workload: baseline.workload, baseline },
+      bootNs,
+    );
   }
 
   #slot(slot: SlotTick, bootNs: bigint): void {

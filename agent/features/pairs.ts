@@ -14,10 +14,12 @@ const MAX_READY = 8192;
 /** Indexes of the bits that are set, ascending. */
 export function pairsIn(bits: Uint8Array): number[] {
   const found: number[] = [];
-  for (let at = 0; at < bits.length; at++) {
-    let byte = bits[at] ?? 0;
-    for (; byte !== 0; byte &= byte - 1) found.push(at * 8 + (31 - Math.clz32(byte & -byte)));
-  }
+  // Most words are 0, and every slot that learns is read each window. Both architectures are little-endian.
+  const aligned = bits.byteOffset % 4 === 0 ? bits : new Uint8Array(bits);
+  const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >> 2);
+  for (let at = 0; at < words.length; at++)
+    for (let word = words[at] ?? 0; word !== 0; word &= word - 1)
+      found.push(at * 32 + (31 - Math.clz32(word & -word)));
   return found;
 }
 
@@ -26,6 +28,7 @@ export class Pairs {
   readonly #names: readonly string[];
   readonly #idOf: ReadonlyMap<string, number>;
   readonly #ready = new Map<number, Fact>();
+  readonly #indexes = new Map<string, number>();
 
   constructor(architecture: Architecture) {
     this.#ids = callIds(architecture);
@@ -53,12 +56,21 @@ export class Pairs {
   bits(values: Iterable<string>): Uint8Array {
     const bits = new Uint8Array(PAIR_BYTES);
     for (const value of values) {
-      const [previous = '', current = ''] = value.split('>');
-      const [from, to] = [this.#idOf.get(previous), this.#idOf.get(current)];
-      if (from === undefined || to === undefined) continue;
-      const index = from * 256 + to;
+      const index = this.#indexOfValue(value);
+      if (index === null) continue;
       bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
     }
     return bits;
+  }
+
+  #indexOfValue(value: string): number | null {
+    const ready = this.#indexes.get(value);
+    if (ready !== undefined) return ready;
+    const [previous = '', current = ''] = value.split('>');
+    const [from, to] = [this.#idOf.get(previous), this.#idOf.get(current)];
+    if (from === undefined || to === undefined) return null;
+    if (this.#indexes.size >= MAX_READY) this.#indexes.clear();
+    this.#indexes.set(value, from * 256 + to);
+    return from * 256 + to;
   }
 }

@@ -171,6 +171,12 @@ export class Baseline {
     return accepted;
   }
 
+  /** Whether the fact belongs to the phase for certain. */
+  accepts({ kind, value }: Fact, phase: Phase): boolean {
+    if (this.#steady[kind].seen(value) >= ACCEPTED) return true;
+    return phase === 'start' && this.#start[kind].seen(value) >= ACCEPTED;
+  }
+
   /** Facts that were called anomalous and are not learnt. */
   get suspects(): number {
     return this.#suspects.size + this.#suspectPairs.size;

@@ -1,14 +1,16 @@
 /**
  * What the kernel side is to know of each container: whether it learns or guards, and what it need not tell. A container
  * guards once its workload's baseline judges pairs in the phase that it is in, and then has the pairs that the baseline
- * accepted. Those are loaded again each minute, which arms again whatever was told since and not accepted.
+ * accepted, and the keys of what else it accepted. Those are loaded again each minute, which arms again whatever was told since and not accepted.
  *
  * Of what is accepted the baseline hears no more, so its counts of periods stand still. That stays on the safe side:
  * a pair seen in one period only is not accepted, so it is armed and its next period is seen. Hence every period that
  * would be alone with a pair if all were told is alone with it now, and there are as many periods: the estimated
  * newness, which grows with the periods that are alone with something, is never below what full sight would give.
  */
+import { type Fact, factKey } from '../features/fact.ts';
 import type { Phase } from '../models/baseline.ts';
+import { Keys } from './keys.ts';
 
 export type Mode = 'learn' | 'guard';
 
@@ -20,18 +22,22 @@ export interface Profile {
   readonly mode: Mode;
   /** The bits that replace the slot's, or null: as they are. */
   readonly pairs: Uint8Array | null;
+  /** Keys that replace the slot's set of what it has done, or null: as it is. */
+  readonly seen: BigUint64Array | null;
 }
 
 /** What is asked of a baseline. */
 export interface Accepting {
   judges(kind: 'pair', phase: Phase): boolean;
   accepted(kind: 'pair', phase: Phase): ReadonlySet<string>;
+  accepts(fact: Fact, phase: Phase): boolean;
 }
 
 export interface Subject {
   readonly slot: number;
   readonly cgroup: number;
   readonly phase: Phase;
+  readonly workload: string;
   readonly baseline: Accepting;
 }
 
@@ -40,17 +46,26 @@ interface Held {
   phase: Phase;
   /** CLOCK_BOOTTIME, ns. */
   loadedAt: bigint;
-  /** Values told since they were loaded. */
-  readonly told: Set<string>;
+  /** What was told since they were loaded. */
+  readonly told: Map<string, Fact>;
 }
 
+/** Kinds of facts that the kernel side tells once, and again when they are armed again. */
+export const ARMED_KINDS: ReadonlySet<string> = new Set([
+  'pair',
+  'folder',
+  'library',
+  'capability',
+  'listen',
+]);
 export const REARM_NS = 60_000_000_000n;
 /** Of one container between two loads; more are armed again, but not counted. */
 const MAX_TOLD = 4096;
 
 export class Profiles {
-  /** Loads of known-good sets, and pairs that were told and armed again by one. */
+  /** Loads of known-good sets, and facts that were told and armed again by one. */
   readonly counts = { loads: 0, armedAgain: 0 };
+  readonly keys = new Keys();
   readonly #held = new Map<string, Held>();
   readonly #bits: (values: Iterable<string>) => Uint8Array;
   readonly #emit: (profile: Profile) => void;
@@ -79,30 +94,32 @@ export class Profiles {
     const held = this.#held.get(`${slot} ${cgroup}`);
     const mode: Mode = baseline.judges('pair', phase) ? 'guard' : 'learn';
     if (mode === 'learn') {
-      if (held?.mode === 'guard') this.#emit({ slot, cgroup, mode, pairs: null });
+      if (held?.mode === 'guard') this.#emit({ slot, cgroup, mode, pairs: null, seen: null });
       if (held?.mode !== mode)
-        this.#held.set(`${slot} ${cgroup}`, { mode, phase, loadedAt: now, told: new Set() });
+        this.#held.set(`${slot} ${cgroup}`, { mode, phase, loadedAt: now, told: new Map() });
       return;
     }
     const due = held?.mode !== 'guard' || held.phase !== phase || now - held.loadedAt >= REARM_NS;
     if (due) this.#load(subject, now, held);
   }
 
-  /** A pair of the container was told. */
-  note({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>, value: string): void {
+  /** Something of the container was told; of all but pairs, by a key. */
+  note({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>, fact: Fact): void {
     const held = this.#held.get(`${slot} ${cgroup}`);
-    if (held?.mode === 'guard' && held.told.size < MAX_TOLD) held.told.add(value);
+    if (held?.mode === 'guard' && held.told.size < MAX_TOLD) held.told.set(factKey(fact), fact);
   }
 
   forget({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>): void {
     this.#held.delete(`${slot} ${cgroup}`);
   }
 
-  #load({ slot, cgroup, phase, baseline }: Subject, now: bigint, held: Held | undefined): void {
-    const accepted = baseline.accepted('pair', phase);
-    for (const value of held?.told ?? []) if (!accepted.has(value)) this.counts.armedAgain += 1;
+  #load(subject: Subject, now: bigint, held: Held | undefined): void {
+    const { slot, cgroup, phase, workload, baseline } = subject;
+    const accepts = (fact: Fact): boolean => baseline.accepts(fact, phase);
+    for (const fact of held?.told.values() ?? []) if (!accepts(fact)) this.counts.armedAgain += 1;
     this.counts.loads += 1;
-    this.#held.set(`${slot} ${cgroup}`, { mode: 'guard', phase, loadedAt: now, told: new Set() });
-    this.#emit({ slot, cgroup, mode: 'guard', pairs: this.#bits(accepted) });
+    this.#held.set(`${slot} ${cgroup}`, { mode: 'guard', phase, loadedAt: now, told: new Map() });
+    const pairs = this.#bits(baseline.accepted('pair', phase));
+    this.#emit({ slot, cgroup, mode: 'guard', pairs, seen: this.keys.accepted(workload, accepts) });
   }
 }

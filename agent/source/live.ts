@@ -8,12 +8,12 @@ import type { ResourceReading } from '../events/resources.ts';
 import type { Profile } from '../profile/profiles.ts';
 import { scanCgroups } from './cgroups.ts';
 import { CountDifferences, lossesOf } from './counts.ts';
-import { SlotPairs } from './slot-pairs.ts';
+import { SlotKnowledge } from './slot-knowledge.ts';
 
 export interface LiveParts {
   readonly probe: Pick<
     Probe,
-    'readCounts' | 'readFlows' | 'freeSlot' | 'counters' | 'takePairs' | 'loadPairs' | 'setMode'
+    'readCounts' | 'readFlows' | 'freeSlot' | 'counters' | 'takePairs' | 'loadPairs' | 'loadSeen' | 'setMode'
   >;
   readonly clock: Clock;
   readonly cgroupRoot: string;
@@ -62,7 +62,7 @@ export function removedIn(records: Buffer): Removed[] {
 export class LiveSource {
   private readonly parts: LiveParts;
   private readonly differences = new CountDifferences();
-  private readonly slotPairs: SlotPairs;
+  private readonly knowledge: SlotKnowledge;
   private readonly stopping = new AbortController();
   private readonly wanted = new Set<number>();
   private removed: Removed[] = [];
@@ -76,7 +76,7 @@ export class LiveSource {
 
   constructor(parts: LiveParts) {
     this.parts = parts;
-    this.slotPairs = new SlotPairs(parts.probe);
+    this.knowledge = new SlotKnowledge(parts.probe);
   }
 
   /** Names the cgroups that are there, then ticks each window. Counts from before are not of the first window. */
@@ -129,7 +129,7 @@ export class LiveSource {
       tick: {
         bootNs: clock.bootNs(),
         wallMs: clock.wallMs(),
-        slots: slots.map((slot) => ({ ...slot, pairs: this.slotPairs.take(slot) })),
+        slots: slots.map((slot) => ({ ...slot, pairs: this.knowledge.take(slot) })),
         flows: probe.readFlows(),
         flowSize: LAYOUT['sizeof flow_entry'],
         lost,
@@ -145,7 +145,7 @@ export class LiveSource {
   profile(profile: Profile): void {
     if (this.stopping.signal.aborted) return;
     try {
-      this.slotPairs.apply(profile);
+      this.knowledge.apply(profile);
     } catch (error) {
       this.parts.onError(error);
     }
@@ -164,7 +164,7 @@ export class LiveSource {
     if (slot === LAYOUT.SLOT_NONE || slot === LAYOUT.SLOT_HOST) return;
     this.parts.probe.freeSlot(slot, cgroup);
     this.differences.forget(slot);
-    this.slotPairs.forget(slot);
+    this.knowledge.forget(slot);
   }
 
   private async find(wanted: ReadonlySet<number>): Promise<void> {

@@ -276,7 +276,7 @@ test('a search through a file system is told by its first folders, and none of i
   quiet(world, 30);
   for (let n = 0; n < 200; n++) world.records(folder(n));
   world.tick();
-  quiet(world, 5);
+  quiet(world, 40); // longer than three times a minute, in which it would have been armed again
   world.records(folder(150));
   world.tick();
   const { told, pipeline } = run(world);

@@ -81,7 +81,11 @@ export function fakeProbe(): FakeProbe {
       return Buffer.from(this.pairs);
     },
     readBigrams: () => new Uint32Array(4096),
-    loadSeen: () => 0,
+    loadSeen(slot, cgroup, keys) {
+      if (this.refusal !== null) throw this.refusal;
+      this.asked.push(`seen ${slot} ${cgroup} ${keys.length}`);
+      return 0;
+    },
     counters() {
       if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });
       return counters(this.lost);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { Pairs, pairsIn } from '../../../agent/features/pairs.ts';
 import type { Profile } from '../../../agent/profile/profiles.ts';
-import { cgroupRecord, execRecord, pairRecord, SECOND } from '../../builders/records.ts';
+import { cgroupRecord, execRecord, novelRecord, pairRecord, SECOND } from '../../builders/records.ts';
 import { API, NODE_PROCESS, shop } from '../../builders/shop.ts';
 import { cgroupPath, ID, makePipeline, podList, run, UID, type World } from '../../builders/world.ts';
 
@@ -216,4 +216,44 @@ test('a container that is gone is forgotten, and the host guards too', () => {
   expect(pipeline.profiles()).toMatchObject({ guarding: 2 + 1 }); // the api that stays, the batch job, the host
   expect(guards(told.profiles, 1)[0]).toMatchObject({ cgroup: 0 });
   expect(world.now).toBeGreaterThan(30n * SECOND);
+});
+
+const folder = (world: World, key: bigint, path: string, slot = 2): void =>
+  world.records(
+    novelRecord({
+      what: 'FOLDER_WRITE',
+      key,
+      path,
+      slot,
+      cgroup: slot === 2 ? 500 : 510,
+      time: world.later(),
+      exe: 'node',
+      ...NODE_PROCESS,
+    }),
+  );
+
+test('what else was accepted is loaded by its keys, whichever container told it; what was not is armed again', () => {
+  const world = shop();
+  const pairs = { pairs: { 2: indexes(COMMON), 3: indexes(COMMON) } };
+  for (let n = 0; n < 6; n++) {
+    folder(world, 11n, '/var/lib/app');
+    folder(world, 12n, '/var/cache/app', 3);
+    world.tick(pairs);
+  }
+  for (let n = 0; n < 30; n++) world.tick();
+  const quiet = run(world).told;
+  expect(quiet.detections).toEqual([]);
+  expect(guards(quiet.profiles, 3).at(-1)?.seen).toEqual(BigUint64Array.of(11n, 12n));
+
+  // Each minute what goes on is told again by the kernel side, but not by us, until a quorum lets it in.
+  for (let minute = 0; minute < 8; minute++) {
+    folder(world, 13n, '/etc/cron.d');
+    for (let n = 0; n < 12; n++) world.tick();
+  }
+  const { told, pipeline } = run(world);
+  expect(told.detections.map(({ detector, facts }) => [detector, facts['fact']])).toEqual([
+    ['rarity', 'folder w /etc/cron.d'],
+  ]);
+  expect(pipeline.profiles().armedAgain).toBeGreaterThanOrEqual(7);
+  expect(guards(told.profiles, 2).at(-1)?.seen).toEqual(BigUint64Array.of(11n, 12n));
 });

@@ -156,42 +156,66 @@ test('reads the pairs of slots that learn and did something, and of those only',
   ];
   probe.counts = counts(1n);
   source.tick();
-  expect(probe.asked.splice(0)).toEqual(['take 1 0', 'take 2 42']);
+  expect(probe.asked.splice(0)).toEqual(['seen 1 0 0', 'take 1 0', 'seen 2 42 0', 'take 2 42']);
   expect(ticks()[0]?.slots.map(({ slot, pairs }) => [slot, pairs])).toEqual([
     [0, []],
     [1, [8, 10]],
     [2, [8, 10]],
   ]);
 
-  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  source.profile({
+    slot: 2,
+    cgroup: 42,
+    mode: 'guard',
+    pairs: new Uint8Array(8192),
+    seen: BigUint64Array.of(7n),
+  });
   // What it did between its last window and guard is told with the next.
-  expect(probe.asked.splice(0)).toEqual(['take 2 42', 'load 2 42', 'guard 2 42']);
+  expect(probe.asked.splice(0)).toEqual(['take 2 42', 'load 2 42', 'seen 2 42 1', 'guard 2 42']);
   for (const n of [2n, 3n]) {
     probe.counts = counts(n);
     source.tick();
   }
   const ofGuard = ticks().map(({ slots }) => slots.find(({ slot }) => slot === 2)?.pairs);
   expect(ofGuard).toEqual([[8, 10], [8, 10], []]);
-  expect(probe.asked.splice(0)).toEqual(['take 1 0', 'take 1 0']);
+  expect(probe.asked.splice(0)).toEqual(['seen 1 0 0', 'take 1 0', 'seen 1 0 0', 'take 1 0']);
 
-  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
-  expect(probe.asked.splice(0)).toEqual(['load 2 42', 'guard 2 42']);
-  source.profile({ slot: 2, cgroup: 42, mode: 'learn', pairs: null });
+  source.profile({
+    slot: 2,
+    cgroup: 42,
+    mode: 'guard',
+    pairs: new Uint8Array(8192),
+    seen: BigUint64Array.of(7n),
+  });
+  expect(probe.asked.splice(0)).toEqual(['load 2 42', 'seen 2 42 1', 'guard 2 42']);
+  source.profile({ slot: 2, cgroup: 42, mode: 'learn', pairs: null, seen: null });
   probe.counts = counts(4n);
   source.tick();
-  expect(probe.asked).toEqual(['learn 2 42', 'take 1 0', 'take 2 42']);
+  expect(probe.asked).toEqual(['learn 2 42', 'seen 1 0 0', 'take 1 0', 'seen 2 42 0', 'take 2 42']);
 });
 
 test('a slot that went to another meanwhile is left alone; another failure is told', async () => {
   const { source, probe, ticks, errors } = start();
   await source.start();
   probe.refusal = Object.assign(new Error("slot 2 is not cgroup 42's"), { code: 'PICKET_ARGUMENT' });
-  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  source.profile({
+    slot: 2,
+    cgroup: 42,
+    mode: 'guard',
+    pairs: new Uint8Array(8192),
+    seen: BigUint64Array.of(7n),
+  });
   probe.counts = [slotCounts(2, 42, { calls: { 0: 1n } })];
   source.tick();
   expect([errors, ticks()[0]?.slots[0]?.pairs]).toEqual([[], []]);
   probe.refusal = Object.assign(new Error('no memory'), { code: 'PICKET_BPF_REFUSED' });
-  source.profile({ slot: 2, cgroup: 42, mode: 'guard', pairs: new Uint8Array(8192) });
+  source.profile({
+    slot: 2,
+    cgroup: 42,
+    mode: 'guard',
+    pairs: new Uint8Array(8192),
+    seen: BigUint64Array.of(7n),
+  });
   expect(errors).toEqual([probe.refusal]);
   probe.refusal = null;
 });

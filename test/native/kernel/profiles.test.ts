@@ -1,4 +1,6 @@
 /** The live half of the profiles on a real kernel: a container learns, then guards, and what it never did is told. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sink } from '../../../agent/pipeline.ts';
@@ -40,7 +42,7 @@ async function scene() {
     architecture: ARM ? 'arm64' : 'x64',
     sink: sink as Sink,
   });
-  const { probe, records } = await openTestProbe();
+  const { probe, records, of } = await openTestProbe();
   const source = new LiveSource({
     probe,
     clock,
@@ -55,15 +57,17 @@ async function scene() {
   await source.start();
   const cgroup = makeCgroup();
   const doer = await startDoer(cgroup.path);
+  let novelties = 0;
   /** One window in which the doer does this. */
   const period = async (...asked: readonly string[]): Promise<void> => {
     for (const one of asked) await doer.ask(one);
     await sleep(70); // the bulk ring is read every 50 ms
+    novelties += of('RECORD_NOVEL', cgroup.id).length;
     source.records(Buffer.concat(records.splice(0).map(({ bytes }) => bytes)));
     windows += 1n;
     source.tick();
   };
-  return { told, profiles, cgroup, doer, period, source };
+  return { told, profiles, cgroup, doer, period, source, novel: () => novelties };
 }
 
 describe.skipIf(skipReason('profiles') !== null)('profiles', () => {
@@ -88,6 +92,29 @@ describe.skipIf(skipReason('profiles') !== null)('profiles', () => {
     // Told once; and what was known stays known.
     await period(`sequence ${STRANGE}`, `sequence ${COMMON}`);
     expect(sequences()).toHaveLength(1);
+    await source.stop();
+  });
+
+  it('hold what else was done: a known folder is silent in guard and stays so, a new one is told once', async () => {
+    const { told, profiles, cgroup, period, source, novel } = await scene();
+    const top = temporaryFolder();
+    const [known, strange] = [join(top, 'known'), join(top, 'strange')];
+    for (const folder of [known, strange]) {
+      mkdirSync(folder);
+      writeFileSync(join(folder, 'file'), '');
+    }
+    for (let n = 0; n < 30; n++) await period(`open ${known}/file 1`);
+    const loaded = profiles.filter(({ cgroup: id, seen }) => id === cgroup.id && seen !== null);
+    expect(loaded.at(-1)?.seen?.length).toBeGreaterThan(0);
+    const before = novel();
+    for (let n = 0; n < 26; n++) await period(`open ${known}/file 1`); // armed again twice
+    expect(novel()).toBe(before);
+    await period(`open ${strange}/file 1`, `open ${strange}/file 1`);
+    expect(novel()).toBe(before + 1);
+    const folders = told.detections.filter(
+      ({ container, facts }) => container.cgroup === cgroup.id && facts['fact']?.startsWith('folder w'),
+    );
+    expect(folders.map(({ process }) => process?.exe)).toEqual(['doer']);
     await source.stop();
   });
 });

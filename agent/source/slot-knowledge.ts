@@ -1,13 +1,16 @@
 /**
- * The pairs of operations of each slot: read and cleared at the end of a window while the slot learns, left to the kernel
- * side while it guards. Only slots that learn and that did something are read: 8 KiB each.
+ * What the kernel side knows of each slot. While it learns, its pairs of operations are read and cleared at the end of a
+ * window, and what else it has done is forgotten, so that each window tells it all; while it guards, it is left alone.
+ * Only slots that learn and that did something are read: 8 KiB each.
  */
 import type { Probe } from '../../native/index.ts';
 import { LAYOUT } from '../events/layout.ts';
 import { pairsIn } from '../features/pairs.ts';
 import type { Profile } from '../profile/profiles.ts';
 
-type Door = Pick<Probe, 'takePairs' | 'loadPairs' | 'setMode'>;
+type Door = Pick<Probe, 'takePairs' | 'loadPairs' | 'loadSeen' | 'setMode'>;
+
+const NO_KEYS = new BigUint64Array(0);
 
 interface Slot {
   readonly slot: number;
@@ -17,7 +20,9 @@ interface Slot {
 /** The slot went to another cgroup, or to none, before what was meant for it came: said by the addon. */
 const isAnothers = (error: unknown): boolean => (error as { code?: string }).code === 'PICKET_ARGUMENT';
 
-export class SlotPairs {
+export class SlotKnowledge {
+  /** Keys that found no place, since the start: what they stand for is told each minute. */
+  unplaced = 0;
   private readonly door: Door;
   /** Slots that guard, with their cgroup. */
   private readonly guards = new Map<number, number>();
@@ -33,18 +38,20 @@ export class SlotPairs {
     if (slot === LAYOUT.SLOT_NONE) return [];
     const carried = this.carried.get(slot) ?? [];
     this.carried.delete(slot);
-    return this.guards.get(slot) === cgroup ? carried : this.read({ slot, cgroup });
+    if (this.guards.get(slot) === cgroup) return carried;
+    return this.read({ slot, cgroup }, true);
   }
 
   /** @throws what the addon says, but not that the slot is another's by now. */
   apply(profile: Profile): void {
-    const { slot, cgroup, mode, pairs } = profile;
+    const { slot, cgroup, mode, pairs, seen } = profile;
     try {
       if (mode === 'guard' && this.guards.get(slot) !== cgroup)
-        this.carried.set(slot, this.read({ slot, cgroup }));
+        this.carried.set(slot, this.read({ slot, cgroup }, false));
       // The pairs first: in guard, each that is not known becomes a record.
       if (pairs !== null)
         this.door.loadPairs(slot, cgroup, Buffer.from(pairs.buffer, pairs.byteOffset, pairs.length));
+      if (seen !== null) this.unplaced += this.door.loadSeen(slot, cgroup, seen);
       this.door.setMode(slot, cgroup, mode);
       if (mode === 'guard') this.guards.set(slot, cgroup);
       else this.guards.delete(slot);
@@ -59,8 +66,10 @@ export class SlotPairs {
     this.carried.delete(slot);
   }
 
-  private read({ slot, cgroup }: Slot): number[] {
+  /** `anew`: what the slot has done is forgotten, so that it is told in the next window, too. */
+  private read({ slot, cgroup }: Slot, anew: boolean): number[] {
     try {
+      if (anew) this.door.loadSeen(slot, cgroup, NO_KEYS);
       return pairsIn(this.door.takePairs(slot, cgroup));
     } catch (error) {
       if (isAnothers(error)) return [];

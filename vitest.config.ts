@@ -8,6 +8,7 @@ const alone = [
   'test/containers/**/*.test.ts',
   'test/demo/**/*.test.ts',
   'test/end-to-end/**/*.test.ts',
+  'test/native/sanitizers.test.ts',
   'test/scenarios/**/*.test.ts',
 ];
 

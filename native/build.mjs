@@ -1,5 +1,6 @@
 /**
- * Builds build/Release/picket.node: `node native/build.mjs`. The compiler's words go to this process's output; the
+ * Builds build/Release/picket.node: `node native/build.mjs`; with `--sanitize`, after that, build-sanitize/Release/picket.node
+ * under address and undefined-behaviour sanitizers. The compiler's words go to this process's output; the
  * exit code is the build's. What is up to date is left alone.
  */
 import { spawnSync } from 'node:child_process';
@@ -9,7 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
-const out = fileURLToPath(new URL('../build', import.meta.url));
+const sanitize = process.argv.includes('--sanitize');
+const out = fileURLToPath(new URL(sanitize ? '../build-sanitize' : '../build', import.meta.url));
 
 /** cmake refuses a cache that was made in another folder, as after a copy of the tree. */
 function isFromElsewhere() {
@@ -21,8 +23,15 @@ function isFromElsewhere() {
 
 const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js');
 const action = isFromElsewhere() ? 'rebuild' : 'build';
-const result = spawnSync(process.execPath, [cmakeJs, action, '-d', here, '-O', out, '--log-level', 'error'], {
-  stdio: 'inherit',
-});
+const options = [
+  '-d',
+  here,
+  '-O',
+  out,
+  '--log-level',
+  'error',
+  ...(sanitize ? ['--CDPICKET_SANITIZE=ON'] : []),
+];
+const result = spawnSync(process.execPath, [cmakeJs, action, ...options], { stdio: 'inherit' });
 if (result.error) throw result.error;
 process.exitCode = result.status ?? 1;

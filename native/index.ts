@@ -244,7 +244,8 @@ export function loadAddon(): NativeAddon {
   // From the sources this file is native/index.ts, from the emitted code dist/native/index.js; the build is beside package.json.
   const here = fileURLToPath(import.meta.url);
   const up = here.endsWith('.ts') ? '../build/Release/picket.node' : '../../build/Release/picket.node';
-  const path = fileURLToPath(new URL(up, import.meta.url));
+  // PICKET_INTERNAL_ADDON: the same under sanitizers, for the tests.
+  const path = process.env['PICKET_INTERNAL_ADDON'] ?? fileURLToPath(new URL(up, import.meta.url));
   try {
     return createRequire(import.meta.url)(path) as NativeAddon;
   } catch (error) {

@@ -59,4 +59,8 @@ struct pair_line {
 #define PAIR_SLOT(pair) ((pair) >> 18 & (MAX_SLOTS - 1))
 #define BIGRAM_OF(pair) ((((pair) & 0x3ffff) * 2654435761u) >> 20)
 
+/* A filter before the hash of watched names: 256 bits by the first eight bytes of a name, those behind its end being 0. */
+#define HEAD_WORDS 4
+#define HEAD_BIT(head) ((__u32)((__u64)(head) * 0x9e3779b97f4a7c15ull >> 56))
+
 #endif

@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -94,6 +95,10 @@ void Probe::configure() {
   uint64_t files = 0, folders = 0;
   for (const auto& [name, folder] : settings_.watched_names) {
     (folder ? folders : files) |= 1ull << name.size();
+    uint64_t head = 0;
+    std::memcpy(&head, name.data(), std::min(name.size(), sizeof head));
+    uint32_t bit = HEAD_BIT(head);
+    skeleton_->rodata->watched_heads[folder][bit / 64] |= 1ull << (bit % 64);
   }
   skeleton_->rodata->watched_file_lengths = files;
   skeleton_->rodata->watched_folder_lengths = folders;

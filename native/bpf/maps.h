@@ -21,6 +21,7 @@ const volatile __u32 cgroup_hierarchy = 0; /* that containers are known by: v1's
 const volatile __u64 cgroup_root = 1;      /* id of the cgroup that containers are below; what is above is the host's */
 const volatile __u64 watched_file_lengths = 0; /* bit n: a watched file name has n bytes */
 const volatile __u64 watched_folder_lengths = 0;
+const volatile __u64 watched_heads[2][HEAD_WORDS] = {}; /* of files, of folders: see HEAD_BIT */
 const volatile __u64 record_interval = 1000000;     /* ns that one record of a slot and kind uses up */
 const volatile __u64 record_burst_time = 1000000000; /* ns that may be used up ahead: interval times burst */
 

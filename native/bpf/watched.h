@@ -12,8 +12,24 @@ static __always_inline bool may_be(__u64 lengths, __u32 length)
 	return length < FILE_NAME_BYTES && (lengths >> (length & (LENGTH_BITS - 1))) & 1;
 }
 
+/* The kernel has room for eight bytes of every name: it makes at least that much for the shortest. */
+static __always_inline bool may_begin(const unsigned char *name, __u32 folder)
+{
+	__u64 head = 0;
+
+	bpf_probe_read_kernel(&head, sizeof(head), name);
+	__u64 ends = (head - 0x0101010101010101ull) & ~head & 0x8080808080808080ull; /* its lowest bit: the first NUL's */
+	if (ends)
+		head &= ((ends & -ends) >> 7) - 1;
+	__u32 bit = HEAD_BIT(head);
+	return watched_heads[folder & 1][bit / 64 & (HEAD_WORDS - 1)] >> (bit % 64) & 1;
+}
+
+/* Most names have the length of some watched one: a look at their first bytes costs a fifth of a look in the map. */
 static __noinline bool is_watched(const unsigned char *name, __u32 folder)
 {
+	if (!may_begin(name, folder))
+		return false;
 	struct watched_name key = {.folder = folder};
 
 	bpf_probe_read_kernel_str(key.name, sizeof(key.name), name);

@@ -114,6 +114,30 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect(opens.map((record) => record.text('exe', 32))).toEqual(['doer', 'doer', 'doer']);
   });
 
+  it('reports watched names of every length, and none that only begin like one', async () => {
+    const names = Array.from({ length: 31 }, (_, index) =>
+      'watched-name-of-many-characters'.slice(0, index + 1),
+    );
+    const files = names.filter((_, index) => index % 2 === 0);
+    const folders = names.filter((_, index) => index % 2 === 1);
+    const { of } = await openTestProbe({
+      watchedNames: [
+        ...files.map((name) => ({ name, where: 'file' as const })),
+        ...folders.map((name) => ({ name, where: 'folder' as const })),
+      ],
+    });
+    const folder = temporaryFolder();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const watched = [...files, ...folders.map((name) => join(name, 'x'))].map((name) => join(folder, name));
+    for (const name of folders) mkdirSync(join(folder, name));
+    const others = files.map((name) => join(folder, `${name.slice(0, -1)}#`));
+    for (const path of [...watched, ...others]) writeFileSync(path, '');
+    for (const path of [...others, ...watched]) expect(await doer.ask(`open ${path}`)).toBe(0);
+    await until(() => of('RECORD_OPEN', cgroup.id).length >= watched.length);
+    expect(of('RECORD_OPEN', cgroup.id).map((record) => record.path())).toEqual(watched);
+  });
+
   it('gives a slot as the cgroup is made, and passes it on to nested ones', async () => {
     const { of, counts } = await openTestProbe();
     const name = containerName();

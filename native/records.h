@@ -88,7 +88,7 @@ struct exec_record {
 	__u32 script_bytes; /* bytes used by the script's name as the caller gave it, ended by NUL: may lie */
 	__u32 inner_pid;    /* the process's number in its own pid namespace */
 	__u8 streams[4];    /* enum stream of descriptors 0, 1, 2; and 0 */
-	__u64 args_hash;    /* SipHash-1-3 of the argument vector, see args_key in bpf/maps.h */
+	__u64 args_hash;    /* SipHash-1-3 of the argument vector, key: seenKey and its complement */
 	__u64 inode;
 	__u64 device;
 	char parent_exe[FILE_NAME_BYTES]; /* file name of the parent's executable, without folders */

@@ -6,7 +6,7 @@
 #ifndef PICKET_ARGUMENTS_H
 #define PICKET_ARGUMENTS_H
 
-#include "maps.h"
+#include "seen.h"
 
 #define HASHED_BYTES (256 * 1024) /* of one vector; 10,000 arguments are some 100 KB. More is told by ARGS_HASH_CUT */
 #define CHUNK_BYTES 1024
@@ -86,10 +86,10 @@ __noinline int hash_memory(__u64 from, __u32 bytes)
 
 	if (!scratch || !bytes || bytes > HASHED_BYTES)
 		return -1;
-	scratch->state[0] = args_key[0] ^ 0x736f6d6570736575;
-	scratch->state[1] = args_key[1] ^ 0x646f72616e646f6d;
-	scratch->state[2] = args_key[0] ^ 0x6c7967656e657261;
-	scratch->state[3] = args_key[1] ^ 0x7465646279746573;
+	scratch->state[0] = seen_key ^ 0x736f6d6570736575;
+	scratch->state[1] = ~seen_key ^ 0x646f72616e646f6d;
+	scratch->state[2] = seen_key ^ 0x6c7967656e657261;
+	scratch->state[3] = ~seen_key ^ 0x7465646279746573;
 	for (__u32 i = 0; i < HASHED_BYTES / CHUNK_BYTES && i < bytes / CHUNK_BYTES; i++) {
 		if (hash_chunk(from + i * CHUNK_BYTES, CHUNK_BYTES))
 			return -1;

@@ -25,7 +25,6 @@ const volatile __u64 watched_heads[2][HEAD_WORDS] = {}; /* of files, of folders:
 const volatile __u64 record_interval = 1000000;     /* ns that one record of a slot and kind uses up */
 const volatile __u64 record_burst_time = 1000000000; /* ns that may be used up ahead: interval times burst */
 
-const volatile __u64 args_key[2] = {};              /* of the hash of arguments: secret, one a boot */
 const volatile __u32 cpus = 1;                      /* more than the highest number of one */
 const volatile __u8 call_ids[SYSCALL_NUMBERS] = {};  /* what a call is in pairs; never 0 */
 

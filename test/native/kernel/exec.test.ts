@@ -12,6 +12,7 @@ import {
   type Doer,
   makeCgroup,
   openTestProbe,
+  PROBE_OPTIONS,
   skipReason,
   startDoer,
   type TestRecord,
@@ -22,9 +23,16 @@ import {
 const MASK = (1n << 64n) - 1n;
 const rotated = (word: bigint, bits: bigint): bigint => ((word << bits) | (word >> (64n - bits))) & MASK;
 
-/** SipHash-1-3 with a key of zeros, as its paper says it. */
+const KEY = PROBE_OPTIONS.seenKey;
+
+/** SipHash-1-3 as its paper says it, with the key of the kernel side. */
 function sipHash(bytes: Buffer): bigint {
-  let [a, b, c, d] = [0x736f6d6570736575n, 0x646f72616e646f6dn, 0x6c7967656e657261n, 0x7465646279746573n];
+  let [a, b, c, d] = [
+    0x736f6d6570736575n ^ KEY,
+    0x646f72616e646f6dn ^ KEY ^ MASK,
+    0x6c7967656e657261n ^ KEY,
+    0x7465646279746573n ^ KEY ^ MASK,
+  ];
   const round = () => {
     [a, c] = [(a + b) & MASK, (c + d) & MASK];
     [b, d] = [rotated(b, 13n) ^ a, rotated(d, 16n) ^ c];

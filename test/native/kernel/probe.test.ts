@@ -39,7 +39,7 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect(execs).toHaveLength(23);
     for (const record of execs) {
       expect(record.path()).toMatch(/\/bin\/true$/);
-      expect(record.text('args', 256)).toBe('/bin/true');
+      expect(record.text('text', 256)).toBe('/bin/true');
       expect(record.text('parent_exe', 32)).toBe('doer');
       expect(record.text('comm', 16)).toBe('doer');
       expect(record.parentPid).toBe(doer.pid);

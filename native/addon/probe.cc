@@ -26,7 +26,8 @@ constexpr const char* kBtf = "/sys/kernel/btf/vmlinux";
 bool is_required(const std::string& program) {
   static const std::set<std::string> optional = {"task_renamed", "socket_state",    "ids_by_exec", "namespaces_by_fork",
                                                  "signal_sent",  "uring_submitted", "oom_kill",    "open_sockets",
-                                                 "sockets_before", "capability_used"};
+                                                 "sockets_before", "packet_sent",    "packet_taken",
+                                                 "capability_used"};
   return optional.count(program) == 0;
 }
 

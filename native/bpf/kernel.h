@@ -59,6 +59,7 @@ enum bpf_map_type {
 #define S_ISUID 04000
 #define S_ISGID 02000
 #define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86DD
 #define SIGKILL 9
@@ -440,6 +441,25 @@ struct __sk_buff {
 	__u32 mark;
 	__u32 queue_mapping;
 	__u32 protocol;
+	__u32 vlan_present, vlan_tci, vlan_proto;
+	__u32 priority;
+	__u32 ingress_ifindex, ifindex;
+	__u32 tc_index;
+	__u32 cb[5];
+	__u32 hash;
+	__u32 tc_classid;
+	__u32 data, data_end;
+	__u32 napi_id;
+	__u32 family;
+	__u32 remote_ip4, local_ip4;
+	__u32 remote_ip6[4], local_ip6[4];
+	__u32 remote_port, local_port;
+	__u32 data_meta;
+	__u64 flow_keys;
+	__u64 tstamp;
+	__u32 wire_len;
+	__u32 gso_segs;
+	struct bpf_sock *sk;
 };
 
 enum { BPF_F_CURRENT_NETNS = -1 };

@@ -8,6 +8,7 @@
 #include "privilege.bpf.c"
 #include "syscalls.bpf.c"
 #include "network.bpf.c"
+#include "udp.bpf.c"
 #include "capability.bpf.c"
 
 /* The kernel offers task storage and signals to programs under the GPL only. */

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int connection = -1, listener = -1, datagrams = -1;
+static int connection = -1, listener = -1, plain = -1;
 
 static int address_of(const char *ip, int port, struct sockaddr_storage *to) {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)to;
@@ -79,9 +79,9 @@ static int listen_on(const char *ip, int port) {
 static int send_datagram(const char *ip, int port) {
 	struct sockaddr_storage to;
 	int size = address_of(ip, port, &to);
-	if (datagrams < 0)
-		datagrams = socket(to.ss_family, SOCK_DGRAM, 0);
-	return sendto(datagrams, "x", 1, 0, (struct sockaddr *)&to, (socklen_t)size) == 1 ? 0 : errno;
+	if (plain < 0)
+		plain = socket(to.ss_family, SOCK_DGRAM, 0);
+	return sendto(plain, "x", 1, 0, (struct sockaddr *)&to, (socklen_t)size) == 1 ? 0 : errno;
 }
 
 // One byte there and back within a second, over the last connection.
@@ -269,6 +269,8 @@ int act(const char *what, const char *text, long number); // actions.c
 int call(const char *what, long n);                         // calls.c
 int start(const char *how, const char *text, long number); // execs.c
 
+int datagrams(const char *line); // datagrams.c
+
 int main(void) {
 	char line[4096], word[64], text[3900];
 	printf("ready %d\n", getpid());
@@ -312,6 +314,8 @@ int main(void) {
 			result = close(connection);
 		else if (!strcmp(word, "udp"))
 			result = send_datagram(text, (int)n);
+		else if (!strcmp(word, "datagrams"))
+			result = datagrams(line);
 		else if (!strcmp(word, "exec"))
 			result = run(text);
 		else if (!strcmp(word, "memory"))

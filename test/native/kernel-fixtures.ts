@@ -150,7 +150,7 @@ function build(name: string, files: readonly string[]): string {
 }
 
 export const buildDoer = (): string =>
-  build('doer', ['doer.c', 'actions.c', 'changes.c', 'execs.c', 'calls.c']);
+  build('doer', ['doer.c', 'actions.c', 'changes.c', 'execs.c', 'calls.c', 'datagrams.c']);
 
 /** The program that says in a file of the folder $WITNESS what it really is. */
 export const buildWitness = (): string => build('witness', ['witness.c']);

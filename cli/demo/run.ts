@@ -33,8 +33,8 @@ export function run(
 }
 
 /** @throws when the exit code is not 0, with the program's own words. */
-export async function must(file: string, args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await run(file, args);
+export async function must(file: string, args: readonly string[], timeoutMs?: number): Promise<string> {
+  const { code, stdout, stderr } = await run(file, args, timeoutMs === undefined ? {} : { timeoutMs });
   if (code !== 0)
     throw new Error(`${file} ${args.join(' ')}: exit code ${code}: ${stderr.trim() || stdout.trim()}`);
   return stdout;

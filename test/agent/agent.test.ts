@@ -10,6 +10,8 @@ import { agentRows } from '../../agent/settings.ts';
 import { systemClock } from '../../kit/clock.ts';
 import { createLog } from '../../kit/log.ts';
 import { readSettings } from '../../kit/read-settings.ts';
+import { hashKey } from '../../kit/sketch/hash-key.ts';
+import { decodeSketch } from '../../kit/sketch/sketch.ts';
 import { openRecord } from '../builders/records.ts';
 import { cgroupPath, ID, podList, UID } from '../builders/world.ts';
 import { type FakeAddon, fakeAddon } from '../fakes/addon.ts';
@@ -122,6 +124,23 @@ test('what the kernel tells becomes a line of the alert log and reaches central,
   const [named] = central.stored.flatMap(({ containers }) => containers).filter(({ name }) => name === 'web');
   expect(named).toMatchObject({ podUid: UID('1'), pod: 'web-1', namespace: 'shop', cgroup: cgroup() });
   await until(() => expect(central.stored.flatMap(({ windows }) => windows).length).toBeGreaterThan(0));
+});
+
+test('sketches of its workloads go up under the key that central gave', async () => {
+  const { agent, addon } = make(newState(), { flags: { 'sketch-interval': '1s' } });
+  await agent.start();
+  let pid = 500;
+  const sent = await until(() => {
+    // In each interval something: the first may still be under the agent's own key.
+    pid += 1;
+    addon.emit(shadow(pid));
+    const found = central.stored.flatMap(({ sketches }) => sketches);
+    const keys = found.flatMap(({ sketches }) => sketches.map(({ key }) => key));
+    expect(keys).toContain(hashKey('5a'.repeat(32)).id);
+    return found;
+  });
+  for (const { sketches } of sent) for (const sketch of sketches) decodeSketch(sketch);
+  expect(sent.map(({ workload }) => workload)).toContainEqual(expect.stringMatching(/^local\//));
 });
 
 test('it watches and says why when a newer version holds the containments of this node', async () => {

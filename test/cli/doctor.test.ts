@@ -132,7 +132,7 @@ test('a hook that is missing tells which behaviours are not seen any more', () =
     ['hooks', 'OK', undefined],
     // PR02 is still seen by unshare.
     ['coverage', 'WARN', ['EX17', 'PR03', 'PR15']],
-    ['hook tp_btf/sched_process_exec ids_by_exec', 'WARN', ['PR15']],
+    ['hook tp_btf/sched_process_exec ids_by_exec', 'WARN', ['PR15', 'PR19']],
     ['hook tp_btf/sched_process_fork namespaces_by_fork', 'WARN', ['PR02', 'PR03']],
     ['hook tp_btf/io_uring_submit_req uring_submitted', 'WARN', ['EX17']],
   ]);

@@ -11,8 +11,8 @@ import { Sandbox } from './containers.ts';
 import { must } from './run.ts';
 import { Shop } from './shop.ts';
 
-/** Seven windows of 5 s, one more than a baseline needs before it judges, then the attack. */
-const QUIET_MS = 37_000;
+/** Twelve windows of 5 s, twice what a baseline needs before it judges, then the attack. */
+const QUIET_MS = 62_000;
 const ATTACK_MS = 13_000;
 
 const sandbox = await Sandbox.create({ name: 'picket-demo', node: hostname() });

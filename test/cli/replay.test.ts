@@ -31,8 +31,11 @@ async function framesOf(path: string): Promise<Frame[]> {
   return frames;
 }
 
-test('the recording that ships holds the attack, all of it in one workload, and nothing else is called strange', async () => {
-  const detections = (await replayed()).filter(({ kind }) => kind === 'detection');
+// A young baseline calls rare calls of a runtime new, at info: no alert of more than that stands on them.
+test('the recording that ships holds the attack, all of it in one workload, and nothing else is more than info', async () => {
+  const detections = (await replayed()).filter(
+    ({ kind, severity }) => kind === 'detection' && severity !== 'info',
+  );
 
   expect(new Set(detections.map(({ container }) => container.workload))).toEqual(
     new Set(['local/demo/Deployment/web/web']),

@@ -13,7 +13,7 @@ export interface Capability {
 export const CAPABILITIES: readonly Capability[] = [
   { name: 'BPF', bit: 39, without: 'loading programs, making maps, reading BTF' },
   { name: 'PERFMON', bit: 38, without: 'tracing programs: everything that is observed, and kill on exec' },
-  { name: 'NET_ADMIN', bit: 12, without: "the cgroup programs that cut a container's network" },
+  { name: 'NET_ADMIN', bit: 12, without: "the cgroup programs: cutting a container's network, counting UDP" },
   {
     name: 'SYS_NICE',
     bit: 23,

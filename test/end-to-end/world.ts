@@ -113,7 +113,7 @@ export async function openWorld(): Promise<World> {
   const server = join(bin, 'nginx');
   copyFileSync(buildDoer(), server);
   // It is given the doer's path as an argument, which it does not read.
-  const enter = [...inside, server];
+  const network = ['nsenter', `--net=/run/netns/${name}`];
 
   const list: World['list'] = ({ id, podUid, name: of }, namespace) => {
     pods.set(podUid, { id, podUid, address: '', name: of, namespace });
@@ -126,7 +126,7 @@ export async function openWorld(): Promise<World> {
     podGroups.set(podUid, pod);
     if (spec.unlisted !== true) list({ id, podUid, name: spec.name }, spec.namespace);
     const cgroup = makeCgroup(id, pod.path);
-    const doer = await startDoer(cgroup.path, enter);
+    const doer = await startDoer(cgroup.path, [server], network);
     const script = join(folder, `${id.slice(0, 12)}.sh`);
     return {
       ...doer,
@@ -134,7 +134,7 @@ export async function openWorld(): Promise<World> {
       podUid,
       cgroup,
       name: spec.name,
-      join: () => startDoer(cgroup.path, enter),
+      join: () => startDoer(cgroup.path, [server], network),
       run(text) {
         writeFileSync(script, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
         return doer.ask(`exec ${script}`);

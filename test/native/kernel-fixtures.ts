@@ -169,10 +169,19 @@ async function nextLine(lines: AsyncIterator<string>): Promise<string> {
   return line.value;
 }
 
-/** Starts doer.c in the cgroup, with `prefix` before the program, such as ['ip', 'netns', 'exec', 'x']. */
-export async function startDoer(cgroup: string | null, prefix: readonly string[] = []): Promise<Doer> {
+/**
+ * Starts doer.c in the cgroup, with `prefix` before the program, such as ['ip', 'netns', 'exec', 'x']; `before` runs ahead
+ * of the cgroup, as a runtime enters namespaces, so that it is no deed of the container.
+ */
+export async function startDoer(
+  cgroup: string | null,
+  prefix: readonly string[] = [],
+  before: readonly string[] = [],
+): Promise<Doer> {
   const enter = cgroup === null ? '' : 'echo $$ > "$0"/cgroup.procs && ';
-  const child: ChildProcessWithoutNullStreams = spawn('sh', [
+  const [file = 'sh', ...rest] = [...before, 'sh'];
+  const child: ChildProcessWithoutNullStreams = spawn(file, [
+    ...rest,
     '-c',
     `${enter}exec "$@"`,
     cgroup ?? 'sh',

@@ -39,7 +39,7 @@ describe.skipIf(skipReason('capabilities') !== null)('capabilities', () => {
     [
       'NET_ADMIN',
       {
-        probe: 'every hook',
+        probe: 'packet_sent packet_taken',
         containment: 'connect_v4 connect_v6 send_v4 send_v6',
         contain: 'PICKET_BPF_REFUSED',
       },

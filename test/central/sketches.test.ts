@@ -50,6 +50,10 @@ async function send(node: string, sequence: number, sketches: Input<Sketch>[], w
 }
 const workloads = async () =>
   (await central.call('GET', '/api/v1/workloads')).value['workloads'] as Record<string, unknown>[];
+const peersOf = (workload: Record<string, unknown> | undefined): unknown =>
+  (workload?.['distinct'] as Record<string, unknown>)['peers'];
+// The fleet's key is new in each run, and in one of six two of the 40 values share a register of the 4096. Twice counted, the peers of the nodes would be 60.
+const ABOUT_40 = [37, 38, 39, 40, 41];
 const counted = (result: string): Promise<number> =>
   central.metric(`picket_central_sketches_total{result="${result}"}`);
 
@@ -61,7 +65,8 @@ describe('sketches', () => {
     await send('node-2', 1, sketchesOf(10, 40));
     const [web, ...others] = await workloads();
     expect(others).toEqual([]);
-    expect(web).toMatchObject({ cluster: 'local', workload: WEB, nodes: 2, distinct: { peers: 40 } });
+    expect(web).toMatchObject({ cluster: 'local', workload: WEB, nodes: 2 });
+    expect(peersOf(web)).toBeOneOf(ABOUT_40);
     const { frequent, quantiles } = web as {
       frequent: Record<string, { hash: string; count: number }[]>;
       quantiles: Record<string, Record<string, number>>;
@@ -78,7 +83,7 @@ describe('sketches', () => {
     const future = { ...sketchesOf(0, 5)[0], version: 2, bytes: Buffer.from('whatever comes') };
     const sent = await send('node-1', 10, [...sketchesOf(0, 500, own).slice(0, 2), future]);
     expect([sent?.status, await counted('other-key'), await counted('unknown-kind')]).toEqual([200, 2, 1]);
-    expect((await workloads())[0]).toMatchObject({ distinct: { peers: 40 } });
+    expect(peersOf((await workloads())[0])).toBeOneOf(ABOUT_40);
   });
 
   it.each([

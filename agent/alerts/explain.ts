@@ -1,5 +1,5 @@
 /** Why, in words. Each sentence stands for itself and names numbers. */
-import type { Scored } from '../models/model.ts';
+import type { Surprise } from '../models/rarity.ts';
 import type { Quality } from './detection.ts';
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -22,7 +22,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
 /** What is new and how rare anything new is here. */
 export function explainRarity(
   fact: { readonly kind: string; readonly value: string },
-  scored: Scored,
+  scored: Surprise,
   options: { workload: string; suspected: number; start: boolean },
 ): string {
   const word = KIND_WORDS[fact.kind] ?? fact.kind;

@@ -3,7 +3,8 @@ import type { Event } from '../events/event.ts';
 import type { Fact } from '../features/fact.ts';
 import type { Container } from '../identity/container.ts';
 import type { KnownProcess } from '../identity/processes.ts';
-import type { Score } from '../models/model.ts';
+import type { Unknown } from '../models/detector.ts';
+import type { Surprise } from '../models/rarity.ts';
 import { explainKnown, explainRarity, explainRule } from './explain.ts';
 import { RULES } from './rules/index.ts';
 import type { Rule, RuleHit } from './rules/rule.ts';
@@ -17,7 +18,7 @@ export interface BaselineView {
   facts(kind: Fact['kind']): number;
   /** Periods learnt in which facts of the kind were looked for. */
   learnt(kind: Fact['kind'], phase: 'start' | 'steady'): number;
-  score(fact: Fact, phase: 'start' | 'steady'): Score;
+  score(fact: Fact, phase: 'start' | 'steady'): Surprise | Unknown;
   judges(kind: Fact['kind'], phase: 'start' | 'steady'): boolean;
   newness(kind: Fact['kind'], phase: 'start' | 'steady', atLeast: number): number;
   mostNew(kind: Fact['kind'], phase: 'start' | 'steady'): number;

@@ -9,8 +9,8 @@
  *   against it. What a rule matched and what came later than that never enters by itself. Each period before was told.
  */
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
-import type { Score } from './model.ts';
-import { Rarity, type SavedRarity } from './rarity.ts';
+import type { Unknown } from './detector.ts';
+import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
 
 /** A container's first seconds are judged against its workload's other starts. */
@@ -183,12 +183,12 @@ export class Baseline {
   }
 
   /** At the start of a container, what other starts did or the steady life does is known. */
-  score(fact: Fact, phase: Phase): Score {
+  score(fact: Fact, phase: Phase): Surprise | Unknown {
     const steady = this.#steady[fact.kind].score(fact.value);
     if (phase === 'steady') return steady;
     const start = this.#start[fact.kind].score(fact.value);
     if (start.state === 'scored' && steady.state === 'scored' && steady.seen > 0)
-      return { ...start, score: 0, seen: steady.seen };
+      return { ...steady, newness: start.newness, periods: start.periods };
     return start;
   }
 

@@ -13,7 +13,7 @@
  * the periods were independent; a workload with bursts of novelty makes it optimistic. The score of an unseen
  * fact is 1 minus that bound: near 1 for a quiet server, near 0 for a job that does something new each time.
  */
-import type { Model, Score } from './model.ts';
+import type { Detector, Scored, Unknown } from './detector.ts';
 
 interface Seen {
   count: number;
@@ -29,9 +29,21 @@ export interface SavedRarity {
   readonly facts: readonly (readonly [string, number, number, number])[];
 }
 
+/** How rare one fact is. */
+export interface Surprise extends Scored {
+  /** Periods in which it was seen. */
+  readonly seen: number;
+  /** Periods learnt so far. */
+  readonly periods: number;
+  /** Upper bound of the probability that a period brings something never seen. */
+  readonly newness: number;
+}
+
 export interface RarityOptions {
   /** Facts kept at most. */
   readonly limit: number;
+  /** Bytes that they may take when saved. */
+  readonly maxBytes?: number;
   /** Periods before it says anything. */
   readonly learnPeriods: number;
 }
@@ -49,7 +61,28 @@ export function wilsonUpper(hits: number, trials: number): number {
   return Math.min(1, (centre + spread) / (1 + z2 / trials));
 }
 
-export class Rarity implements Model<readonly string[], string, SavedRarity> {
+/** Of one model where nobody says otherwise. A fact of a path is 60 bytes: as much as a limit of 2000 facts needs. */
+const MAX_BYTES = 128 * 1024;
+/** A saved model without a fact, and what a fact takes besides its value: brackets, commas, three numbers of up to nine digits. */
+const EMPTY_BYTES = 128;
+const FACT_BYTES = 36;
+
+/** Of a fact's value as JSON text in UTF-8; exact for what needs no escape, else no less than it takes. */
+function bytesOf(value: string): number {
+  let bytes = FACT_BYTES;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    const plain = code >= 0x20 && code < 0x7f && code !== 0x22 && code !== 0x5c;
+    bytes += plain ? 1 : 6;
+  }
+  return bytes;
+}
+
+const KNOWN = 'it has been seen here before';
+
+export class Rarity implements Detector<readonly string[], string> {
+  readonly name = 'rarity';
+  readonly maxBytes: number;
   readonly #options: RarityOptions;
   readonly #facts = new Map<string, Seen>();
   /** Period → facts seen in it and in no other. Its size is N1, but for the sealed. */
@@ -58,9 +91,16 @@ export class Rarity implements Model<readonly string[], string, SavedRarity> {
   /** Periods that brought something new which was evicted since: they still count as such. */
   #sealed = 0;
   #evicted = 0;
+  #bytes = EMPTY_BYTES;
 
   constructor(options: RarityOptions) {
     this.#options = options;
+    this.maxBytes = options.maxBytes ?? MAX_BYTES;
+  }
+
+  /** No less than it takes when saved. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   get size(): number {
@@ -115,16 +155,20 @@ export class Rarity implements Model<readonly string[], string, SavedRarity> {
     const now = this.#periods;
     this.#periods += 1;
     for (const fact of new Set(period)) this.#see(fact, now);
-    if (this.#facts.size > this.#options.limit) this.#evict();
+    this.#fit();
   }
 
-  score(fact: string): Score {
+  score(fact: string): Surprise | Unknown {
     const { learnPeriods } = this.#options;
     if (!this.judges)
       return { state: 'unknown', reason: `${this.#periods} of ${learnPeriods} periods learnt` };
     const newness = this.newness();
     const seen = this.seen(fact);
-    return { state: 'scored', score: seen > 0 ? 0 : 1 - newness, seen, periods: this.#periods, newness };
+    const known = { state: 'scored', seen, periods: this.#periods, newness } as const;
+    if (seen > 0) return { ...known, score: 0, reason: KNOWN, parts: [] };
+    const share = `at most ${(newness * 100).toFixed(1)} % of ${this.#periods} periods bring anything new`;
+    const parts = [{ what: fact, share: 1 }];
+    return { ...known, score: 1 - newness, reason: `never seen; ${share}`, parts };
   }
 
   save(): SavedRarity {
@@ -141,17 +185,20 @@ export class Rarity implements Model<readonly string[], string, SavedRarity> {
     this.#periods = periods;
     this.#sealed = sealed;
     this.#evicted = evicted;
+    this.#bytes = EMPTY_BYTES;
     for (const [value, count, first, last] of facts) {
       this.#facts.set(value, { count, first, last });
+      this.#bytes += bytesOf(value);
       if (count === 1) this.#single(first, 1);
     }
-    if (this.#facts.size > this.#options.limit) this.#evict();
+    this.#fit();
   }
 
   #see(fact: string, now: number): void {
     const seen = this.#facts.get(fact);
     if (seen === undefined) {
       this.#facts.set(fact, { count: 1, first: now, last: now });
+      this.#bytes += bytesOf(fact);
       this.#single(now, 1);
       return;
     }
@@ -166,27 +213,40 @@ export class Rarity implements Model<readonly string[], string, SavedRarity> {
     else this.#singles.delete(period);
   }
 
+  #fit(): void {
+    if (this.#facts.size > this.#options.limit || this.#bytes > this.maxBytes) this.shrink();
+  }
+
   /**
-   * Makes room down to 7/8 of the limit: first what was seen once, a whole period at a time and the oldest first, so
-   * that N1 stays what it was; then what was not seen for longest.
+   * Makes room down to 7/8 of what it holds, or of what it may hold if that is less: first what was seen once, a whole
+   * period at a time and the oldest first, so that N1 stays what it was; then what was not seen for longest.
    */
-  #evict(): void {
-    const target = Math.floor((this.#options.limit * 7) / 8);
-    const before = this.#facts.size;
+  shrink(): void {
+    const facts = Math.floor((Math.min(this.#facts.size, this.#options.limit) * 7) / 8);
+    const bytes = Math.floor((Math.min(this.#bytes, this.maxBytes) * 7) / 8);
+    const enough = (): boolean => this.#facts.size <= facts && this.#bytes <= bytes;
     const once = [...this.#facts].filter(([, s]) => s.count === 1).sort((a, b) => a[1].first - b[1].first);
     let sealing = -1;
     for (const [fact, { first }] of once) {
-      if (this.#facts.size <= target && first !== sealing) break;
+      if (enough() && first !== sealing) break;
       if (first !== sealing) {
         sealing = first;
         this.#sealed += 1;
         this.#singles.delete(first);
       }
-      this.#facts.delete(fact);
+      this.#forget(fact);
     }
     const rest = [...this.#facts].sort((a, b) => a[1].last - b[1].last);
-    for (const [fact] of rest.slice(0, Math.max(0, this.#facts.size - target))) this.#facts.delete(fact);
-    this.#evicted += before - this.#facts.size;
+    for (const [fact] of rest) {
+      if (enough()) break;
+      this.#forget(fact);
+    }
+  }
+
+  #forget(fact: string): void {
+    this.#facts.delete(fact);
+    this.#bytes -= bytesOf(fact);
+    this.#evicted += 1;
   }
 }
 

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { Model } from '../../../agent/models/model.ts';
 import { Rarity, wilsonUpper } from '../../../agent/models/rarity.ts';
 
 const make = (limit = 1000): Rarity => new Rarity({ limit, learnPeriods: 6 });
@@ -34,7 +33,7 @@ test('says nothing until it has learnt enough periods', () => {
 
 test('an unseen fact is strange where nothing new ever comes, and ordinary where it always does', () => {
   const quiet = learnt(times(100, () => ['a', 'b']));
-  expect(quiet.score('c')).toEqual({
+  expect(quiet.score('c')).toMatchObject({
     state: 'scored',
     score: 1 - wilsonUpper(0, 100),
     seen: 0,
@@ -106,37 +105,24 @@ test('Wilson’s bound is 1 without trials and lies above the share', () => {
   expect(wilsonUpper(5, 50)).toBeCloseTo(0.1915, 3);
 });
 
-// The contract of models, over every model there is.
-const MODELS: readonly [
-  string,
-  () => Model<readonly string[], string, unknown> & { load(saved: unknown): void },
-][] = [['rarity', () => make()]];
-test.each(
-  MODELS,
-)('%s: learn returns nothing, score changes nothing and stays within 0 and 1', (_, create) => {
-  const model = create();
-  for (let i = 0; i < 20; i++) expect(model.learn([`x${i % 3}`, `y${i}`])).toBeUndefined();
-  const before = JSON.stringify(model.save());
-  for (const subject of ['x1', 'y1', 'never', '']) {
-    const score = model.score(subject);
-    if (score.state === 'scored') expect(score.score >= 0 && score.score <= 1).toBe(true);
-  }
-  expect(JSON.stringify(model.save())).toBe(before);
-});
-test.each(MODELS)('%s: a loaded model is the saved one, and goes on like it', (_, create) => {
-  const [model, copy] = [create(), create()];
-  for (let i = 0; i < 20; i++) model.learn([`x${i % 3}`, `y${i}`]);
-  copy.load(JSON.parse(JSON.stringify(model.save())));
-  for (const each of [model, copy]) each.learn(['y3', 'new']);
-  expect(JSON.stringify(copy.save())).toBe(JSON.stringify(model.save()));
-  expect(copy.score('never')).toEqual(model.score('never'));
-});
-test.each(MODELS)('%s: refuses what is no saved model', (_, create) => {
+test('refuses what is no saved model', () => {
   for (const saved of [
     null,
     {},
     { periods: -1, sealed: 0, evicted: 0, facts: [] },
     { periods: 1, sealed: 0, evicted: 0, facts: [['a', 0, 0, 0]] },
   ])
-    expect(() => create().load(saved)).toThrow(TypeError);
+    expect(() => make().load(saved)).toThrow(TypeError);
+});
+
+test('forgets by bytes too, and what it says of its bytes is no less than they are', () => {
+  const model = new Rarity({ limit: 4096, maxBytes: 8192, learnPeriods: 6 });
+  for (let i = 0; i < 400; i++) {
+    model.learn(['always', `/srv/${'x'.repeat(i % 300)}/${i}`, `\u0001"\\é${i}`]);
+    const text = JSON.stringify(model.save());
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(model.bytes);
+    expect(model.bytes).toBeLessThanOrEqual(8192);
+  }
+  expect(model.seen('always')).toBe(400);
+  expect(model.evicted).toBeGreaterThan(600);
 });

@@ -1,0 +1,117 @@
+/** The contract of detectors (agent/models/detector.ts), over every detector there is. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Detector, MAX_PARTS } from '../../../agent/models/detector.ts';
+import { Rarity } from '../../../agent/models/rarity.ts';
+
+/** A detector with what it learns in period `n`, what it is asked about, and what an attacker would have it learn. */
+interface Entry<Learnt, Asked> {
+  readonly make: () => Detector<Learnt, Asked>;
+  /** Ordinary life: enough of it is known after PERIODS. */
+  readonly learn: (n: number) => Learnt;
+  /** Some of it learnt, some never seen, and the empty case. */
+  readonly ask: readonly Asked[];
+  /** As many, as long and as odd as may come. */
+  readonly hostile: (n: number) => Learnt;
+}
+
+/** Behind one face, so that detectors of different inputs stand in one list. */
+function entry<Learnt, Asked>(of: Entry<Learnt, Asked>) {
+  return {
+    name: of.make().name,
+    make: () => {
+      const detector = of.make();
+      return {
+        detector,
+        learn: (n: number) => detector.learn(of.learn(n)),
+        hostile: (n: number) => detector.learn(of.hostile(n)),
+        scores: () => of.ask.map((asked) => detector.score(asked)),
+        text: () => JSON.stringify(detector.save()),
+      };
+    },
+  };
+}
+
+const DETECTORS = [
+  entry({
+    make: () => new Rarity({ limit: 1000, maxBytes: 64 * 1024, learnPeriods: 6 }),
+    learn: (n) => [`x${n % 3}`, `y${n}`],
+    ask: ['x1', 'y1', 'never', ''],
+    hostile: (n) => Array.from({ length: 40 }, (_, i) => `${'\u0000"é'.repeat(n % 40)}${n}/${i}`),
+  }),
+];
+
+/** Periods after which every detector of the list judges. */
+const PERIODS = 200;
+const HOSTILE = 300;
+
+test('every file of agent/models with a detector is in the list', () => {
+  const folder = join(import.meta.dirname, '../../../agent/models');
+  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .filter((file) => /class \w+[^{]* implements Detector\b/.test(readFileSync(join(folder, file), 'utf8')));
+  expect(found).toHaveLength(DETECTORS.length);
+  expect(new Set(DETECTORS.map(({ name }) => name)).size).toBe(DETECTORS.length);
+});
+
+describe.each(DETECTORS)('$name', ({ name, make }) => {
+  test('has a name that fits a metric label and a bound', () => {
+    expect(name).toMatch(/^[a-z][a-z-]*$/);
+    expect(make().detector.maxBytes).toBeGreaterThan(0);
+  });
+
+  test('says that it knows nothing before it has learnt', () => {
+    for (const score of make().scores()) {
+      expect(score.state).toBe('unknown');
+      if (score.state === 'unknown') expect(score.reason).not.toBe('');
+    }
+  });
+
+  test('learn returns nothing; score changes nothing, stays within 0 and 1 and says why', () => {
+    const made = make();
+    for (let n = 0; n < PERIODS; n++) expect(made.learn(n)).toBeUndefined();
+    const before = made.text();
+    const scores = made.scores();
+    expect(scores.some(({ state }) => state === 'scored')).toBe(true);
+    for (const score of scores) {
+      if (score.state === 'unknown') continue;
+      expect(score.score >= 0 && score.score <= 1).toBe(true);
+      expect(score.reason).not.toBe('');
+      expect(score.parts.length).toBeLessThanOrEqual(MAX_PARTS);
+      for (const { share } of score.parts) expect(share >= 0 && share <= 1).toBe(true);
+    }
+    expect(made.text()).toBe(before);
+    expect(made.scores()).toEqual(scores);
+  });
+
+  test('the same history gives the same detector, and a loaded one goes on like the saved one', () => {
+    const [one, two, copy] = [make(), make(), make()];
+    for (let n = 0; n < PERIODS; n++) for (const each of [one, two]) each.learn(n);
+    expect(two.text()).toBe(one.text());
+    copy.detector.load(JSON.parse(one.text()));
+    for (let n = PERIODS; n < PERIODS + 20; n++) for (const each of [one, copy]) each.learn(n);
+    expect(copy.text()).toBe(one.text());
+    expect(copy.scores()).toEqual(one.scores());
+  });
+
+  test('refuses what is no saved detector and keeps what it has', () => {
+    const made = make();
+    for (let n = 0; n < PERIODS; n++) made.learn(n);
+    const before = made.text();
+    for (const saved of [null, 7, '', [], {}, { [name]: true }])
+      expect(() => made.detector.load(saved)).toThrow(TypeError);
+    expect(made.text()).toBe(before);
+  });
+
+  test('stays within its bytes whatever it is made to learn, and goes on to judge', () => {
+    const made = make();
+    for (let n = 0; n < PERIODS; n++) made.learn(n);
+    for (let n = 0; n < HOSTILE; n++) {
+      made.hostile(n);
+      if (n % 20 === 0) expect(Buffer.byteLength(made.text())).toBeLessThanOrEqual(made.detector.maxBytes);
+    }
+    for (const score of made.scores())
+      if (score.state === 'scored') expect(Number.isFinite(score.score)).toBe(true);
+  });
+});

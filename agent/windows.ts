@@ -4,7 +4,7 @@ import type { Event, Flow, NovelEvent, PairEvent } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { Resources } from './events/resources.ts';
-import { factsOfCalls } from './features/calls.ts';
+import { classCounts, factsOfCalls } from './features/calls.ts';
 import type { Fact } from './features/fact.ts';
 import { factOfFlow, type NameOfAddress } from './features/facts.ts';
 import { Pairs } from './features/pairs.ts';
@@ -172,6 +172,7 @@ export class Windows {
     watched.observed = true;
     watched.slot = slot.slot;
     watched.window.slot(slot);
+    watched.window.calls(classCounts(slot, architecture));
     for (const index of slot.pairs) this.#pair(watched, index, null);
     if (!container.settled) return;
     verdicts.calls(watched, factsOfCalls(slot, architecture), { timeNs: bootNs, cpu: 0 });

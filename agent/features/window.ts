@@ -2,6 +2,7 @@
 import type { Flow } from '../events/event.ts';
 import type { SlotTick } from '../events/frame.ts';
 import { joinResources, type Resources } from '../events/resources.ts';
+import { CALL_CLASSES } from './call-classes.ts';
 import { type Fact, factKey } from './fact.ts';
 
 /** Facts of one window; a hostile workload makes no more than this cost. */
@@ -34,6 +35,8 @@ export interface Window {
   readonly startNs: bigint;
   readonly endNs: bigint;
   readonly counts: WindowCounts;
+  /** System calls by class, in the order of CALL_CLASSES. */
+  readonly classes: readonly number[];
   /** Null: nothing was read in this window. */
   readonly resources: Resources | null;
   readonly facts: readonly Fact[];
@@ -65,6 +68,7 @@ export class WindowBuilder {
     dnsQuestions: 0,
     dnsFailures: 0,
   };
+  readonly #classes: number[] = CALL_CLASSES.map(() => 0);
   #resources: Resources | null = null;
   #lost = 0;
   readonly #losses: Record<string, number> = {};
@@ -103,6 +107,11 @@ export class WindowBuilder {
     counts.forks += tick.forks;
     counts.exits += tick.exits;
     if (tick.lost > 0) this.#lose(tick);
+  }
+
+  /** Calls by class, in the order of CALL_CLASSES. */
+  calls(classes: readonly number[]): void {
+    for (const [i, count] of classes.entries()) this.#classes[i] = (this.#classes[i] ?? 0) + count;
   }
 
   flow(flow: Flow): void {
@@ -159,6 +168,7 @@ export class WindowBuilder {
       startNs: this.startNs,
       endNs,
       counts: { ...this.#counts },
+      classes: [...this.#classes],
       resources: this.#resources,
       facts: [...this.#facts.values()],
       lost: this.#lost,

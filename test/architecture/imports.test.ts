@@ -8,6 +8,7 @@ const AGENT_STAGES = [
   'identity',
   'features',
   'models',
+  'training',
   'profile',
   'alerts',
   'contain',

@@ -1,0 +1,39 @@
+/** The numbers of a window as one row, for models that look at how they go together. */
+import type { ResourceName } from '../events/resources.ts';
+import { CALL_CLASSES } from './call-classes.ts';
+import { COUNT_FEATURES } from './catalogue.ts';
+import type { Window, WindowCounts } from './window.ts';
+
+const COUNTS = COUNT_FEATURES.map(({ name }) => name as keyof WindowCounts);
+/** Those that tell of the window itself and are read in each. */
+const RESOURCES: readonly ResourceName[] = ['cpuUs', 'readBytes', 'writeBytes', 'memoryBytes', 'pids'];
+
+/** Names of a row's values, in their order. */
+export const ROW_FEATURES: readonly string[] = [
+  ...COUNTS,
+  ...RESOURCES,
+  ...CALL_CLASSES.map((name) => `calls/${name}`),
+];
+
+/**
+ * Logarithms of one more than the count, so that a factor weighs the same for large and small; NaN for what was not read.
+ * Counts are per second: windows are not all of one length.
+ */
+export function rowOf({ counts, resources, classes, startNs, endNs }: Window): Float64Array {
+  const seconds = Math.max(1e-3, Number(endNs - startNs) / 1e9);
+  const rate = (count: number): number => Math.log1p(count / seconds);
+  return Float64Array.from([
+    ...COUNTS.map((name) => rate(counts[name])),
+    ...RESOURCES.map((name) => levelOf(name, resources?.[name] ?? null, rate)),
+    ...CALL_CLASSES.map((_, i) => rate(classes[i] ?? 0)),
+  ]);
+}
+
+/** Memory and tasks are a level at the end of the window and no count. */
+function levelOf(name: ResourceName, value: number | null, rate: (count: number) => number): number {
+  if (value === null) return Number.NaN;
+  return name === 'memoryBytes' || name === 'pids' ? Math.log1p(value) : rate(value);
+}
+
+/** A value of a row as people read it: bytes and counts rather than logarithms. */
+export const countOf = (value: number): number => Math.expm1(value);

@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'vitest';
+import { networkOf, reconstruct } from '../../../../agent/models/shape/network.ts';
+import { scale, scalingOf } from '../../../../agent/models/shape/scaling.ts';
+import { Shape } from '../../../../agent/models/shape/shape.ts';
+import { replyOf, type TrainingReply } from '../../../../agent/models/shape/training.ts';
+
+const FEATURES = ['calls', 'opens', 'bytes', 'tasks'];
+const options = { features: FEATURES, limit: 64, least: 16 };
+const identity = { kernel: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1], bias: [0, 0, 0, 0] };
+/** Knows nothing: gives the centre whatever comes, so that the error is the distance from it. */
+const zero = { kernel: Array(16).fill(0) as number[], bias: [0, 0, 0, 0] };
+const reply = (layer: typeof zero): TrainingReply =>
+  replyOf(
+    {
+      workload: 'w',
+      network: [{ ...layer, activation: 'linear' }],
+      lossBefore: 1,
+      lossAfter: 0.1,
+      backend: 'wasm',
+      ms: 5,
+    },
+    4,
+  );
+/** Rows around 5 with a wobble that repeats after some time. */
+const row = (i: number): Float64Array =>
+  Float64Array.from(FEATURES, (_, j) => 5 + Math.sin(i * 1.7 + j * 2.3) + 0.3 * Math.cos(i * 0.77 * (j + 1)));
+
+function trained(rows = 64): Shape {
+  const shape = new Shape(options);
+  for (let i = 0; i < rows; i += 1) shape.learn(row(i));
+  expect(shape.due('w')).not.toBeNull();
+  expect(shape.take(reply(zero))).toBe(true);
+  return shape;
+}
+
+describe('the shape model', () => {
+  test('says nothing before it was trained, and why', () => {
+    const shape = new Shape(options);
+    expect(shape.score(row(0))).toEqual({ state: 'unknown', reason: '0 of 16 windows learnt' });
+    for (let i = 0; i < 16; i += 1) shape.learn(row(i));
+    expect(shape.score(row(0))).toEqual({ state: 'unknown', reason: 'not trained yet' });
+  });
+
+  test('asks for a run when it has enough, then each time it has twice as much', () => {
+    const shape = new Shape(options);
+    const asked: number[] = [];
+    for (let i = 1; i <= 200; i += 1) {
+      shape.learn(row(i));
+      if (shape.due('w') !== null) {
+        asked.push(i);
+        shape.take(reply(zero));
+      }
+    }
+    expect(asked).toEqual([16, 32, 64, 128]);
+  });
+
+  test('hands over scaled rows without those it judges itself by, and always the same seed', () => {
+    const make = () => {
+      const shape = new Shape(options);
+      for (let i = 0; i < 40; i += 1) shape.learn(row(i));
+      return shape.due('w');
+    };
+    const request = make();
+    expect(request?.rows).toHaveLength(30);
+    expect(request?.rows.flat().every((value) => Math.abs(value) <= 8)).toBe(true);
+    expect(make()).toEqual(request);
+  });
+
+  test('a window as always scores low, one far out near 1, and names what differs', () => {
+    const shape = trained();
+    const usual = shape.score(row(1000.5));
+    const strange = shape.score(Float64Array.of(5, 5, 60, 5));
+    if (usual.state !== 'scored' || strange.state !== 'scored') throw new Error('not scored');
+    expect(usual.score).toBeLessThan(0.99);
+    expect(strange.score).toBeGreaterThan(0.999);
+    expect(strange.score).toBeLessThanOrEqual(1);
+    expect(strange.differences[0]).toMatchObject({ name: 'bytes', value: 60 });
+    expect(strange.differences[0]?.expected).toBeCloseTo(5, 0);
+    expect(strange.differences[0]?.share).toBeGreaterThan(0.95);
+  });
+
+  test('further out is stranger, without end', () => {
+    const shape = trained();
+    const shares = [7, 8, 9, 10].map((value) => {
+      const score = shape.score(Float64Array.of(value, value, value, value));
+      return score.state === 'scored' ? 1 - score.score : Number.NaN;
+    });
+    expect(shares).toEqual(shares.toSorted((a, b) => b - a));
+    expect(new Set(shares).size).toBe(4);
+  });
+
+  test('the share of held-out windows that score above s is about 1 - s', () => {
+    const shape = trained(64);
+    const scores = Array.from({ length: 2000 }, (_, i) => shape.score(row(5000 + i * 1.31)));
+    const above = scores.filter((score) => score.state === 'scored' && score.score > 0.9).length / 2000;
+    expect(above).toBeGreaterThan(0.03);
+    expect(above).toBeLessThan(0.25);
+  });
+
+  test('a perfect network finds nothing in anything', () => {
+    const shape = new Shape(options);
+    for (let i = 0; i < 32; i += 1) shape.learn(row(i));
+    shape.due('w');
+    shape.take(reply(identity));
+    expect(shape.score(row(50))).toMatchObject({ error: 0 });
+  });
+
+  test('a missing value says nothing', () => {
+    const shape = trained();
+    const score = shape.score(Float64Array.of(5, Number.NaN, 5, 5));
+    expect(score).toMatchObject({ state: 'scored' });
+    expect(score.state === 'scored' && score.differences.some(({ name }) => name === 'opens')).toBe(false);
+  });
+
+  test('keeps an even sample of bounded size', () => {
+    const shape = new Shape({ features: ['n'], limit: 64, least: 16 });
+    for (let i = 1; i <= 6400; i += 1) shape.learn(Float64Array.of(i));
+    const kept = shape.save().rows.map(([value]) => Number(value));
+    expect(kept).toHaveLength(64);
+    const later = kept.filter((value) => value > 3200).length;
+    expect(later).toBeGreaterThan(16);
+    expect(later).toBeLessThan(48);
+    expect(shape.bytes).toBeLessThan(64 * 1024);
+  });
+
+  test('is the same after it was saved and loaded, in a quarter of a baseline', () => {
+    const shape = trained();
+    const text = JSON.stringify(shape.save());
+    const other = new Shape(options);
+    other.load(JSON.parse(text));
+    expect(other.score(row(7))).toEqual(shape.score(row(7)));
+    expect(JSON.stringify(other.save())).toBe(text);
+  });
+
+  test.each([
+    ['nothing', null],
+    ['other features', { learnt: 1, rows: [[1, 2]], trained: null }],
+    ['text for numbers', { learnt: 1, rows: [[1, 2, 'x', 4]], trained: null }],
+    [
+      'a network of another size',
+      { ...trained().save(), trained: { ...trained().save().trained, network: [] } },
+    ],
+  ])('refuses to load %s and stays as it was', (_, saved) => {
+    const shape = trained();
+    const before = JSON.stringify(shape.save());
+    expect(() => shape.load(saved)).toThrow(TypeError);
+    expect(JSON.stringify(shape.save())).toBe(before);
+  });
+
+  test('takes no network that was not asked for', () => {
+    expect(trained().take(reply(zero))).toBe(false);
+  });
+});
+
+test.each([
+  ['no list', 5],
+  ['a layer without numbers', [{ kernel: ['a'], bias: [0], activation: 'tanh' }]],
+  ['an unknown activation', [{ ...identity, activation: 'relu' }]],
+  ['weights that do not fit', [{ kernel: [1], bias: [0, 0, 0, 0], activation: 'tanh' }]],
+  ['numbers that are none', [{ ...identity, bias: [0, 0, 0, Number.NaN], activation: 'tanh' }]],
+  ['other outputs than inputs', [{ kernel: [1, 1, 1, 1], bias: [0], activation: 'tanh' }]],
+])('a network from %s is refused', (_, value) => {
+  expect(() => networkOf(value, 4)).toThrow(TypeError);
+});
+
+test('the forward pass is the sum of products, then tanh', () => {
+  const network = networkOf(
+    [
+      { kernel: [1, 2, 3, 4], bias: [0.5, -0.5], activation: 'tanh' },
+      { kernel: [1, 0, 0, 2], bias: [0, 1], activation: 'linear' },
+    ],
+    2,
+  );
+  const [a, b] = [Math.tanh(0.1 * 1 + 0.2 * 3 + 0.5), Math.tanh(0.1 * 2 + 0.2 * 4 - 0.5)];
+  expect([...reconstruct(network, Float64Array.of(0.1, 0.2))]).toEqual([a, 2 * b + 1]);
+});
+
+test('scaling is by median and quartiles, with a least spread and a limit', () => {
+  const rows = [1, 2, 3, 4, 5, 6, 7, 8, 1000].map((value) => Float64Array.of(value, 3, Number.NaN));
+  const scaling = scalingOf(rows);
+  expect(scaling.centre).toEqual([5, 3, 0]);
+  expect(scaling.spread[0]).toBeCloseTo(4 / 1.349);
+  expect(scaling.spread[1]).toBe(0.18);
+  expect([...scale(scaling, Float64Array.of(1000, 3, Number.NaN))]).toEqual([8, 0, 0]);
+});

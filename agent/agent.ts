@@ -12,6 +12,7 @@ import { Report } from './report.ts';
 import { serveLocal, servePublic } from './routes.ts';
 import { findCgroups } from './source/cgroups.ts';
 import { FrameQueue } from './source/queue.ts';
+import { Training } from './training.ts';
 import { orderReportEntry } from './uplink/summarize.ts';
 import { Upward } from './upward.ts';
 
@@ -41,6 +42,7 @@ export class Agent {
   private readonly outlet: Outlet;
   private readonly upward: Upward;
   private readonly report: Report;
+  private readonly training: Training;
 
   /** Makes the parts; opens nothing but the state folder. */
   constructor(options: AgentOptions) {
@@ -63,6 +65,7 @@ export class Agent {
       },
     });
     this.queue = new FrameQueue((frame) => this.intake.frame(frame));
+    this.training = new Training(context, this.queue);
     this.machine = new Machine(context, this.queue, () =>
       this.pipeline.containers().filter(({ kind }) => kind !== 'host'),
     );
@@ -111,8 +114,8 @@ export class Agent {
   }
 
   private parts() {
-    const { pipeline, queue, intake, machine, containment, outlet, upward } = this;
-    return { pipeline, queue, intake, machine, containment, outlet, upward };
+    const { pipeline, queue, intake, machine, containment, outlet, upward, training } = this;
+    return { pipeline, queue, intake, machine, containment, outlet, upward, training };
   }
 
   private makePipeline(): Pipeline {
@@ -142,6 +145,7 @@ export class Agent {
           this.outlet.gone(container, this.pipeline.lifeOf(container));
         },
         profile: (profile) => this.machine.profile(profile),
+        train: (request) => this.training.train(request),
         lookupCgroup: (cgroup) => this.machine.lookup(cgroup),
       },
     });

@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
 import type { ProfileCounts } from './status.ts';
+import type { TrainerCounts } from './training/trainer.ts';
 
 /** Everything that is told as a number; names become labels or parts of names. */
 export interface Numbers {
@@ -12,6 +13,7 @@ export interface Numbers {
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
   readonly profiles: ProfileCounts;
+  readonly training: TrainerCounts;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
   readonly traffic: Readonly<
@@ -87,6 +89,16 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'Pairs of calls that were told and not accepted, armed again.',
     '',
     one(({ profiles }) => profiles.armedAgain),
+  ],
+  [
+    'training_requests_total',
+    'Networks of the shape model that were to be trained, by what became of them.',
+    'result',
+    ({ training }) => [
+      ['trained', training.trained],
+      ['failed', training.failed],
+      ['refused', training.refused],
+    ],
   ],
   ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
   ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],

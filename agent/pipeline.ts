@@ -8,6 +8,7 @@ import type { CgroupFound, Frame, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { ResourceReading, Resources } from './events/resources.ts';
 import { factOf } from './features/facts.ts';
+import { ROW_FEATURES } from './features/shape-row.ts';
 import type { Architecture } from './features/syscalls.ts';
 import { Attribution } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
@@ -17,6 +18,7 @@ import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
 import type { Baseline } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
+import { replyOf } from './models/shape/training.ts';
 import type { Sink } from './sink.ts';
 import { type PipelineCounts, type ProfileCounts, statusOf, type WorkloadStatus } from './status.ts';
 import { Verdicts } from './verdicts.ts';
@@ -130,6 +132,7 @@ export class Pipeline {
     else if (frame.kind === 'cgroups') yield* this.#cgroups(frame.found);
     else if (frame.kind === 'pods') this.pods(frame.list);
     else if (frame.kind === 'baseline') this.#baseline(frame.text);
+    else if (frame.kind === 'network') this.#network(frame.text);
     else if (frame.kind === 'resources') this.#resources(frame.readings);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
@@ -277,6 +280,15 @@ export class Pipeline {
       this.registry.load(text);
     } catch {
       this.#count('baseline', 1);
+    }
+  }
+
+  #network(text: string): void {
+    try {
+      const reply = replyOf(JSON.parse(text), ROW_FEATURES.length);
+      if (this.registry.baseline(reply.workload).shape.take(reply)) this.registry.touch(reply.workload);
+    } catch {
+      this.#count('network', 1);
     }
   }
 

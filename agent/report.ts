@@ -9,6 +9,7 @@ import type { Outlet } from './outlet.ts';
 import type { Pipeline } from './pipeline.ts';
 import { lossesOf } from './source/counts.ts';
 import type { FrameQueue } from './source/queue.ts';
+import type { Training } from './training.ts';
 import type { Upward } from './upward.ts';
 
 export interface ReportParts {
@@ -19,6 +20,7 @@ export interface ReportParts {
   readonly containment: Containment;
   readonly outlet: Outlet;
   readonly upward: Upward;
+  readonly training: Training;
 }
 
 /** Windows that may be missed before the agent counts as stuck. */
@@ -65,7 +67,7 @@ export class Report {
   }
 
   numbers(): Numbers {
-    const { pipeline, queue, intake, machine, containment, outlet, upward } = this.parts;
+    const { pipeline, queue, intake, machine, containment, outlet, upward, training } = this.parts;
     const counters = machine.counters();
     const counts = pipeline.counts();
     const hooks = this.hooks();
@@ -78,6 +80,7 @@ export class Report {
       lives: { starts: counts.starts, restarts: counts.restarts, oomKills: counts.oomKills },
       workloads: counts.baselines,
       profiles: pipeline.profiles(),
+      training: training.counts,
       detections: outlet.detections,
       alerts: outlet.alerts,
       traffic: { ...outlet.traffic },

@@ -68,6 +68,12 @@ export const agentRows = {
     default: 120,
     sentence: 'Windows after which a baseline counts as mature.',
   },
+  'shape-training': {
+    type: 'boolean',
+    default: true,
+    sentence:
+      'Whether networks of the shape model are trained, in a process of its own that takes 200 MB for some seconds; false: that model says nothing.',
+  },
   'min-score': {
     type: 'number',
     min: 0,

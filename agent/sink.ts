@@ -4,6 +4,7 @@ import type { Detection } from './alerts/detection.ts';
 import type { Window } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { BaselineState } from './models/baseline.ts';
+import type { TrainingRequest } from './models/shape/training.ts';
 import type { Mode, Profile } from './profile/profiles.ts';
 
 /** A window with whose it is. */
@@ -27,6 +28,8 @@ export interface Sink {
   goneContainer(container: Container): void;
   /** What the kernel side is to know of a container's slot; a replay has no use for it. */
   profile(profile: Profile): void;
+  /** A training run is due; what it gives comes back as a frame. A replay has it in its recording. */
+  train(request: TrainingRequest): void;
   /** A cgroup whose path is wanted: find it and give it to `cgroups`. */
   lookupCgroup(cgroup: number): void;
 }

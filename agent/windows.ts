@@ -8,12 +8,15 @@ import { classCounts, factsOfCalls } from './features/calls.ts';
 import type { Fact } from './features/fact.ts';
 import { factOfFlow, type NameOfAddress } from './features/facts.ts';
 import { Pairs } from './features/pairs.ts';
+import { rowOf } from './features/shape-row.ts';
 import type { Architecture } from './features/syscalls.ts';
+import type { Window } from './features/window.ts';
 import { HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
 import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
+import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import type { Sink } from './sink.ts';
@@ -24,7 +27,7 @@ export interface WindowsParts {
   readonly containers: Containers;
   readonly registry: Registry;
   readonly verdicts: Verdicts;
-  readonly sink: Pick<Sink, 'window' | 'profile'>;
+  readonly sink: Pick<Sink, 'window' | 'profile' | 'train'>;
   readonly architecture: Architecture;
   readonly nameOf: NameOfAddress;
   /** The process of an event and what started it. */
@@ -213,6 +216,7 @@ export class Windows {
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);
+    this.#shape(window, learn, baseline);
     if (learn.length > 0) registry.touch(container.identity.workload);
     sink.window({
       ...window,
@@ -224,6 +228,18 @@ export class Windows {
     });
     if (!gone) this.#profile(watched, ending.bootNs);
     else this.#forget(key, watched);
+  }
+
+  /** The numbers of a clean window of steady life are learnt; a training run is asked for when there are enough. */
+  #shape(window: Window, learn: readonly Period[], baseline: Baseline): void {
+    const clean = learn.some(
+      ({ phase, complete, withheld, flagged }) =>
+        phase === 'steady' && complete && !withheld && flagged.length === 0,
+    );
+    if (!clean) return;
+    baseline.shape.learn(rowOf(window));
+    const request = baseline.shape.due(baseline.workload);
+    if (request !== null) this.#parts.sink.train(request);
   }
 
   #refresh(watched: Watched): void {

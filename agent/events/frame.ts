@@ -64,6 +64,8 @@ export interface Start {
 export type Frame =
   /** A baseline that was known before the first record, as `Registry.save` gives it. */
   | { readonly kind: 'baseline'; readonly text: string }
+  /** What a training run gave, as JSON; see models/shape/training.ts. */
+  | { readonly kind: 'network'; readonly text: string }
   | { readonly kind: 'start'; readonly start: Start }
   | { readonly kind: 'records'; readonly bytes: Uint8Array }
   | { readonly kind: 'cgroups'; readonly found: readonly CgroupFound[] }

@@ -58,6 +58,8 @@ function toWire(frame: Frame): Uint8Array {
       return encodeFrame({ resources: { readings: frame.readings } });
     case 'baseline':
       return encodeFrame({ baseline: { text: frame.text } });
+    case 'network':
+      return encodeFrame({ network: { text: frame.text } });
     case 'tick':
       return encodeFrame({ tick: frame.tick });
   }
@@ -77,6 +79,7 @@ function fromWire(wire: WireFrame): Frame | null {
   if (wire.pods) return { kind: 'pods', list: Buffer.from(wire.pods.list).toString('utf8') };
   if (wire.resources) return { kind: 'resources', readings: wire.resources.readings.map(readingOf) };
   if (wire.baseline) return { kind: 'baseline', text: wire.baseline.text };
+  if (wire.network) return { kind: 'network', text: wire.network.text };
   return wire.tick ? { kind: 'tick', tick: wire.tick } : null;
 }
 

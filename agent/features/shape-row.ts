@@ -35,5 +35,14 @@ function levelOf(name: ResourceName, value: number | null, rate: (count: number)
   return name === 'memoryBytes' || name === 'pids' ? Math.log1p(value) : rate(value);
 }
 
-/** A value of a row as people read it: bytes and counts rather than logarithms. */
-export const countOf = (value: number): number => Math.expm1(value);
+const UNITS = ['', 'k', 'M', 'G', 'T'] as const;
+
+/** A value of a row as people read it: `bytesOut 4.1 MB/s`. */
+export function showFeature(name: string, value: number): string {
+  const count = Math.max(0, Math.expm1(value));
+  const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const short = Number((count / 1000 ** step).toPrecision(2));
+  const unit = `${UNITS[step]}${/bytes/i.test(name) ? 'B' : ''}`;
+  const rate = name === 'memoryBytes' || name === 'pids' ? '' : '/s';
+  return `${short}${unit === '' ? '' : ` ${unit}`}${rate}`;
+}

@@ -9,8 +9,10 @@
  *   against it. What a rule matched and what came later than that never enters by itself. Each period before was told.
  */
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
+import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
 import type { Unknown } from './detector.ts';
 import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
+import { type SavedShape, Shape } from './shape/shape.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
 
 /** A container's first seconds are judged against its workload's other starts. */
@@ -34,6 +36,8 @@ export interface Period {
 }
 
 const LEARN_STARTS = 3;
+/** Rows kept, and from how many on a network is trained: 4 minutes of windows of 5 s. */
+const SHAPE = { limit: 128, least: 48 } as const;
 const MAX_SUSPECTS = 512;
 /** Apart, as one strange program brings pairs by the dozen. */
 const MAX_SUSPECT_PAIRS = 1024;
@@ -74,6 +78,7 @@ export interface SavedBaseline {
   readonly steady: Readonly<Record<FactKind, SavedRarity>>;
   readonly start: Readonly<Record<FactKind, SavedRarity>>;
   readonly suspects: readonly SavedSuspect[];
+  readonly shape: SavedShape;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -98,6 +103,8 @@ const models = (learnPeriods: number): Models => {
 
 export class Baseline {
   readonly workload: string;
+  /** Of the numbers of its steady windows. */
+  readonly shape = new Shape({ features: ROW_FEATURES, ...SHAPE, show: showFeature });
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
@@ -227,15 +234,18 @@ export class Baseline {
       steady: saveAll(this.#steady),
       start: saveAll(this.#start),
       suspects: [...this.#suspects.save(), ...this.#suspectPairs.save()],
+      shape: this.shape.save(),
     };
   }
 
   /** @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
-    const { steady, start, suspects, incomplete, withheld } = (saved ?? {}) as Record<string, unknown>;
+    const { steady, start, suspects, shape, incomplete, withheld } = (saved ?? {}) as Record<string, unknown>;
     loadAll(this.#steady, steady);
     loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
+    // Baselines saved by earlier versions have none.
+    if (shape !== undefined) this.shape.load(shape);
     this.#suspects.clear();
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))

@@ -25,6 +25,7 @@ const SILENT: Sink = {
   newContainer() {},
   goneContainer() {},
   profile() {},
+  train() {},
   lookupCgroup() {},
 };
 

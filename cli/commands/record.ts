@@ -82,6 +82,7 @@ const listening = (lookup: (cgroup: number) => void): Sink => ({
   newContainer() {},
   goneContainer() {},
   profile() {},
+  train() {},
   lookupCgroup: lookup,
 });
 

@@ -50,6 +50,7 @@ async function run(call: Call): Promise<number> {
     newContainer() {},
     goneContainer() {},
     profile() {},
+    train() {},
     lookupCgroup() {}, // what was found then is in the recording
   };
   const pipeline = pipelineOf(start, readOverrides(call), sink);

@@ -4,6 +4,7 @@ import type { Detection } from '../../agent/alerts/detection.ts';
 import type { Frame, SlotTick } from '../../agent/events/frame.ts';
 import { LAYOUT } from '../../agent/events/layout.ts';
 import type { Container } from '../../agent/identity/container.ts';
+import type { TrainingRequest } from '../../agent/models/shape/training.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
 import type { Profile } from '../../agent/profile/profiles.ts';
 import { type ExecFields, execRecord, type FlowFields, flowRecord, openRecord, SECOND } from './records.ts';
@@ -20,6 +21,7 @@ export interface Told {
   readonly gone: Container[];
   readonly lookups: number[];
   readonly profiles: Profile[];
+  readonly training: TrainingRequest[];
 }
 
 export const START = { bootNs: 1000n * SECOND, wallMs: 1_700_000_000_000 };
@@ -34,6 +36,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
     gone: [],
     lookups: [],
     profiles: [],
+    training: [],
   };
   const pipeline = new Pipeline({
     cluster: 'c1',
@@ -52,6 +55,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
       goneContainer: (c) => told.gone.push(c),
       lookupCgroup: (id) => told.lookups.push(id),
       profile: (profile) => told.profiles.push(profile),
+      train: (request) => told.training.push(request),
       ...options.sink,
     },
   });

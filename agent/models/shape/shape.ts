@@ -9,6 +9,7 @@
  * (peaks over threshold: J. Pickands, "Statistical inference using extreme order statistics", Annals of Statistics 1975,
  * with shape 0), so that a window far out is worth more than one just beyond the largest seen.
  */
+import type { Detector, Part, Score } from '../detector.ts';
 import { type Network, networkOf, reconstruct } from './network.ts';
 import { type Scaling, scale, scalingOf } from './scaling.ts';
 import { seedOf, type TrainingReply, type TrainingRequest } from './training.ts';
@@ -19,29 +20,9 @@ export interface ShapeOptions {
   /** Rows kept at most, and from how many on it is trained. */
   readonly limit: number;
   readonly least: number;
+  /** A value of the feature as people read it. */
+  readonly show: (name: string, value: number) => string;
 }
-
-/** One feature that differs from what the network makes of it. */
-export interface Difference {
-  readonly name: string;
-  readonly value: number;
-  readonly expected: number;
-  /** Of the squared error, 0 to 1. */
-  readonly share: number;
-}
-
-export type ShapeScore =
-  | { readonly state: 'unknown'; readonly reason: string }
-  | {
-      readonly state: 'scored';
-      readonly score: number;
-      /** Mean squared error, in squared spreads. */
-      readonly error: number;
-      /** Those that differ most, at most five. */
-      readonly differences: readonly Difference[];
-      /** Windows that the tail is counted on. */
-      readonly held: number;
-    };
 
 interface Tail {
   /** Logarithms of errors on held-out rows, ascending. */
@@ -71,12 +52,20 @@ const TAIL_FROM = 0.9;
 /** Least mean excess: with few rows the largest may lie together by chance. */
 const LEAST_EXCESS = 0.2;
 const SHOWN = 5;
+/** Of the error; what has less of it explains nothing. */
+const LEAST_SHARE = 0.05;
 /** Of training: more lowers the error on rows that were not trained on by less than a tenth. */
 const STEPS = 200;
-/** Rows are kept to a thousandth, which is little of a logarithm and halves what is saved. */
-const GRAIN = 1024;
+/** Rows are kept to a thousandth, which is little of a logarithm and short as text. */
+const GRAIN = 1000;
+/** Beyond any logarithm of a count. */
+const FARTHEST = 999;
+/** Of 128 rows and some 2,000 weights of 40 features it takes 70 KB. */
+const MAX_BYTES = 96 * 1024;
 
-export class Shape {
+export class Shape implements Detector<Float64Array> {
+  readonly name = 'shape';
+  readonly maxBytes = MAX_BYTES;
   readonly #options: ShapeOptions;
   #rows: Float64Array[] = [];
   #learnt = 0;
@@ -91,16 +80,6 @@ export class Shape {
     return this.#learnt;
   }
 
-  /** Upper bound of what it keeps, bytes: rows and weights. */
-  get bytes(): number {
-    const width = this.#options.features.length;
-    const weights = this.#trained?.network.reduce(
-      (sum, layer) => sum + layer.kernel.length + layer.bias.length,
-      0,
-    );
-    return 8 * (this.#rows.length * width + (weights ?? 0) + (this.#trained?.tail.sorted.length ?? 0));
-  }
-
   /**
    * Keeps the row of a clean window, missing values as NaN. What is kept is an even sample of all rows (J. Vitter,
    * "Random sampling with a reservoir", 1985, with a hash of the number of rows in place of chance).
@@ -110,7 +89,9 @@ export class Shape {
     if (row.length !== features.length)
       throw new RangeError(`a row of ${row.length} features, not ${features.length}`);
     this.#learnt += 1;
-    const kept = row.map((value) => Math.round(value * GRAIN) / GRAIN);
+    const kept = row.map(
+      (value) => Math.round(Math.max(-FARTHEST, Math.min(FARTHEST, value)) * GRAIN) / GRAIN,
+    );
     const place = this.#rows.length < limit ? this.#rows.length : scramble(this.#learnt) % this.#learnt;
     if (place < limit) this.#rows[place] = kept;
   }
@@ -141,21 +122,25 @@ export class Shape {
     return true;
   }
 
-  score(row: Float64Array): ShapeScore {
+  score(row: Float64Array): Score {
     const trained = this.#trained;
+    const { least } = this.#options;
     if (trained === null) {
-      const reason = `${this.#learnt} of ${this.#options.least} windows learnt`;
-      return { state: 'unknown', reason: this.#learnt < this.#options.least ? reason : 'not trained yet' };
+      const few = this.#learnt < least;
+      return {
+        state: 'unknown',
+        reason: few ? `${this.#learnt} of ${least} windows learnt` : 'not trained yet',
+      };
     }
-    const scaled = scale(trained.scaling, row);
-    const { error, squares, made } = errorOf(trained.network, scaled);
-    const share = shareAsLarge(trained.tail, error);
+    const { error, squares, made } = errorOf(trained.network, scale(trained.scaling, row));
+    const usual = Math.exp(trained.tail.sorted[trained.tail.sorted.length >> 1] ?? 0);
     return {
       state: 'scored',
-      score: 1 - share,
-      error,
-      differences: this.#differences(trained, { squares, made, row }),
-      held: trained.tail.sorted.length,
+      score: 1 - shareAsLarge(trained.tail, error),
+      reason:
+        `The numbers of this window do not go together as they did: ${(error / Math.max(usual, 1e-9)).toPrecision(2)} times the ` +
+        `usual error, of ${trained.tail.sorted.length} windows that were not trained on.`,
+      parts: this.#parts(trained, { squares, made, row }),
     };
   }
 
@@ -177,21 +162,21 @@ export class Shape {
     this.#asked = null;
   }
 
-  #differences(
+  #parts(
     { scaling }: Trained,
     { squares, made, row }: { squares: Float64Array; made: Float64Array; row: Float64Array },
-  ): Difference[] {
+  ): Part[] {
+    const { features, show } = this.#options;
     const total = squares.reduce((sum, square) => sum + square, 0) || 1;
-    return this.#options.features
-      .map((name, i) => ({
-        name,
-        value: row[i] ?? Number.NaN,
-        expected: (made[i] ?? 0) * (scaling.spread[i] ?? 1) + (scaling.centre[i] ?? 0),
-        share: (squares[i] ?? 0) / total,
-      }))
-      .filter(({ share }) => share > 0)
+    const shares = features.map((name, i) => ({ name, i, share: (squares[i] ?? 0) / total }));
+    return shares
+      .filter(({ share, i }) => share >= LEAST_SHARE && !Number.isNaN(row[i]))
       .toSorted((a, b) => b.share - a.share)
-      .slice(0, SHOWN);
+      .slice(0, SHOWN)
+      .map(({ name, i, share }) => {
+        const expected = (made[i] ?? 0) * (scaling.spread[i] ?? 1) + (scaling.centre[i] ?? 0);
+        return { what: `${name} ${show(name, row[i] ?? 0)}, expected ${show(name, expected)}`, share };
+      });
   }
 }
 

@@ -36,6 +36,8 @@ const flow = {
 test('gathers what a container did between two ticks', () => {
   const builder = new WindowBuilder(100n);
   builder.slot(tick);
+  builder.calls([1, ...Array(14).fill(0), 4]);
+  builder.calls([2]);
   builder.flow({ ...flow, protocol: 'tcp', direction: 'connect' });
   builder.flow({ ...flow, protocol: 'tcp', direction: 'accept' });
   builder.flow({ ...flow, protocol: 'udp', direction: 'connect' });
@@ -45,6 +47,7 @@ test('gathers what a container did between two ticks', () => {
   expect(window).toEqual({
     startNs: 100n,
     endNs: 200n,
+    classes: [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4],
     resources: null,
     counts: {
       syscalls: 15,

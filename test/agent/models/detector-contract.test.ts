@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Detector, MAX_PARTS } from '../../../agent/models/detector.ts';
 import { Rarity } from '../../../agent/models/rarity.ts';
+import { Shape } from '../../../agent/models/shape/shape.ts';
+import { widthsOf } from '../../../agent/models/shape/training.ts';
 
 /** A detector with what it learns in period `n`, what it is asked about, and what an attacker would have it learn. */
 interface Entry<Learnt, Asked> {
@@ -33,7 +35,47 @@ function entry<Learnt, Asked>(of: Entry<Learnt, Asked>) {
   };
 }
 
+const WIDTH = 40;
+
+/** Trained at once, to networks of full size that know nothing; the real ones come from another process. */
+class Trained extends Shape {
+  override learn(row: Float64Array): void {
+    super.learn(row);
+    const request = this.due('any');
+    if (request === null) return;
+    let inputs = WIDTH;
+    const network = widthsOf(WIDTH).map((units) => {
+      const kernel = Array.from({ length: inputs * units }, (_, i) =>
+        Number((Math.sin(i) * -0.001).toPrecision(8)),
+      );
+      inputs = units;
+      return { kernel, bias: kernel.slice(0, units), activation: 'tanh' as const };
+    });
+    this.take({ workload: 'any', network, lossBefore: 1, lossAfter: 1, backend: 'none', ms: 1 });
+  }
+}
+
 const DETECTORS = [
+  entry({
+    make: () =>
+      new Trained({
+        features: Array.from({ length: WIDTH }, (_, i) => `f${i}`),
+        limit: 128,
+        least: 32,
+        show: String,
+      }),
+    learn: (n) => Float64Array.from({ length: WIDTH }, (_, i) => 5 + Math.sin(n * 1.3 + i)),
+    ask: [
+      new Float64Array(WIDTH),
+      new Float64Array(WIDTH).fill(Number.NaN),
+      new Float64Array(WIDTH).fill(1e300),
+    ],
+    hostile: (n) =>
+      Float64Array.from(
+        { length: WIDTH },
+        (_, i) => [Number.NEGATIVE_INFINITY, Number.NaN, -1e300 / n, 1 / 3][(i + n) % 4] ?? 0,
+      ),
+  }),
   entry({
     make: () => new Rarity({ limit: 1000, maxBytes: 64 * 1024, learnPeriods: 6 }),
     learn: (n) => [`x${n % 3}`, `y${n}`],

@@ -1,0 +1,76 @@
+/** The shape model in the pipeline: what it learns, when a network is asked for, and what becomes of one that comes. */
+import { expect, test } from 'vitest';
+import type { Frame } from '../../agent/events/frame.ts';
+import { widthsOf } from '../../agent/models/shape/training.ts';
+import { API, ordinary, shop } from '../builders/shop.ts';
+import { makePipeline, run, type World } from '../builders/world.ts';
+
+function days(windows: number): World {
+  const world = shop();
+  for (let n = 0; n < windows; n++) {
+    ordinary(world);
+    world.tick();
+  }
+  return world;
+}
+
+/** As a training process tells it, of as many features as were handed over. */
+function networkFrame(workload: string, width: number): Frame {
+  let inputs = width;
+  const network = widthsOf(width).map((units) => {
+    const layer = { kernel: Array(inputs * units).fill(0), bias: Array(units).fill(0), activation: 'tanh' };
+    inputs = units;
+    return layer;
+  });
+  const text = JSON.stringify({ workload, network, lossBefore: 1, lossAfter: 0.5, backend: 'wasm', ms: 9 });
+  return { kind: 'network', text };
+}
+
+test('a network is asked for once there are enough clean windows, of all replicas together', () => {
+  const early = run(days(20)).told.training.filter(({ workload }) => workload === API);
+  const later = run(days(30)).told.training.filter(({ workload }) => workload === API);
+  expect([early.length, later.length]).toEqual([0, 1]);
+  expect(later[0]?.rows).toHaveLength(36);
+  expect(run(days(30)).told.training).toEqual(run(days(30)).told.training);
+});
+
+test('windows with loss, and those in which something was called anomalous, are no part of it', () => {
+  const world = shop();
+  for (let n = 0; n < 60; n++) {
+    ordinary(world);
+    world.tick({ lost: { 2: 1, 3: 1 } });
+  }
+  expect(run(world).told.training.filter(({ workload }) => workload === API)).toEqual([]);
+});
+
+test('a network that comes back is used and kept with the baseline', () => {
+  const { pipeline, told } = makePipeline();
+  for (const frame of days(30).frames) pipeline.frame(frame);
+  const width = told.training[0]?.rows[0]?.length ?? 0;
+  expect(width).toBeGreaterThan(30);
+  pipeline.frame(networkFrame(API, width));
+  const document = [...pipeline.registry.documents()].find((text) => text.includes(API)) ?? '';
+  const other = makePipeline().pipeline;
+  other.frame({ kind: 'baseline', text: document });
+  expect(other.registry.baseline(API).shape.save()).toEqual(pipeline.registry.baseline(API).shape.save());
+  expect(other.registry.baseline(API).shape.save().trained?.backend).toBe('wasm');
+});
+
+test.each([
+  ['no JSON', 'network'],
+  ['nothing', '{}'],
+  ['a network of another size', String((networkFrame(API, 4) as { text: string }).text)],
+])('a reply that is %s is counted, and nothing is taken', (_, text) => {
+  const { pipeline } = makePipeline();
+  for (const frame of days(30).frames) pipeline.frame(frame);
+  pipeline.frame({ kind: 'network', text });
+  expect(pipeline.counts().malformed).toEqual({ network: 1 });
+  expect(pipeline.registry.baseline(API).shape.save().trained).toBeNull();
+});
+
+test('a network that nobody asked for is left', () => {
+  const { pipeline, told } = makePipeline();
+  for (const frame of days(30).frames) pipeline.frame(frame);
+  pipeline.frame(networkFrame('c1/shop/Deployment/other/other', told.training[0]?.rows[0]?.length ?? 0));
+  expect(pipeline.registry.baseline(API).shape.save().trained).toBeNull();
+});

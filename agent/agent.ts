@@ -10,6 +10,7 @@ import { Outlet } from './outlet.ts';
 import { Pipeline } from './pipeline.ts';
 import { Report } from './report.ts';
 import { serveLocal, servePublic } from './routes.ts';
+import { RuleBook } from './rules/book.ts';
 import { findCgroups } from './source/cgroups.ts';
 import { FrameQueue } from './source/queue.ts';
 import { Training } from './training.ts';
@@ -31,6 +32,8 @@ export interface Ready {
 
 const CHECKPOINT_MS = 60_000;
 const STOP_CHECKPOINT_MS = 1500;
+/** How soon a changed rule file is in force; looking at a few files costs 50 µs. */
+const RULES_MS = 2000;
 
 export class Agent {
   private readonly context: Context;
@@ -43,6 +46,7 @@ export class Agent {
   private readonly upward: Upward;
   private readonly report: Report;
   private readonly training: Training;
+  private readonly rules: RuleBook;
 
   /** Makes the parts; opens nothing but the state folder. */
   constructor(options: AgentOptions) {
@@ -56,6 +60,7 @@ export class Agent {
       hooksMissing: () => this.report.hooksMissing(),
     });
     this.outlet = new Outlet(context, this.upward);
+    this.rules = new RuleBook(context.settings['rules-folder']);
     this.pipeline = this.makePipeline();
     this.intake = new Intake(context, {
       pipeline: this.pipeline,
@@ -86,6 +91,7 @@ export class Agent {
     lifetime.atEnd(() => this.outlet.alertLog.close());
     await serveLocal(this.context, { ...this.parts(), report: this.report });
     this.upward.open();
+    this.keepRules();
     if (replay === null) this.keepBaselines();
     await this.intake.openRecorder(this.pipeline.registry.documents());
     if (replay === null) await this.startMachine();
@@ -114,8 +120,8 @@ export class Agent {
   }
 
   private parts() {
-    const { pipeline, queue, intake, machine, containment, outlet, upward, training } = this;
-    return { pipeline, queue, intake, machine, containment, outlet, upward, training };
+    const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules } = this;
+    return { pipeline, queue, intake, machine, containment, outlet, upward, training, rules };
   }
 
   private makePipeline(): Pipeline {
@@ -135,6 +141,7 @@ export class Agent {
       },
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
       podsExpected: settings.pods !== '' || replay !== null,
+      rules: this.rules,
       sink: {
         detection: (detection) => this.outlet.detection(detection),
         alert: (alert) => this.outlet.alert(alert),
@@ -149,6 +156,21 @@ export class Agent {
         lookupCgroup: (cgroup) => this.machine.lookup(cgroup),
       },
     });
+  }
+
+  /** Reads the user's rules now and when they change. */
+  private keepRules(): void {
+    const { lifetime, log, settings } = this.context;
+    const folder = settings['rules-folder'];
+    if (folder === '') return;
+    const refresh = (): void => {
+      const outcome = this.rules.refresh();
+      if (outcome.kind === 'loaded') log.info({ folder, rules: outcome.rules }, 'rules loaded');
+      else if (outcome.kind === 'refused')
+        log.warn({ folder, problems: outcome.problems }, 'rules refused, those before stay in force');
+    };
+    refresh();
+    lifetime.repeat(RULES_MS, async () => refresh());
   }
 
   /** Of a machine, not of a recording: that is judged from nothing, each time alike. */

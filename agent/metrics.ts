@@ -1,6 +1,7 @@
 /** The agent's metrics: read from its parts at each scrape, so that nothing is counted twice. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
+import type { RuleCosts } from './rules/rule.ts';
 import type { ProfileCounts } from './status.ts';
 import type { TrainerCounts } from './training/trainer.ts';
 
@@ -37,6 +38,12 @@ export interface Numbers {
   readonly leases: number;
   /** Code of why the pinned programs cannot be used, or null. */
   readonly containmentRefused: string | null;
+  readonly rules: {
+    readonly size: number;
+    readonly refused: boolean;
+    readonly reloads: { readonly loaded: number; readonly refused: number };
+    readonly costs: ReadonlyMap<string, RuleCosts>;
+  };
   readonly pods: { readonly reads: number; readonly errors: number };
   readonly resources: {
     readonly readings: number;
@@ -59,6 +66,11 @@ type Pairs = Iterable<readonly [string, number]>;
 const one =
   (read: (numbers: Numbers) => number) =>
   (numbers: Numbers): Pairs => [['', read(numbers)]];
+
+const ofRules =
+  (what: 'evaluations' | 'hits' | 'excepted' | 'errors') =>
+  ({ rules }: Numbers): Pairs =>
+    [...rules.costs].map(([name, costs]) => [name, costs[what]]);
 
 /** Name, sentence, label or '', values. Those that end in `_total` are counters. */
 const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pairs])[] = [
@@ -173,6 +185,29 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     '1 while nothing can be contained here, by the code of the reason.',
     'code',
     ({ containmentRefused: code }) => (code === null ? [] : [[code, 1]]),
+  ],
+  ['rules', 'Rules in force.', '', one(({ rules }) => rules.size)],
+  [
+    'rules_refused',
+    '1 while a rule file is not in force because something in its folder is wrong.',
+    '',
+    one(({ rules }) => Number(rules.refused)),
+  ],
+  [
+    'rule_reloads_total',
+    "Readings of the user's rules by what came of them.",
+    'outcome',
+    ({ rules }) => Object.entries(rules.reloads),
+  ],
+  ['rule_evaluations_total', 'Events that a rule was asked about.', 'rule', ofRules('evaluations')],
+  ['rule_hits_total', 'Matches of a rule.', 'rule', ofRules('hits')],
+  ['rule_excepted_total', 'Matches that an exception took back.', 'rule', ofRules('excepted')],
+  ['rule_errors_total', 'Conditions that failed, and so did not match.', 'rule', ofRules('errors')],
+  [
+    'rule_seconds_total',
+    'Time a rule took, from each sixteenth event.',
+    'rule',
+    ({ rules }) => [...rules.costs].map(([name, { nanoseconds }]) => [name, nanoseconds / 1e9]),
   ],
   ['pod_list_reads_total', 'Readings of the pod list.', '', one(({ pods }) => pods.reads)],
   ['pod_list_errors_total', 'Failed readings of the pod list.', '', one(({ pods }) => pods.errors)],

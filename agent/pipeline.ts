@@ -2,6 +2,7 @@
  * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
+import type { Rules } from './alerts/hit.ts';
 import { decodeRecords } from './events/decode.ts';
 import type { Event } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
@@ -49,6 +50,7 @@ export interface PipelineOptions {
   readonly architecture: Architecture;
   /** Lists of pods will come: events of a pod's container wait for its name, at most 2 s. */
   readonly podsExpected: boolean;
+  readonly rules: Rules;
   readonly sink: Sink;
 }
 

@@ -7,6 +7,7 @@ import type { Machine } from './machine.ts';
 import type { Numbers } from './metrics.ts';
 import type { Outlet } from './outlet.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { RuleBook } from './rules/book.ts';
 import { lossesOf } from './source/counts.ts';
 import type { FrameQueue } from './source/queue.ts';
 import type { Training } from './training.ts';
@@ -21,6 +22,7 @@ export interface ReportParts {
   readonly outlet: Outlet;
   readonly upward: Upward;
   readonly training: Training;
+  readonly rules: RuleBook;
 }
 
 /** Windows that may be missed before the agent counts as stuck. */
@@ -67,7 +69,7 @@ export class Report {
   }
 
   numbers(): Numbers {
-    const { pipeline, queue, intake, machine, containment, outlet, upward, training } = this.parts;
+    const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules } = this.parts;
     const counters = machine.counters();
     const counts = pipeline.counts();
     const hooks = this.hooks();
@@ -94,6 +96,12 @@ export class Report {
       orders: containment.leases.counts,
       leases: containment.leases.active().length,
       containmentRefused: containment.refusal?.code ?? null,
+      rules: {
+        size: rules.size,
+        refused: rules.problems.length > 0,
+        reloads: rules.counts,
+        costs: rules.costs(),
+      },
       pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
       resources: machine.resourceCounts,
       mapBytes: counters?.mapBytes ?? 0,
@@ -105,7 +113,7 @@ export class Report {
 
   status(): Record<string, unknown> {
     const { where, version, boot, settings, startedAt, replay, alertLogPath } = this.context;
-    const { pipeline, intake, containment, outlet, upward } = this.parts;
+    const { pipeline, intake, containment, outlet, upward, rules } = this.parts;
     return {
       ...where,
       version,
@@ -119,6 +127,7 @@ export class Report {
       alertLogProblem: outlet.alertLog.lastError,
       podsProblem: pipeline.counts().podsProblem,
       recordingProblem: intake.recordingProblem,
+      rules: { folder: settings['rules-folder'], inForce: rules.size, problems: rules.problems },
       containment: {
         enabled: containment.kernel !== null,
         adopted: containment.kernel?.adopted ?? false,

@@ -88,6 +88,12 @@ export const agentRows = {
     default: 5 * MINUTE,
     sentence: 'How long after its last detection an alert still takes further ones of the same cause.',
   },
+  'rules-folder': {
+    type: 'text',
+    default: '',
+    sentence:
+      'Folder with rule files of your own, which are read again when they change; empty: only the rules that ship.',
+  },
   'pin-folder': {
     type: 'text',
     pattern: /^\//,

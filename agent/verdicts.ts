@@ -4,6 +4,7 @@ import type { Alert } from './alerts/alert.ts';
 import { type Actor, type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
 import { judgeFlood } from './alerts/flood.ts';
 import { type Finding, Groups } from './alerts/group.ts';
+import type { Rules } from './alerts/hit.ts';
 import {
   isSensitiveCall,
   judgeByRarity,
@@ -29,6 +30,7 @@ export interface VerdictsOptions {
   readonly wallMs: number;
   readonly settings: { readonly minScore: number; readonly groupForMs: number };
   readonly registry: Registry;
+  readonly rules: Rules;
   readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
 }
 
@@ -80,7 +82,8 @@ export class Verdicts {
     const situation = this.#situation(watched, lineage);
     const when = { timeNs: event.time, cpu: event.cpu };
     const found = { watched, situation, fact, when, event };
-    for (const verdict of judgeByRules(event, fact, situation)) this.#found(verdict, found);
+    for (const verdict of judgeByRules(this.#options.rules, event, { fact, situation }))
+      this.#found(verdict, found);
     if (fact !== null) this.#fact(fact, found);
   }
 

@@ -2,9 +2,11 @@
  * Recordings from the command line's side: what of the settings is kept in one, and a pipeline made from one. The
  * pipeline is the agent's own, so that a replay gives the same detections with the same ids.
  */
+import type { Rules } from '../agent/alerts/hit.ts';
 import type { Start } from '../agent/events/frame.ts';
 import type { Architecture } from '../agent/features/syscalls.ts';
 import { Pipeline, type PipelineSettings, type Sink } from '../agent/pipeline.ts';
+import { ourRules } from '../agent/rules/load.ts';
 import { agentRows } from '../agent/settings.ts';
 import { readSettings } from '../kit/read-settings.ts';
 
@@ -49,7 +51,13 @@ export function architectureOf(name: string): Architecture {
   return name === 'arm64' ? 'arm64' : 'x64';
 }
 
-export function pipelineOf(start: Start, overrides: Overrides, sink: Sink): Pipeline {
+/** With our rules, or those that are given: which ones were in force is not in a recording. */
+export function pipelineOf(
+  start: Start,
+  overrides: Overrides,
+  sink: Sink,
+  rules: Rules = ourRules(),
+): Pipeline {
   return new Pipeline({
     cluster: start.cluster,
     node: start.node,
@@ -59,6 +67,7 @@ export function pipelineOf(start: Start, overrides: Overrides, sink: Sink): Pipe
     settings: verdictSettings(start, overrides),
     architecture: architectureOf(start.settings['architecture'] ?? process.arch),
     podsExpected: start.settings['pods'] !== '',
+    rules,
     sink,
   });
 }

@@ -55,6 +55,13 @@ function trafficWords(traffic: AgentReport['numbers']['traffic']): string {
   );
 }
 
+function rulesWords({ folder, inForce, problems }: NonNullable<AgentReport['rules']>): string {
+  const from = folder === '' ? '' : `, with those of ${safe(folder)}`;
+  const refused =
+    problems.length === 0 ? '' : `; what changed there is not in force: ${safe(problems.join('; '))}`;
+  return `${inForce} in force${from}${refused}`;
+}
+
 /** Lines of the agent's part. */
 export function agentLines(report: AgentReport, nowMs: number): string[] {
   const { numbers } = report;
@@ -77,6 +84,7 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
       'lives',
       `${count(numbers.lives.starts, 'start')}, ${count(numbers.lives.restarts, 'restart')}, ${count(numbers.lives.oomKills, 'OOM kill')}`,
     ),
+    ...(report.rules === undefined ? [] : [line('rules', rulesWords(report.rules))]),
     line('profiles', profileWords(numbers)),
     line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
     line('traffic', trafficWords(numbers.traffic)),

@@ -6,8 +6,7 @@ import type { KnownProcess } from '../identity/processes.ts';
 import type { Unknown } from '../models/detector.ts';
 import type { Surprise } from '../models/rarity.ts';
 import { explainKnown, explainRarity, explainRule } from './explain.ts';
-import { RULES } from './rules/index.ts';
-import type { Rule, RuleHit } from './rules/rule.ts';
+import type { RuleHit, Rules } from './hit.ts';
 import { type Severity, shift } from './severity.ts';
 
 /** What judging needs of a baseline. */
@@ -66,7 +65,8 @@ const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
 
 const round = (score: number): number => Math.round(score * 10_000) / 10_000;
 
-function ruleVerdict(rule: Rule, hit: RuleHit, fact: Fact | null, baseline: BaselineView): Verdict {
+function ruleVerdict(hit: RuleHit, fact: Fact | null, baseline: BaselineView): Verdict {
+  const { rule } = hit;
   const seen = fact === null ? 0 : baseline.seen(fact);
   const lowered = baseline.state === 'mature' && seen >= KNOWN_WELL;
   const why = explainRule(rule, hit.summary);
@@ -86,14 +86,19 @@ function ruleVerdict(rule: Rule, hit: RuleHit, fact: Fact | null, baseline: Base
 }
 
 /** What the rules say of an event; `fact` is the event's fact where it has one. */
-export function judgeByRules(event: Event, fact: Fact | null, situation: Situation): Verdict[] {
-  const verdicts: Verdict[] = [];
-  for (const rule of RULES) {
-    if (!rule.on.includes(event.kind)) continue;
-    const hit = rule.match(event, situation);
-    if (hit !== null) verdicts.push(ruleVerdict(rule, hit, fact, situation.baseline));
-  }
-  return verdicts;
+export function judgeByRules(
+  rules: Rules,
+  event: Event,
+  { fact, situation }: { readonly fact: Fact | null; readonly situation: Situation },
+): Verdict[] {
+  const { container, lineage, baseline } = situation;
+  const known = {
+    state: baseline.state,
+    get seen(): number {
+      return fact === null ? 0 : baseline.seen(fact);
+    },
+  };
+  return rules.hits(event, { container, lineage, known }).map((hit) => ruleVerdict(hit, fact, baseline));
 }
 
 const TITLES: Readonly<Record<Fact['kind'], string>> = {

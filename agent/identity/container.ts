@@ -15,6 +15,8 @@ export interface Identity {
   readonly workload: string;
   readonly image: string;
   readonly imageDigest: string;
+  /** Labels of its pod; absent: not a pod's, or not known. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface Container {

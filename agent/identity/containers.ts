@@ -253,6 +253,7 @@ export class Containers {
           workload: `${cluster}/${pod.namespace}/${kind}/${name}/${container.name}`,
           image: container.image,
           imageDigest: container.digest,
+          ...(pod.labels === undefined ? {} : { labels: pod.labels }),
         },
       };
     }

@@ -18,6 +18,8 @@ export interface Pod {
   readonly name: string;
   readonly namespace: string;
   readonly workload: WorkloadName;
+  /** Its labels, without those that controllers add to tell revisions apart; absent: it has none. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Addresses of its own; empty for pods on the host's network. */
   readonly addresses: readonly string[];
   readonly containers: readonly PodContainer[];
@@ -37,6 +39,9 @@ const MAX_NAME = 253; // RFC 1123 subdomain, as Kubernetes bounds names
 const MAX_IMAGE = 1024;
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
 const UID = /^[0-9A-Za-z-]{1,64}$/;
+const MAX_LABELS = 64;
+const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,315}[A-Za-z0-9])?$/; // prefix of 253, slash, name of 63
+const REVISION_LABEL = /(?:^|[-/])(?:hash|generation|index)$/;
 const STATUSES = ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const;
 
 type Json = Readonly<Record<string, unknown>>;
@@ -71,6 +76,19 @@ function labelsOf(metadata: Json): Record<string, string> {
   return isName(hash) ? { 'pod-template-hash': hash } : {};
 }
 
+/** What rules may be scoped by. */
+function ownLabels(metadata: Json): Record<string, string> | null {
+  const labels = Object.entries(object(metadata['labels'])).filter(
+    ([name, value]) =>
+      LABEL.test(name) &&
+      !REVISION_LABEL.test(name) &&
+      (value === '' || (isName(text(value)) && text(value).length <= 63)),
+  );
+  return labels.length === 0
+    ? null
+    : (Object.fromEntries(labels.slice(0, MAX_LABELS)) as Record<string, string>);
+}
+
 function podOf(item: unknown): Pod | null {
   const pod = object(item);
   const [metadata, spec, status] = [object(pod['metadata']), object(pod['spec']), object(pod['status'])];
@@ -80,12 +98,14 @@ function podOf(item: unknown): Pod | null {
   const mirror = text(object(metadata['annotations'])['kubernetes.io/config.hash']);
   const statuses = STATUSES.flatMap((key) => list(status[key]).map(object)).slice(0, MAX_CONTAINERS);
   const owner = controllerOf(metadata);
+  const labels = ownLabels(metadata);
   const addresses = list(status['podIPs']).map((entry) => text(object(entry)['ip']));
   return {
     uid: UID.test(mirror) ? mirror : uid,
     name,
     namespace,
     workload: workloadOf({ name, nodeName: text(spec['nodeName']), labels: labelsOf(metadata), owner }),
+    ...(labels === null ? {} : { labels }),
     addresses: spec['hostNetwork'] === true ? [] : addresses.filter((ip) => /^[0-9a-f.:]{2,45}$/.test(ip)),
     containers: statuses.map(containerOf).filter((container) => container !== null),
   };

@@ -30,6 +30,12 @@ export interface AgentReport extends AgentStatus {
   readonly alertLogProblem: string | null;
   readonly podsProblem: string | null;
   readonly recordingProblem: string | null;
+  /** Left out by agents whose rules were code. */
+  readonly rules?: {
+    readonly folder: string;
+    readonly inForce: number;
+    readonly problems: readonly string[];
+  };
   readonly containment: { readonly enabled: boolean; readonly refusal: string | null };
   readonly central: { readonly url: string; readonly enrolled: boolean; readonly acceptedAtMs: number };
   readonly numbers: {

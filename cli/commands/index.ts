@@ -33,6 +33,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'what runs, what it uses, how often it began anew',
     load: async () => (await import('./containers.ts')).containers,
   },
+  rules: {
+    sentence: 'the rules in force, and checking and trying your own',
+    load: async () => (await import('./rules.ts')).rules,
+  },
   alerts: { sentence: 'the alert log', load: async () => (await import('./alerts.ts')).alerts },
   incidents: {
     sentence: 'the incidents of central, or one with its story',

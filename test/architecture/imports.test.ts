@@ -11,6 +11,7 @@ const AGENT_STAGES = [
   'training',
   'profile',
   'alerts',
+  'rules',
   'contain',
   'uplink',
 ];

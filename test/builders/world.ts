@@ -7,6 +7,7 @@ import type { Container } from '../../agent/identity/container.ts';
 import type { TrainingRequest } from '../../agent/models/shape/training.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
 import type { Profile } from '../../agent/profile/profiles.ts';
+import { ourRules } from '../../agent/rules/load.ts';
 import { type ExecFields, execRecord, type FlowFields, flowRecord, openRecord, SECOND } from './records.ts';
 
 export const ID = (digit: string): string => digit.repeat(64);
@@ -46,6 +47,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
     settings: { learnWindows: 6, matureWindows: 20, minScore: 0.5, groupForMs: 300_000 },
     architecture: 'x64',
     podsExpected: true,
+    rules: ourRules(),
     ...options,
     sink: {
       detection: (d) => told.detections.push(d),

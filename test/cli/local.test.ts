@@ -132,6 +132,7 @@ const REPORT = {
   alertLogProblem: null,
   podsProblem: 'the list is no list',
   recordingProblem: null,
+  rules: { folder: '/r', inForce: 3, problems: ['a.yaml:1:2: no'] },
   containment: { enabled: true, adopted: false, refusal: null },
   central: { url: 'https://c:1', enrolled: false, acceptedAtMs: 0 },
   numbers: {
@@ -163,6 +164,7 @@ test('status shows the part that answers, and why the other does not', async () 
   hooks        1 of 2 attached; missing: b (no\\u001bBTF): see picket doctor
   watching     1 container or service, 3 baselines
   lives        4 starts, 1 restart, 0 OOM kills
+  rules        3 in force, with those of /r; what changed there is not in force: a.yaml:1:2: no
   profiles     1 of 2 guard; 210 pairs of calls known, 3 suspects, 2 armed again
   found        detections 3 (2 high, 1 low); alerts 0
   traffic      1.0 MiB in, 0.0 MiB out; 9 TCP segments, 4 UDP datagrams; 1 DNS question, 0 failed

@@ -93,3 +93,17 @@ test('says why a text is no list of pods', () => {
   expect(readPodList('[]').problem).toBe('not a PodList: it has no items');
   expect(readPodList('{"kind":"PodList","items":null}').problem).toBeNull();
 });
+
+test('keeps labels that name something, not those that tell revisions apart or are no labels', () => {
+  const labels = {
+    app: 'api',
+    'a.example/tier': '',
+    'pod-template-hash': 'abc',
+    'bad name': 'x',
+    long: 'x'.repeat(64),
+  };
+  const pod = { metadata: { uid: 'u1', name: 'p', namespace: 'n', labels }, spec: {}, status: {} };
+  const { pods } = readPodList(JSON.stringify({ kind: 'PodList', items: [pod] }));
+
+  expect(pods[0]?.labels).toEqual({ app: 'api', 'a.example/tier': '' });
+});

@@ -1,0 +1,239 @@
+/**
+ * Checked expressions as closures. The library walks its tree at each evaluation, about ten times as long for the
+ * conditions that rules are made of; rules are asked about every event. What this does not know is left to the library,
+ * as a whole expression, and so is one in which anything fails: CEL then has rules of its own for `&&` and `||`.
+ * A test compares both on every rule of ours (test/agent/rules/fast.test.ts).
+ */
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { EVENT_FIELDS, type FieldType, type Subject, TYPES } from './fields.ts';
+import { Names } from './names.ts';
+
+type Run = (variables: Record<string, never>) => unknown;
+type Type = FieldType | 'Names' | 'event' | 'container' | 'process' | 'baseline' | 'set';
+interface Compiled {
+  readonly type: Type;
+  readonly run: Run;
+  /** The value, where it does not depend on the event. */
+  readonly constant?: unknown;
+}
+
+export interface FastOptions {
+  readonly subject: Subject;
+  readonly listOf: (name: string) => Names | null;
+  readonly regexOf: (source: string) => RegExp;
+}
+
+class Unknown extends Error {}
+const missing = (): never => {
+  throw new RangeError('no such key');
+};
+const PLAIN: ReadonlySet<Type> = new Set(['string', 'int', 'double', 'bool']);
+const OBJECTS: Readonly<Record<string, Readonly<Record<string, readonly [FieldType, string]>>>> = {
+  container: TYPES.Container,
+  process: TYPES.Process,
+  baseline: TYPES.Baseline,
+};
+
+class Compiler {
+  readonly #options: FastOptions;
+
+  constructor(options: FastOptions) {
+    this.#options = options;
+  }
+
+  compile(node: ASTNode): Compiled {
+    switch (node.op) {
+      case 'value':
+        return constant(typeOf(node.args), node.args);
+      case 'id':
+        return this.#variable(node.args);
+      case '.':
+        return this.#field(this.compile(node.args[0]), node.args[1]);
+      case '&&':
+      case '||':
+        return logical(node.op, this.#bool(node.args[0]), this.#bool(node.args[1]));
+      case '!_': {
+        const run = this.#bool(node.args);
+        return { type: 'bool', run: (variables) => run(variables) !== true };
+      }
+      case '?:':
+        return this.#choice(node.args);
+      case 'list':
+        return this.#list(node.args);
+      case '[]':
+        return this.#item(this.compile(node.args[0]), this.compile(node.args[1]));
+      case 'rcall':
+        return this.#method(
+          node.args[0],
+          this.compile(node.args[1]),
+          node.args[2].map((each) => this.compile(each)),
+        );
+      case 'call':
+        return this.#call(
+          node.args[0],
+          node.args[1].map((each) => this.compile(each)),
+        );
+      case '==':
+      case '!=':
+      case 'in':
+      case '<':
+      case '<=':
+      case '>':
+      case '>=':
+      case '+':
+        return binary(node.op, this.compile(node.args[0]), this.compile(node.args[1]));
+      default:
+        throw new Unknown(node.op);
+    }
+  }
+
+  #bool(node: ASTNode): Run {
+    const { type, run } = this.compile(node);
+    if (type !== 'bool') throw new Unknown(type);
+    return run;
+  }
+
+  #variable(name: string): Compiled {
+    const list = this.#options.listOf(name);
+    if (list !== null) return constant('Names', list);
+    if (name !== 'set' && name !== 'event' && OBJECTS[name] === undefined) throw new Unknown(name);
+    return { type: name as Type, run: (variables) => variables[name] };
+  }
+
+  #field({ type, run }: Compiled, field: string): Compiled {
+    if (type === 'set')
+      return {
+        type: 'string',
+        run: (variables) => (run(variables) as Record<string, string>)[field] ?? missing(),
+      };
+    const fields = type === 'event' ? EVENT_FIELDS[this.#options.subject] : OBJECTS[type];
+    const declared = fields?.[field]?.[0];
+    if (declared === undefined) throw new Unknown(field);
+    if (type === 'event')
+      return {
+        type: declared,
+        run: (variables) => (variables['event'] as unknown as Record<string, unknown>)[field],
+      };
+    return { type: declared, run: (variables) => (run(variables) as Record<string, unknown>)[field] };
+  }
+
+  #choice([when, then, otherwise]: readonly [ASTNode, ASTNode, ASTNode]): Compiled {
+    const condition = this.#bool(when);
+    const [left, right] = [this.compile(then), this.compile(otherwise)];
+    if (left.type !== right.type) throw new Unknown('?:');
+    return {
+      type: left.type,
+      run: (variables) => (condition(variables) === true ? left.run(variables) : right.run(variables)),
+    };
+  }
+
+  #list(nodes: readonly ASTNode[]): Compiled {
+    const values = nodes.map((node) => this.compile(node));
+    if (
+      values.length === 0 ||
+      values.some(({ type, constant: value }) => type !== 'string' || value === undefined)
+    )
+      throw new Unknown('list');
+    return constant('list<string>', new Set(values.map(({ constant: value }) => value)));
+  }
+
+  #item(list: Compiled, index: Compiled): Compiled {
+    if (typeof index.constant !== 'bigint') throw new Unknown('[]');
+    const at = Number(index.constant);
+    if (list.type !== 'list<int>' && list.type !== 'list<string>') throw new Unknown('[]');
+    return {
+      type: list.type === 'list<int>' ? 'int' : 'string',
+      run: (variables) => (list.run(variables) as readonly unknown[])[at] ?? missing(),
+    };
+  }
+
+  #method(name: string, object: Compiled, values: readonly Compiled[]): Compiled {
+    const [value] = values;
+    if (value?.constant === undefined || values.length !== 1) throw new Unknown(name);
+    const bool = (run: (of: never) => boolean): Compiled => ({
+      type: 'bool',
+      run: (variables) => run(object.run(variables) as never),
+    });
+    const { constant: wanted } = value;
+    if (wanted instanceof Names) {
+      if (name === 'under' && object.type === 'string') return bool((path: string) => wanted.holds(path));
+      if (name === 'anyOf' && object.type === 'list<string>')
+        return bool((words: readonly string[]) => words.some((word) => wanted.has(word)));
+    }
+    if (typeof wanted === 'bigint' && name === 'anyBit' && object.type === 'int')
+      return bool((bits: bigint) => (bits & wanted) !== 0n);
+    if (typeof wanted !== 'string' || object.type !== 'string') throw new Unknown(name);
+    if (name === 'fits_re') {
+      const regex = this.#options.regexOf(wanted);
+      return bool((text: string) => regex.test(text));
+    }
+    if (name === 'startsWith') return bool((text: string) => text.startsWith(wanted));
+    if (name === 'endsWith') return bool((text: string) => text.endsWith(wanted));
+    if (name === 'contains') return bool((text: string) => text.includes(wanted));
+    throw new Unknown(name);
+  }
+
+  #call(name: string, [value, ...more]: readonly Compiled[]): Compiled {
+    const known = name === 'string' && value !== undefined && more.length === 0;
+    if (!known || (value.type !== 'string' && value.type !== 'int')) throw new Unknown(name);
+    return { type: 'string', run: (variables) => String(value.run(variables)) };
+  }
+}
+
+const constant = (type: Type, value: unknown): Compiled => ({ type, run: () => value, constant: value });
+
+function typeOf(value: unknown): Type {
+  const found = { string: 'string', bigint: 'int', number: 'double', boolean: 'bool' }[
+    typeof value as 'string' | 'bigint' | 'number' | 'boolean'
+  ];
+  if (found === undefined) throw new Unknown('value');
+  return found as Type;
+}
+
+function logical(op: '&&' | '||', left: Run, right: Run): Compiled {
+  return op === '&&'
+    ? { type: 'bool', run: (variables) => left(variables) === true && right(variables) === true }
+    : { type: 'bool', run: (variables) => left(variables) === true || right(variables) === true };
+}
+
+type Operator = '==' | '!=' | 'in' | '<' | '<=' | '>' | '>=' | '+';
+type Plain = string | number | bigint;
+
+function binary(op: Operator, left: Compiled, right: Compiled): Compiled {
+  const [a, b] = [left.run, right.run];
+  if (op === 'in') return membership(left, right);
+  if (left.type !== right.type || !PLAIN.has(left.type)) throw new Unknown(op);
+  if (op === '+') {
+    if (left.type !== 'string') throw new Unknown(op);
+    return { type: 'string', run: (variables) => `${a(variables)}${b(variables)}` };
+  }
+  const bool = (run: Run): Compiled => ({ type: 'bool', run });
+  const { constant: wanted } = right;
+  if (op === '==')
+    return wanted === undefined
+      ? bool((variables) => a(variables) === b(variables))
+      : bool((variables) => a(variables) === wanted);
+  if (op === '!=') return bool((variables) => a(variables) !== b(variables));
+  if (left.type === 'bool') throw new Unknown(op);
+  if (op === '<') return bool((variables) => (a(variables) as Plain) < (b(variables) as Plain));
+  if (op === '<=') return bool((variables) => (a(variables) as Plain) <= (b(variables) as Plain));
+  if (op === '>') return bool((variables) => (a(variables) as Plain) > (b(variables) as Plain));
+  return bool((variables) => (a(variables) as Plain) >= (b(variables) as Plain));
+}
+
+function membership({ type, run }: Compiled, { constant: list }: Compiled): Compiled {
+  if (type !== 'string') throw new Unknown('in');
+  if (list instanceof Names) return { type: 'bool', run: (variables) => list.has(run(variables) as string) };
+  if (list instanceof Set) return { type: 'bool', run: (variables) => list.has(run(variables)) };
+  throw new Unknown('in');
+}
+
+/** The expression as a closure, or null: only the library knows how. */
+export function fastForm(node: ASTNode, options: FastOptions): ((variables: object) => unknown) | null {
+  try {
+    return new Compiler(options).compile(node).run as (variables: object) => unknown;
+  } catch (error) {
+    if (error instanceof Unknown) return null;
+    throw error;
+  }
+}

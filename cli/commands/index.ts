@@ -63,4 +63,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'what the agent costs on this machine',
     load: async () => (await import('./bench.ts')).bench,
   },
+  evaluate: {
+    sentence: 'how good the detectors are on recorded data',
+    load: async () => (await import('./evaluate.ts')).evaluate,
+  },
 };

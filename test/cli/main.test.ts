@@ -20,6 +20,7 @@ const NAMES = [
   'record',
   'replay',
   'bench',
+  'evaluate',
 ];
 
 test('these are the commands', () => {

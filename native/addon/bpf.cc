@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bpf.h"
 
-#include <bpf/btf.h>
+#include <linux/btf.h>
 #include <unistd.h>
 
 #include <cstdarg>
@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <string_view>
 
 namespace picket {
 
@@ -17,6 +18,7 @@ namespace {
 constexpr size_t kWordsLimit = 256 * 1024;  // a verifier log may be megabytes; its end has the reason
 constexpr size_t kReasonLines = 6;
 constexpr size_t kReasonBytes = 1000;
+constexpr const char* kKernelTypes = "/sys/kernel/btf/vmlinux";
 
 thread_local LibbpfWords* current = nullptr;
 
@@ -89,20 +91,27 @@ Napi::Array hooks_to_js(Napi::Env env, const std::vector<Hook>& hooks) {
   return array;
 }
 
-KernelTypes::KernelTypes() : btf_(btf__load_vmlinux_btf()) {}
-
-KernelTypes::~KernelTypes() { btf__free(btf_); }
+// All names stand in one section of texts that end in NUL. A name beginning so is of one kind of type only.
+KernelTypes::KernelTypes() {
+  std::ifstream file(kKernelTypes, std::ios::binary);
+  struct btf_header header = {};
+  if (!file.read(reinterpret_cast<char*>(&header), sizeof header) || header.magic != BTF_MAGIC) return;
+  std::vector<char> texts(header.str_len);
+  if (!file.seekg(header.hdr_len + header.str_off) || !file.read(texts.data(), header.str_len)) return;
+  for (size_t at = 0; at < texts.size();) {
+    std::string_view name(&texts[at], strnlen(&texts[at], texts.size() - at));
+    if (name.rfind("btf_trace_", 0) == 0 || name.rfind("bpf_", 0) == 0) names_.emplace(name);
+    at += name.size() + 1;
+  }
+}
 
 bool KernelTypes::has_hook(const std::string& section) const {
   std::string kind = section.substr(0, section.find('/')), name = section.substr(section.find('/') + 1);
-  if (kind == "iter") return btf_ != nullptr && btf__find_by_name_kind(btf_, ("bpf_iter_" + name).c_str(), BTF_KIND_FUNC) > 0;
-  if (kind != "tp_btf") return true;
-  return btf_ != nullptr && btf__find_by_name_kind(btf_, ("btf_trace_" + name).c_str(), BTF_KIND_TYPEDEF) > 0;
+  if (kind == "iter") return names_.count("bpf_iter_" + name) > 0;
+  return kind != "tp_btf" || names_.count("btf_trace_" + name) > 0;
 }
 
-bool KernelTypes::has_function(const char* name) const {
-  return btf_ != nullptr && btf__find_by_name_kind(btf_, name, BTF_KIND_FUNC) > 0;
-}
+bool KernelTypes::has_function(const char* name) const { return names_.count(name) > 0; }
 
 std::string refused_program(const std::string& words) {
   size_t failed = words.rfind("': failed to load");

@@ -56,20 +56,17 @@ struct Hook {
 
 Napi::Array hooks_to_js(Napi::Env env, const std::vector<Hook>& hooks);
 
-// The kernel's types; some megabytes, so it lives only while programs are loaded.
+// Names among the kernel's types. libbpf would read some megabytes and go through 130,000 types for each.
 class KernelTypes {
  public:
   KernelTypes();
-  ~KernelTypes();
-  KernelTypes(const KernelTypes&) = delete;
-  KernelTypes& operator=(const KernelTypes&) = delete;
   // True when there is the tracepoint or iterator that a program of this section name attaches to.
   bool has_hook(const std::string& section) const;
-  // A function of the kernel that programs may call by name.
+  // A function of the kernel that programs may call by name; one that begins with bpf_.
   bool has_function(const char* name) const;
 
  private:
-  struct btf* btf_;
+  std::set<std::string, std::less<>> names_;
 };
 
 // The program that libbpf's words name as the one refused, or empty.

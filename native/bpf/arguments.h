@@ -11,6 +11,7 @@
 #define HASHED_BYTES (256 * 1024) /* of one vector; 10,000 arguments are some 100 KB. More is told by ARGS_HASH_CUT */
 #define CHUNK_BYTES 1024
 #define CHUNK_WORDS (CHUNK_BYTES / 8)
+#define SPAN_WORDS 8 /* hashed by one call */
 
 /* Of the executable that is being told about, one a CPU: the tracepoint does not sleep and does not nest. */
 struct exec_scratch {
@@ -45,15 +46,13 @@ static __always_inline void sip_round(__u64 v[4])
 }
 
 /* Not static, here and below, so that it is verified once and not once per call: 5.15 has no other loop for this. */
-__noinline int hash_words(__u32 words)
+__noinline int hash_span(struct exec_scratch *scratch, __u32 from, __u32 words)
 {
-	struct exec_scratch *scratch = scratch_of_cpu();
-
 	if (!scratch)
 		return 0;
 	__u64 v[4] = {scratch->state[0], scratch->state[1], scratch->state[2], scratch->state[3]};
-	for (__u32 i = 0; i < CHUNK_WORDS && i < words; i++) {
-		__u64 word = scratch->chunk[i];
+	for (__u32 i = 0; i < SPAN_WORDS && i < words; i++) {
+		__u64 word = scratch->chunk[(from + i) & (CHUNK_WORDS - 1)];
 		v[3] ^= word;
 		sip_round(v);
 		v[0] ^= word;
@@ -61,6 +60,12 @@ __noinline int hash_words(__u32 words)
 	for (int i = 0; i < 4; i++)
 		scratch->state[i] = v[i];
 	return 0;
+}
+
+static __always_inline void hash_words(struct exec_scratch *scratch, __u32 words)
+{
+	for (__u32 at = 0; at < CHUNK_WORDS && at < words; at += SPAN_WORDS)
+		hash_span(scratch, at, words - at);
 }
 
 /* The chunk is read, words that are whole are hashed; what is left stands in the word after them, zeros above it. */
@@ -74,7 +79,7 @@ __noinline int hash_chunk(__u64 from, __u32 bytes)
 		scratch->chunk[(bytes / 8) & (CHUNK_WORDS - 1)] = 0;
 	if (bpf_probe_read_user(scratch->chunk, bytes, (void *)from))
 		return -1;
-	hash_words(bytes / 8);
+	hash_words(scratch, bytes / 8);
 	return 0;
 }
 

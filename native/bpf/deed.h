@@ -41,7 +41,7 @@ static __always_inline bool was_done_or_refused(const struct deed *deed)
 /* ---- kernel objects ---- */
 
 /* What the descriptor stands for now; another thread may have put something else in its place since the call. */
-static __noinline __u64 file_of(__u32 descriptor)
+__noinline __u64 file_of(__u32 descriptor)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
@@ -79,6 +79,19 @@ static __always_inline struct task_state *state_of_process(struct task_state *st
 	struct task_state *found = leader ? bpf_task_storage_get(&tasks, leader, 0, 0) : NULL;
 
 	return found ? found : state;
+}
+
+/* Whether what is told once of each process image was told: a bit of task_state.seen. */
+__noinline int was_told(struct task_state *state, __u32 bit)
+{
+	return state ? state_of_process(state)->seen & bit : 0;
+}
+
+__noinline int note_told(struct task_state *state, __u32 bit)
+{
+	if (state)
+		state_of_process(state)->seen |= bit;
+	return 0;
 }
 
 /* 0 for a process of which nothing was seen yet. */

@@ -5,19 +5,22 @@
 
 #include "maps.h"
 
-static __always_inline void count_loss(__u32 slot, __u32 reason)
+/* Not static, here and elsewhere: such a function is verified once in each program, whatever its callers know, and not
+ * once for every state in which it is called. */
+__noinline int count_loss(__u32 slot, __u32 reason)
 {
 	__u32 zero = 0;
 	struct slot_counts *count = counts_of(slot);
 	struct loss_totals *total = bpf_map_lookup_elem(&totals, &zero);
 
 	if (reason >= LOSS_REASONS)
-		return;
+		return 0;
 	/* Atomic although per CPU: an accept is reported in an interrupt, maybe of a program that counts a loss. */
 	if (count)
 		__sync_fetch_and_add(&count->lost[reason], 1);
 	if (total)
 		__sync_fetch_and_add(&total->lost[reason], 1);
+	return 0;
 }
 
 #define TOKEN_TRIES 4 /* of a compare and swap; each failed one means that another CPU was given a token */
@@ -26,7 +29,7 @@ static __always_inline void count_loss(__u32 slot, __u32 reason)
  * container. The token bucket as one number, the time until which it is used up (the generic cell rate algorithm of
  * ATM): a slot that was freed is 0, which is a full bucket, and refilling is the passing of time. After the last try
  * the token is taken without looking, which lets at most one record per CPU through too many and loses no token. */
-static __noinline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
+__noinline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
 {
 	struct slot_profile *profile = profile_of(slot);
 	__u64 wanted = record_interval * tokens;
@@ -76,29 +79,33 @@ static __always_inline void fill_header(struct record_header *header, __u32 kind
 	header->cgroup = cgroup;
 }
 
-/* Who did it: the current task, named by its thread group's leader. */
-static __always_inline void fill_process(struct record_header *header)
+/* Who did it: the current task, named by its thread group's leader. By helpers, which programs of every type may call;
+ * and for each pointer loaded from a task the verifier looks through all types of the kernel for its name. */
+__noinline int fill_process(struct record_header *header)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct task_struct *leader = task->group_leader;
-	struct task_struct *parent = leader->real_parent;
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
 
-	header->start = leader->start_boottime;
-	header->pid = task->tgid;
-	header->tid = task->pid;
-	header->uid = task->cred->uid.val;
-	header->parent_pid = parent->tgid;
-	header->parent_start = parent->group_leader->start_boottime;
+	if (!header)
+		return 0;
+	header->start = BPF_CORE_READ(leader, start_boottime);
+	header->pid = BPF_CORE_READ(task, tgid);
+	header->tid = BPF_CORE_READ(task, pid);
+	header->uid = BPF_CORE_READ(task, cred, uid.val);
+	header->parent_pid = BPF_CORE_READ(parent, tgid);
+	header->parent_start = BPF_CORE_READ(parent, group_leader, start_boottime);
+	return 0;
 }
 
 static __always_inline void read_ids(struct ids *ids, struct task_struct *task)
 {
-	const struct cred *cred = task->cred;
+	const struct cred *cred = BPF_CORE_READ(task, cred);
 
-	ids->uid = cred->uid.val;
-	ids->euid = cred->euid.val;
-	ids->gid = cred->gid.val;
-	ids->egid = cred->egid.val;
+	ids->uid = BPF_CORE_READ(cred, uid.val);
+	ids->euid = BPF_CORE_READ(cred, euid.val);
+	ids->gid = BPF_CORE_READ(cred, gid.val);
+	ids->egid = BPF_CORE_READ(cred, egid.val);
 	bpf_probe_read_kernel(&ids->effective, sizeof(ids->effective), &cred->cap_effective);
 }
 

@@ -19,24 +19,8 @@ static __always_inline void set_peer(struct flow_key *flow, const __be32 words[4
 	__builtin_memcpy(flow->peer, words, sizeof(flow->peer));
 }
 
-/* As fill_process and write_exe, but by reads that programs of every type may do. */
-static __always_inline void fill_sender(struct record_header *header, char *exe)
-{
-	struct task_struct *task = (void *)bpf_get_current_task();
-	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
-	struct task_struct *parent = BPF_CORE_READ(leader, real_parent);
-
-	header->start = BPF_CORE_READ(leader, start_boottime);
-	header->pid = BPF_CORE_READ(task, tgid);
-	header->tid = BPF_CORE_READ(task, pid);
-	header->uid = BPF_CORE_READ(task, cred, uid.val);
-	header->parent_pid = BPF_CORE_READ(parent, tgid);
-	header->parent_start = BPF_CORE_READ(parent, group_leader, start_boottime);
-	write_exe(exe, task);
-}
-
 /* Reports the flow; true when the record was reserved. `sender`: the current task is the one that began it. */
-static __noinline bool report_flow(const struct flow_key *flow, __u64 cgroup, bool sender)
+__noinline int report_flow(const struct flow_key *flow, __u64 cgroup, int sender)
 {
 	if (!flow)
 		return false;
@@ -46,8 +30,10 @@ static __noinline bool report_flow(const struct flow_key *flow, __u64 cgroup, bo
 	if (!record)
 		return false;
 	record->flow = *flow;
-	if (sender)
-		fill_sender(&record->header, record->exe);
+	if (sender) {
+		fill_process(&record->header);
+		write_exe(record->exe, (void *)bpf_get_current_task());
+	}
 	bpf_ringbuf_submit(record, 0);
 	return true;
 }

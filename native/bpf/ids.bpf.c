@@ -60,7 +60,7 @@ static __noinline int look_at_capabilities(struct task_state *state, struct deed
  * and of 32-bit ARM the calls that change ids are not looked at. */
 static __always_inline bool gives(struct linux_binprm *binary, const struct ids *before, const struct ids *now)
 {
-	__u32 mode = BPF_CORE_READ(binary->file, f_inode, i_mode);
+	__u32 mode = BPF_CORE_READ(binary, file, f_inode, i_mode);
 
 	if (!SEES_COMPAT_IDS || binary->interp != binary->filename)
 		return true;
@@ -86,12 +86,12 @@ int BPF_PROG(ids_by_exec, struct task_struct *task, int old_pid, struct linux_bi
 		if (!gives(binary, &state->ids, &now))
 			deed.action = ACTION_STOLEN_ID;
 		tell_ids(&deed, &state->ids, &now);
-		tell_path(&deed, binary->file);
+		tell_path(&deed, BPF_CORE_READ(binary, file));
 		tell(state, &deed);
 	} else if (now.euid && (now.effective & ~state->ids.effective)) {
 		struct deed deed = {.action = ACTION_EXEC_CAPS, .number = ACTION_NO_CALL};
 		tell_capabilities(&deed, state->ids.effective, now.effective);
-		tell_path(&deed, binary->file);
+		tell_path(&deed, BPF_CORE_READ(binary, file));
 		tell(state, &deed);
 	}
 	state->ids = now;

@@ -69,7 +69,7 @@ static __noinline int look_at_memory(struct task_state *state, struct deed *deed
 		deed->once = SEEN_MAKE_EXEC;
 	else
 		return false;
-	return !(state_of_process(state)->seen & deed->once);
+	return !was_told(state, deed->once);
 }
 
 static __noinline int look_at_personality(struct deed *deed)

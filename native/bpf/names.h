@@ -7,6 +7,7 @@
 
 #define TEXT_BYTES 4096 /* PATH_MAX: the kernel takes no longer one, so nothing in front can hide the end */
 #define NAME_BYTES 256  /* NAME_MAX and NUL */
+#define SPAN_BYTES 16   /* looked through at a time; the verifier goes through each loop byte by byte */
 #define SUN_PATH_OFFSET 2 /* of struct sockaddr_un */
 #define SUN_PATH_BYTES 108
 
@@ -14,8 +15,6 @@ enum { NAME_PLAIN, NAME_WATCHED, NAME_WITHOUT_FOLDER };
 
 /* One a CPU: the programs that use it run in system calls, where none is interrupted by another. */
 struct name_scratch {
-	__u32 end, last, above; /* of the names: where the last ends, where it and the one above it begin */
-	__u32 pad;
 	char text[TEXT_BYTES];
 };
 
@@ -52,24 +51,29 @@ static __noinline bool is_watched_span(struct name_scratch *scratch, __u32 from,
 	return bpf_map_lookup_elem(&watched_names, &key) != NULL;
 }
 
-/* Where the name begins that ends at `end`; not static, so that it is verified once. Found from the back, through the
- * map, as otherwise each place would be a state of its own. */
-__noinline int begin_of_name(__u32 end)
+/* Where the name begins that ends at `end`, if within the last bytes before it; else 0. */
+__noinline int begin_in_span(__u32 end)
 {
 	struct name_scratch *scratch = name_scratch_of_cpu();
 
 	if (!scratch)
 		return 0;
-	scratch->last = end > NAME_BYTES ? end - NAME_BYTES : 0;
-	for (__u32 i = 1; i <= NAME_BYTES; i++) {
-		if (i > end)
-			break;
-		if (scratch->text[(end - i) & (TEXT_BYTES - 1)] == '/') {
-			scratch->last = end - i + 1;
-			break;
-		}
+	for (__u32 i = 1; i <= SPAN_BYTES && i <= end; i++)
+		if (scratch->text[(end - i) & (TEXT_BYTES - 1)] == '/')
+			return end - i + 1;
+	return 0;
+}
+
+/* Where the name begins that ends at `end`; found from the back. */
+__noinline int begin_of_name(__u32 end)
+{
+	for (__u32 i = 0; i < NAME_BYTES / SPAN_BYTES && end; i++) {
+		__u32 begin = begin_in_span(end);
+		if (begin)
+			return begin;
+		end = end > SPAN_BYTES ? end - SPAN_BYTES : 0;
 	}
-	return scratch->last;
+	return end;
 }
 
 /* Whether a path's last name, or the folder above it, is watched; or that it has no folder. `bytes`

@@ -129,7 +129,7 @@ static __always_inline __u64 owner_of_socket(const struct sock *sk, struct flow_
 		flow->slot = cached->slot;
 		return cached->owner;
 	}
-	__u64 owner = find_owner(cgroup);
+	__u64 owner = find_owner((__u64)cgroup);
 	__u32 *slot = owner ? bpf_map_lookup_elem(&owners, &owner) : NULL;
 	flow->slot = slot ? *slot : owner ? SLOT_NONE : SLOT_HOST;
 	return owner ? owner : id;
@@ -227,7 +227,7 @@ static __always_inline __u64 owner_of_old_socket(struct task_struct *task, struc
 
 	if (of_socket && of_socket != cgroup)
 		return owner_of_socket(sk, flow);
-	find_slot(cgroup, NULL, &found);
+	find_slot((__u64)cgroup, 0, &found);
 	flow->slot = found.slot;
 	return found.owner;
 }

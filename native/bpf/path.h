@@ -23,40 +23,68 @@ static __always_inline struct mount *mount_of(struct vfsmount *mnt)
 	return (struct mount *)((char *)mnt - bpf_core_field_offset(struct mount, mnt));
 }
 
-/* Writes the names of `path` from the leaf to the root of its mount namespace. */
+/* What the verifier must know to be there behind a path that is written. */
+struct path_room {
+	char names[2 * PATH_BYTES];
+};
+
+struct path_walk {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+	struct written_path written;
+};
+
+/* Over the root of a mount to where it is mounted. False at the root of all, which is also that of files in no folder,
+ * such as memory files: these have their own name only. */
+static __always_inline int leave_mount(struct path_walk *walk, struct path_room *to)
+{
+	struct mount *mount = mount_of(walk->mnt), *above = BPF_CORE_READ(mount, mnt_parent);
+	struct dentry *dentry = walk->dentry;
+
+	if (above == mount) {
+		if (walk->written.bytes == 0) {
+			long length = bpf_probe_read_kernel_str(to->names, PATH_BYTES, BPF_CORE_READ(dentry, d_name.name));
+			walk->written.bytes = length > 0 ? length : 0;
+		}
+		walk->written.flags = 0;
+		return false;
+	}
+	walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+	walk->mnt = (struct vfsmount *)((char *)above + bpf_core_field_offset(struct mount, mnt));
+	return true;
+}
+
+/* One name, or one mount, towards the root; false at the end. Not static, as what is verified alone is verified once:
+ * in the loop, each round has as many states as the one before had ends, and programs load several times slower. */
+__noinline int path_step(struct path_walk *walk, struct path_room *to)
+{
+	if (!walk || !to)
+		return false;
+	__u32 used = walk->written.bytes, room = PATH_BYTES - used;
+	struct vfsmount *mnt = walk->mnt;
+	struct dentry *dentry = walk->dentry, *parent = BPF_CORE_READ(dentry, d_parent);
+	if (dentry == BPF_CORE_READ(mnt, mnt_root) || dentry == parent)
+		return leave_mount(walk, to);
+	if (used >= PATH_BYTES || BPF_CORE_READ(dentry, d_name.len) >= room)
+		return false;
+	long length = bpf_probe_read_kernel_str(to->names + (used & (PATH_BYTES - 1)), room & (2 * PATH_BYTES - 1),
+						BPF_CORE_READ(dentry, d_name.name));
+	if (length <= 0)
+		return false;
+	walk->written.bytes = used + length;
+	walk->dentry = parent;
+	return true;
+}
+
+/* Writes the names of a path from the leaf to the root of its mount namespace. */
 static __always_inline struct written_path write_path(char *to, struct vfsmount *mnt, struct dentry *dentry)
 {
-	struct written_path written = {.flags = PATH_CUT};
-	__u32 used = 0;
+	struct path_walk walk = {.mnt = mnt, .dentry = dentry, .written.flags = PATH_CUT};
 
-	for (int i = 0; i < PATH_NAMES; i++) {
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-		if (dentry == BPF_CORE_READ(mnt, mnt_root) || dentry == parent) {
-			struct mount *mount = mount_of(mnt), *above = BPF_CORE_READ(mount, mnt_parent);
-			if (above == mount) { /* also of files that are in no folder, such as memory files */
-				if (used == 0) {
-					long length = bpf_probe_read_kernel_str(to, PATH_BYTES, BPF_CORE_READ(dentry, d_name.name));
-					used = length > 0 ? length : 0;
-				}
-				written.flags = 0;
-				break;
-			}
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mnt = (struct vfsmount *)((char *)above + bpf_core_field_offset(struct mount, mnt));
-			continue;
-		}
-		__u32 room = PATH_BYTES - used;
-		if (used >= PATH_BYTES || BPF_CORE_READ(dentry, d_name.len) >= room)
+	for (int i = 0; i < PATH_NAMES; i++)
+		if (!path_step(&walk, (struct path_room *)to))
 			break;
-		long length = bpf_probe_read_kernel_str(to + (used & (PATH_BYTES - 1)), room & (2 * PATH_BYTES - 1),
-							BPF_CORE_READ(dentry, d_name.name));
-		if (length <= 0)
-			break;
-		used += length;
-		dentry = parent;
-	}
-	written.bytes = used;
-	return written;
+	return walk.written;
 }
 
 /* Whether what lies behind a written path is a memory file, or has no name any more. A dentry that is its own parent and

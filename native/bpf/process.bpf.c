@@ -114,7 +114,7 @@ static __noinline int report_exec(struct task_state *state, struct task_struct *
 	fill_process(&record->header);
 	__builtin_memcpy(record->comm, state->comm, sizeof(record->comm));
 	write_exe(record->parent_exe, BPF_CORE_READ(task, real_parent));
-	write_executable(record, binary->file);
+	write_executable(record, BPF_CORE_READ(binary, file));
 	write_arguments(scratch, task->mm, binary->argc);
 	write_script(record, binary, WHOLE_WORDS(record->args_bytes));
 	record->inner_pid = inner_pid_of(task);

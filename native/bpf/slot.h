@@ -8,6 +8,7 @@
 #define CGROUP_NAME_BYTES 256 /* NAME_MAX and NUL */
 #define CGROUP_DEPTH 16       /* of the tree: kubelet's deepest is 6; what is deeper is looked for below the 16th */
 #define CONTAINER_ID_DIGITS 64
+#define RUN_SEEN 0x10000
 
 enum cgroup_class { CLASS_PLAIN, CLASS_SERVICE, CLASS_CONTAINER };
 
@@ -23,30 +24,41 @@ static __always_inline bool is_monitor(const char *name)
 	return __builtin_memcmp(name, "crio-conmon-", 12) == 0 || __builtin_memcmp(name, "libpod-conmon-", 14) == 0;
 }
 
-static __always_inline bool has_container_id(const char *name)
+/* How long a run of digits is after eight more characters, below 256; RUN_SEEN when it was 64 on the way. */
+__noinline int run_after(__u64 characters, __u32 run)
 {
-	__u32 run = 0, seen = 0;
+	__u32 seen = 0;
 
-	for (int i = 0; i < CGROUP_NAME_BYTES; i++) {
-		run = (run + 1) * hex_digit[(__u8)name[i]];
-		seen |= run;
+#pragma unroll
+	for (int i = 0; i < 8; i++) {
+		run = (run + 1) * hex_digit[characters >> (8 * i) & 0xff];
+		seen |= run; /* a run that reaches 64 passes through 64 */
 	}
-	return seen & CONTAINER_ID_DIGITS; /* a run that reaches 64 passes through 64 */
+	return run | (seen & CONTAINER_ID_DIGITS ? RUN_SEEN : 0);
+}
+
+static __always_inline bool has_container_id(const __u64 *name)
+{
+	__u32 run = 0;
+
+	for (int i = 0; i < CGROUP_NAME_BYTES / 8 && !(run & RUN_SEEN); i++)
+		run = run_after(name[i], run);
+	return run & RUN_SEEN;
 }
 
 /* Not static, so that it is verified once per program and not once per ancestor; so it takes a plain number. */
 __noinline int class_of(__u64 name_address)
 {
 	const char *from = (const char *)name_address;
-	char name[CGROUP_NAME_BYTES], ending[8];
+	__u64 words[CGROUP_NAME_BYTES / 8] = {};
+	char *name = (char *)words, ending[8];
 
-	__builtin_memset(name, 0, sizeof(name));
-	long length = bpf_probe_read_kernel_str(name, sizeof(name), from) - 1;
+	long length = bpf_probe_read_kernel_str(name, CGROUP_NAME_BYTES, from) - 1;
 	__builtin_memset(ending, 0, sizeof(ending));
 	if (length > (long)sizeof(ending))
 		bpf_probe_read_kernel(ending, sizeof(ending), from + length - sizeof(ending));
 	bool slice = __builtin_memcmp(ending + 2, ".slice", 6) == 0; /* podman names the slice of a pod after the pod's id */
-	if (length >= CONTAINER_ID_DIGITS && !slice && has_container_id(name) && !is_monitor(name))
+	if (length >= CONTAINER_ID_DIGITS && !slice && has_container_id(words) && !is_monitor(name))
 		return CLASS_CONTAINER;
 	return __builtin_memcmp(ending, ".service", sizeof(ending)) == 0 ? CLASS_SERVICE : CLASS_PLAIN;
 }
@@ -79,31 +91,47 @@ static __always_inline bool is_ours(struct cgroup *cgroup)
 	return BPF_CORE_READ(cgroup, root, hierarchy_id) == (int)cgroup_hierarchy;
 }
 
+struct owner_walk {
+	struct cgroup *cgroup;
+	__u64 service, container;
+	__u64 inside;
+};
+
+/* One cgroup up; false at the end. */
+__noinline int owner_step(struct owner_walk *walk)
+{
+	struct cgroup *cgroup = walk ? walk->cgroup : NULL;
+
+	if (!cgroup)
+		return false;
+	__u64 id = BPF_CORE_READ(cgroup, kn, id);
+	if (id == cgroup_root) {
+		walk->inside = true;
+		return false;
+	}
+	int class = class_of((__u64)BPF_CORE_READ(cgroup, kn, name));
+	if (class == CLASS_CONTAINER)
+		walk->container = id;
+	else if (class == CLASS_SERVICE)
+		walk->service = id;
+	struct cgroup_subsys_state *parent = BPF_CORE_READ(cgroup, self.parent);
+	walk->cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
+	return true;
+}
+
 /* The container that the cgroup is in: the outermost, as a container may make cgroups of any name inside itself.
  * Without one, the outermost systemd service. 0: neither. A container below a service is a container: rootless
  * podman's are below user@UID.service. Where the node is itself a container (kind), its root is cgroup_root. */
-static __noinline __u64 find_owner(struct cgroup *cgroup)
+__noinline __u64 find_owner(__u64 cgroup_address)
 {
-	__u64 service = 0, container = 0;
-	bool inside = cgroup_root == ROOT_ID;
+	struct owner_walk walk = {.cgroup = (struct cgroup *)cgroup_address, .inside = cgroup_root == ROOT_ID};
 
-	for (int depth = 0; depth < CGROUP_DEPTH && cgroup; depth++) {
-		__u64 id = BPF_CORE_READ(cgroup, kn, id);
-		if (id == cgroup_root) {
-			inside = true;
+	for (int depth = 0; depth < CGROUP_DEPTH; depth++)
+		if (!owner_step(&walk))
 			break;
-		}
-		int class = class_of((__u64)BPF_CORE_READ(cgroup, kn, name));
-		if (class == CLASS_CONTAINER)
-			container = id;
-		else if (class == CLASS_SERVICE)
-			service = id;
-		struct cgroup_subsys_state *parent = BPF_CORE_READ(cgroup, self.parent);
-		cgroup = parent ? BPF_CORE_READ(parent, cgroup) : NULL;
-	}
-	if (!inside)
+	if (!walk.inside)
 		return 0;
-	return container ? container : service;
+	return walk.container ? walk.container : walk.service;
 }
 
 static __always_inline void report_cgroup(__u32 event, __u64 owner, __u32 slot, const char *path)
@@ -150,29 +178,32 @@ static __noinline __u32 give_slot(__u64 owner, const char *path)
 }
 
 /* Only for a cgroup that has a living task or is being made: a removed one must not be given a slot again. */
-static __noinline int find_slot(struct cgroup *cgroup, const char *path, struct cached_slot *result)
+__noinline int find_slot(__u64 cgroup_address, __u64 path, struct cached_slot *result)
 {
+	struct cgroup *cgroup = (struct cgroup *)cgroup_address;
 	__u64 id = BPF_CORE_READ(cgroup, kn, id);
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
 
+	if (!result)
+		return 0;
 	if (cached) {
 		*result = *cached;
 		return 0;
 	}
-	__u64 owner = find_owner(cgroup);
+	__u64 owner = find_owner(cgroup_address);
 	result->pad = 0;
 	result->owner = owner ? owner : id;
 	result->slot = SLOT_HOST;
 	if (owner) {
 		__u32 *known = bpf_map_lookup_elem(&owners, &owner);
-		result->slot = known ? *known : give_slot(owner, owner == id ? path : NULL);
+		result->slot = known ? *known : give_slot(owner, owner == id ? (const char *)path : NULL);
 	}
 	if (result->slot != SLOT_NONE) /* without a slot: tried again, one may have become free */
 		bpf_map_update_elem(&cached_slots, &id, result, BPF_ANY);
 	return 0;
 }
 
-static __noinline int resolve_task(struct task_state *state)
+__noinline int resolve_task(struct task_state *state)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct cached_slot found = {};
@@ -180,7 +211,7 @@ static __noinline int resolve_task(struct task_state *state)
 
 	if (!state)
 		return 0;
-	find_slot(cgroup_of(task), NULL, &found);
+	find_slot((__u64)cgroup_of(task), 0, &found);
 	if (!state->generation)
 		read_ids(&state->ids, task);
 	if (state->owner != found.owner || state->slot != found.slot)

@@ -16,7 +16,7 @@ static __always_inline struct upid *upid_at(struct pid *pid, __u32 level)
 }
 
 /* The process that a number means in the pid namespace of the caller, as find_task_by_vpid() finds it; 0: none. */
-static __noinline __u64 find_process(__u32 number)
+__noinline __u64 find_process(__u32 number)
 {
 	struct pid *own = BPF_CORE_READ(bpf_get_current_task_btf(), thread_pid), *pid;
 	__u32 level = BPF_CORE_READ(own, level);

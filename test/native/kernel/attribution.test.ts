@@ -114,7 +114,7 @@ describe.skipIf(skip !== null)('attribution', () => {
     const inner = makeCgroup(containerName(), node.path);
     const outside = makeCgroup();
     for (const { path } of [inner, outside, node]) readShadow(path);
-    await until(() => test.of('RECORD_OPEN', inner.id).length === 1);
+    for (const { id } of [inner, outside, node]) await until(() => test.of('RECORD_OPEN', id).length === 1);
     const opens = (id: number) => test.of('RECORD_OPEN', id).map(({ slot }) => slot);
     expect(opens(inner.id)[0]).toBeGreaterThan(constant('SLOT_HOST'));
     expect([opens(outside.id), opens(node.id)]).toEqual([[constant('SLOT_HOST')], [constant('SLOT_HOST')]]);

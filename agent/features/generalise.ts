@@ -11,20 +11,38 @@ const NUMBER = /\d{3,}/g;
 // mktemp(1) and mkstemp(3): a name that ends in .XXXXXX of letters and digits, both cases or with digits.
 const TEMPORARY = /([._-])(?=[A-Za-z0-9]*(?:[0-9]|[a-z][A-Z]|[A-Z][a-z]))[A-Za-z0-9]{6,10}$/;
 
-function generaliseName(name: string, inTemporary: boolean): string {
+// Kubernetes draws names from these letters (rand.SafeEncodeString): five for a pod, eight to ten for its Deployment's
+// template before them. Five of them may be a word, unless a digit is among them or what stands before was generated too.
+const DRAWN = '[bcdfghjklmnpqrstvwxz2456789]';
+const POD_OF_TEMPLATE = new RegExp(`-${DRAWN}{8,10}-${DRAWN}{5}(?![0-9a-z])`, 'g');
+const POD_OF_NUMBER = new RegExp(`-\\*-${DRAWN}{5}(?![0-9a-z])`, 'g');
+const POD_WITH_DIGIT = new RegExp(`-(?=[a-z]*\\d)${DRAWN}{5}(?![0-9a-z])`, 'g');
+const POD = new RegExp(`-${DRAWN}{5}(?![0-9a-z])`, 'g');
+/** Where the kubelet names folders and files after pods. */
+const POD_FOLDERS = /^\/var\/log\/(?:pods|containers)(?:\/|$)/;
+const TEMPORARY_FOLDERS = /^\/(?:tmp|var\/tmp|dev\/shm|run)\//;
+
+function generaliseName(name: string): string {
   if (PROJECTED.test(name)) return '..*';
-  const folded = name.replace(UUID, '*').replace(HEX, '*').replace(NUMBER, '*');
-  return inTemporary ? folded.replace(TEMPORARY, '$1*') : folded;
+  return name
+    .replace(POD_OF_TEMPLATE, '-*-*')
+    .replace(UUID, '*')
+    .replace(HEX, '*')
+    .replace(POD_WITH_DIGIT, '-*')
+    .replace(NUMBER, '*')
+    .replace(POD_OF_NUMBER, '-*-*');
 }
 
 /** A path with what is peculiar to one run folded to `*`. */
 export function generalisePath(path: string): string {
   const names = path.split('/');
   const proc = names[1] === 'proc';
-  const temporary = /^\/(?:tmp|var\/tmp|dev\/shm|run)\//.test(path);
+  const [temporary, ofPods] = [TEMPORARY_FOLDERS.test(path), POD_FOLDERS.test(path)];
   const folded = names.map((name, index) => {
     if (proc && index <= 4 && /^\d+$/.test(name)) return '*';
-    return generaliseName(name, temporary);
+    const folded = generaliseName(name);
+    if (ofPods) return folded.replace(POD, '-*');
+    return temporary ? folded.replace(TEMPORARY, '$1*') : folded;
   });
   return bounded(folded.join('/'));
 }

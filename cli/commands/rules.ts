@@ -103,6 +103,7 @@ async function detectionsOf(recordingPath: string, set: RuleSet): Promise<Detect
     newContainer() {},
     goneContainer() {},
     profile() {},
+    train() {},
     lookupCgroup() {}, // what was found then is in the recording
   };
   const recording = await openRecording(recordingPath);

@@ -17,6 +17,24 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   out: { value: 'FILE', sentence: 'One JSON line per unit of the test [standard output].' },
   data: { value: 'DIR', sentence: 'Folder of the evaluation sets.' },
   seed: { value: 'N', sentence: 'Seed of everything that draws lots [1].' },
+  range: { value: 'DIR', sentence: 'Folder of the range, with the program `range` in it.' },
+  seeds: { value: 'LIST', sentence: 'Seeds of runs, each with all attacks, such as 1,2,3 [1].' },
+  beside: { value: 'N', sentence: 'Runs at the same time, each a range with its own agent [1].' },
+  learn: {
+    value: 'DURATION',
+    sentence: 'Load before the first attack [10m]; of a replay, what of it is seen [all].',
+  },
+  quiet: { value: 'DURATION', sentence: 'Load after the last attack [5m].' },
+  replay: {
+    value: 'DIRS',
+    sentence: 'Folders of recorded runs, with commas between them; nothing is started.',
+  },
+  'as-told': { sentence: 'Of recorded runs: what their agent told at the time, in place of a replay.' },
+  kind: { value: 'KIND', sentence: 'Lines that are scored: alert or detection [alert].' },
+  drop: { value: 'SHARE', sentence: 'Of a replay: share of records that are lost, such as 20% [0%].' },
+  without: { value: 'NAMES', sentence: 'Of a replay: detectors that say nothing, with commas between them.' },
+  only: { value: 'NAMES', sentence: 'Of a replay: all other detectors say nothing.' },
+  attacks: { sentence: 'Every attack, not those alone that were missed.' },
 };
 
 export const SUBJECTS: Readonly<Record<string, Subject>> = {
@@ -24,6 +42,26 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
     sentence: 'system-call traces: learns --train, scores --test',
     flags: ['train', 'test', 'out', 'seed'],
     load: async () => (await import('./traces.ts')).evaluateTraces,
+  },
+  range: {
+    sentence: 'a range of workloads, operators and attacks, driven by --range or recorded before in --replay',
+    flags: [
+      'range',
+      'seeds',
+      'beside',
+      'learn',
+      'quiet',
+      'out',
+      'replay',
+      'as-told',
+      'kind',
+      'drop',
+      'seed',
+      'without',
+      'only',
+      'attacks',
+    ],
+    load: async () => (await import('./range.ts')).evaluateRange,
   },
   report: {
     sentence: 'every set found in --data, by its protocol, beside the figures to beat',

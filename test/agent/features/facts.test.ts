@@ -33,6 +33,14 @@ test.each([
   ['/data/1b2c3d4e-0000-4aaa-8bbb-123456789abc.json', '/data/*.json'],
   ['/tmp/tmp.aB3dE5fG7h', '/tmp/tmp.*'],
   ['/var/spool/job-20240131.log', '/var/spool/job-*.log'],
+  [
+    '/var/log/pods/shop_web-7f9c6d5b8-x2k4q_1b2c3d4e-0000-4aaa-8bbb-123456789abc/web',
+    '/var/log/pods/shop_web-*-*_*/web',
+  ],
+  ['/var/log/pods/shop_report-29541200-srvqz_0123456789abcdef/app', '/var/log/pods/shop_report-*-*_*/app'],
+  ['/var/log/containers/shipper-qwrtz_logs.log', '/var/log/containers/shipper-*_logs.log'],
+  ['/mnt/logs/shop_shipper-7kdwv_x', '/mnt/logs/shop_shipper-*_x'],
+  ['/srv/my-https/form-cvs', '/srv/my-https/form-cvs'],
   ['/usr/bin/python3.11', '/usr/bin/python3.11'],
   ['/usr/lib/x86_64-linux-gnu/feedface', '/usr/lib/x86_64-linux-gnu/feedface'],
 ])('folds what differs between runs: %s', (path, expected) => {

@@ -1,0 +1,151 @@
+/** `picket evaluate range`: found of how many, how soon, and what was told for nothing, in a range that is driven or was recorded. */
+import { readFile, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { EXIT, UsageError } from '../args.ts';
+import { readAlertLog } from '../client/alert-log.ts';
+import { type Call, toJson } from '../command.ts';
+import { parseDuration } from '../duration.ts';
+import { seedOf } from './lots.ts';
+import { drive } from './range/drive.ts';
+import { figuresOf } from './range/figures.ts';
+import { printFigures } from './range/print.ts';
+import { replayRange } from './range/replay.ts';
+import { type Scored, score, type Told } from './range/score.ts';
+import { toldOf } from './range/told.ts';
+import { readLines, readTruth, type Truth } from './range/truth.ts';
+
+interface Run {
+  readonly folder: string;
+  readonly truth: Truth;
+  readonly told: readonly Told[];
+}
+
+const textOf = (call: Call, flag: string): string | null => {
+  const value = call.flags[flag];
+  return typeof value === 'string' ? value : null;
+};
+
+const listOf = (call: Call, flag: string): string[] =>
+  (textOf(call, flag) ?? '').split(',').filter((name) => name !== '');
+
+const secondsOf = (call: Call, flag: string): number | null => {
+  const text = textOf(call, flag);
+  return text === null ? null : parseDuration(`--${flag}`, text) / 1000;
+};
+
+function shareOf(call: Call, flag: string): number {
+  const text = textOf(call, flag) ?? '0%';
+  const share = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1] ?? Number.NaN) / 100;
+  if (!(share >= 0 && share < 1))
+    throw new UsageError(`evaluate range: --${flag} ${text} is not a share such as 20%`);
+  return share;
+}
+
+function kindOf(call: Call): string {
+  const kind = textOf(call, 'kind') ?? 'alert';
+  if (kind !== 'alert' && kind !== 'detection')
+    throw new UsageError(`evaluate range: --kind ${kind} is neither alert nor detection`);
+  return kind;
+}
+
+function seedsOf(call: Call): number[] {
+  const seeds = (textOf(call, 'seeds') ?? '1').split(',').map(Number);
+  if (seeds.some((seed) => !Number.isSafeInteger(seed) || seed < 0))
+    throw new UsageError(`evaluate range: --seeds ${textOf(call, 'seeds')} is no list of whole numbers`);
+  return seeds;
+}
+
+/** Detectors that speak: all, all but some, or some. */
+function hearsOf(call: Call): (detector: string) => boolean {
+  const [without, only] = [new Set(listOf(call, 'without')), new Set(listOf(call, 'only'))];
+  return (detector) => !without.has(detector) && (only.size === 0 || only.has(detector));
+}
+
+/** The cgroup that everything of the range is below: other containers of the machine are in the recording too. */
+async function cgroupOf(folder: string): Promise<string> {
+  const [first] = readLines(await readFile(join(folder, 'lifecycle.ndjson'), 'utf8').catch(() => ''));
+  const path = first?.['cgroup'];
+  return typeof path === 'string' ? `/${path.split('/')[1] ?? ''}` : '';
+}
+
+async function replayed(call: Call, folder: string): Promise<Run> {
+  const truth = await readTruth(folder);
+  const learn = secondsOf(call, 'learn');
+  const { told, cpuSeconds, seconds, problem } = await replayRange(join(folder, 'recording.pkt.gz'), {
+    overrides: {},
+    below: await cgroupOf(folder),
+    from: learn === null ? 0 : truth.from - learn,
+    drop: shareOf(call, 'drop'),
+    seed: seedOf(call),
+    hears: hearsOf(call),
+  });
+  if (problem !== null) call.io.error(`picket: ${problem}\n`);
+  const share = ((100 * cpuSeconds) / seconds).toFixed(2);
+  call.io.error(
+    `${basename(folder)}: ${seconds.toFixed(0)} s in ${cpuSeconds.toFixed(1)} s of CPU time, ${share} %\n`,
+  );
+  return { folder, truth, told };
+}
+
+/** As the agent wrote it at the time. */
+async function live(folder: string): Promise<Run> {
+  const told: Told[] = [];
+  for await (const { text } of readAlertLog(join(folder, 'alerts.ndjson')))
+    told.push(toldOf(JSON.parse(text) as Record<string, unknown>));
+  return { folder, truth: await readTruth(folder), told };
+}
+
+async function driven(call: Call, range: string): Promise<Run[]> {
+  const program = resolve(range, 'range');
+  await stat(program).catch(() => {
+    throw new UsageError(`evaluate range: there is no ${program}`);
+  });
+  const out = resolve(textOf(call, 'out') ?? join(tmpdir(), 'picket-range'));
+  const beside = Number(textOf(call, 'beside') ?? 1);
+  if (!Number.isSafeInteger(beside) || beside < 1)
+    throw new UsageError(`evaluate range: --beside ${textOf(call, 'beside')} is not a whole number above 0`);
+  const waiting = seedsOf(call);
+  const runs: Run[] = [];
+  const lane = async (number: number): Promise<void> => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      const folder = join(out, `seed-${seed}`);
+      await drive({
+        program,
+        number,
+        seed,
+        folder,
+        learnSeconds: secondsOf(call, 'learn') ?? 600,
+        quietSeconds: secondsOf(call, 'quiet') ?? 300,
+        scratch: join(out, 'scratch'),
+        entry: call.io.entry,
+        environment: call.io.environment,
+        signal: call.io.signal,
+        say: (text) => call.io.error(`${text}\n`),
+      });
+      runs.push(await live(folder));
+    }
+  };
+  await Promise.all(Array.from({ length: beside }, (_, number) => lane(number)));
+  return runs;
+}
+
+export async function evaluateRange(call: Call): Promise<number> {
+  const [range, folders, kind] = [textOf(call, 'range'), listOf(call, 'replay'), kindOf(call)];
+  if ((range === null) === (folders.length === 0))
+    throw new UsageError('evaluate range: either --range or --replay is wanted');
+  const runs: Run[] = range === null ? [] : await driven(call, range);
+  const asTold = call.flags['as-told'] === true;
+  for (const folder of folders) runs.push(asTold ? await live(folder) : await replayed(call, folder));
+  const of = (told: readonly Told[], wanted: string): Told[] => told.filter((one) => one.kind === wanted);
+  const scored = runs.map(({ truth, told }): { scored: Scored; evidence: Scored } => ({
+    scored: score(truth, of(told, kind)),
+    evidence: score(truth, of(told, 'detection')),
+  }));
+  const figures = figuresOf(scored);
+  const title = `${runs.length} run(s), lines of kind ${kind}`;
+  call.io.out(
+    call.json ? `${toJson(figures)}\n` : printFigures(title, figures, call.flags['attacks'] === true),
+  );
+  return EXIT.ok;
+}

@@ -1,0 +1,105 @@
+/** From scored runs to the figures that are promised: found of how many, how soon, with what evidence, and false alerts an hour. */
+import { countBound, shareInterval } from './bounds.ts';
+import { type FalseAlert, type Judged, namesIt, type Scored } from './score.ts';
+
+export interface Found {
+  readonly name: string;
+  readonly attacks: number;
+  readonly found: number;
+  /** Clopper-Pearson, 95 %. */
+  readonly interval: readonly [number, number];
+  /** Of the found, those where a process or peer of the attack is named. */
+  readonly named: number;
+  /** Of the found, those told before the attack was over. */
+  readonly inTime: number;
+  /** From the attack's start to when it was told, s; null: none was found. */
+  readonly median: number | null;
+  readonly p95: number | null;
+}
+
+export interface Figures {
+  readonly overall: Found;
+  readonly variants: readonly Found[];
+  readonly attacks: readonly Found[];
+  readonly falseAlerts: number;
+  readonly containerHours: number;
+  /** Upper bound of false alerts an hour, one-sided 95 %, Poisson. */
+  readonly bound: number;
+  /** What they were about, the most frequent first. */
+  readonly falseBy: readonly { readonly what: string; readonly count: number }[];
+  readonly neutral: number;
+  readonly elsewhere: number;
+}
+
+/** The clocks of range and agent agree to this, s. */
+const IN_TIME_S = 0.5;
+
+function quantile(sorted: readonly number[], share: number): number | null {
+  if (sorted.length === 0) return null;
+  const at = (sorted.length - 1) * share;
+  const low = sorted[Math.floor(at)] ?? 0;
+  const high = sorted[Math.ceil(at)] ?? low;
+  return low + (high - low) * (at - Math.floor(at));
+}
+
+/** Seconds until the first of what was told, or null. */
+export function delayOf({ label, hits }: Judged): number | null {
+  if (hits.length === 0) return null;
+  const first = Math.min(...hits.map(({ at }) => at));
+  return Math.max(0, first - label.start);
+}
+
+function foundOf(name: string, judged: readonly Judged[], evidence: (attack: Judged) => boolean): Found {
+  const found = judged.filter(({ hits }) => hits.length > 0);
+  const delays = found.map((attack) => delayOf(attack) ?? 0).toSorted((a, b) => a - b);
+  return {
+    name,
+    attacks: judged.length,
+    found: found.length,
+    interval: shareInterval(found.length, judged.length),
+    named: found.filter(evidence).length,
+    inTime: found.filter((a) => (delayOf(a) ?? 0) <= a.label.end - a.label.start + IN_TIME_S).length,
+    median: quantile(delays, 0.5),
+    p95: quantile(delays, 0.95),
+  };
+}
+
+function grouped<T>(all: readonly T[], keyOf: (one: T) => string): [string, T[]][] {
+  const groups = new Map<string, T[]>();
+  for (const one of all) groups.set(keyOf(one), [...(groups.get(keyOf(one)) ?? []), one]);
+  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
+
+const falseKey = ({ told, container, action }: FalseAlert): string =>
+  `${container?.workload ?? '?'} · ${action ?? 'steady load'} · ${told.detectors.join('+')} · ${told.summary}`;
+
+/**
+ * `evidence` are the detections of the same runs: an alert leads to the processes and peers that its detections name.
+ */
+export function figuresOf(runs: readonly { scored: Scored; evidence: Scored }[]): Figures {
+  const judged = runs.flatMap(({ scored }) => scored.judged);
+  const details = new Map(
+    runs.flatMap(({ evidence }) => evidence.judged.map((attack) => [attack.label, attack.hits] as const)),
+  );
+  const isNamed = ({ label, hits }: Judged): boolean => {
+    const alerts = new Set(hits.map(({ alert }) => alert));
+    const told = [...hits, ...(details.get(label) ?? []).filter(({ alert }) => alerts.has(alert))];
+    return told.some((one) => namesIt(label, one));
+  };
+  const found = (name: string, some: readonly Judged[]): Found => foundOf(name, some, isNamed);
+  const falseAlerts = runs.flatMap(({ scored }) => scored.falseAlerts);
+  const containerHours = runs.reduce((sum, { scored }) => sum + scored.containerHours, 0);
+  return {
+    overall: found('all', judged),
+    variants: grouped(judged, ({ label }) => label.variant).map(([name, some]) => found(name, some)),
+    attacks: grouped(judged, ({ label }) => label.name).map(([name, some]) => found(name, some)),
+    falseAlerts: falseAlerts.length,
+    containerHours,
+    bound: countBound(falseAlerts.length) / containerHours,
+    falseBy: grouped(falseAlerts, falseKey)
+      .map(([what, some]) => ({ what, count: some.length }))
+      .toSorted((a, b) => b.count - a.count),
+    neutral: runs.reduce((sum, { scored }) => sum + scored.neutral, 0),
+    elsewhere: runs.reduce((sum, { scored }) => sum + scored.elsewhere, 0),
+  };
+}

@@ -1,0 +1,109 @@
+/** A range's recording through the pipeline of now, faster than it was recorded, whole or with something taken away. */
+import { alertLine } from '../../../agent/alerts/alert.ts';
+import { detectionLine } from '../../../agent/alerts/detection.ts';
+import type { Frame } from '../../../agent/events/frame.ts';
+import { openRecording } from '../../../agent/events/recording.ts';
+import type { Sink } from '../../../agent/sink.ts';
+import { CgroupFilter } from '../../record-filter.ts';
+import { type Overrides, pipelineOf } from '../../recording.ts';
+import { Dropper } from './drop.ts';
+import type { Told } from './score.ts';
+import { toldOf } from './told.ts';
+
+export interface ReplayOptions {
+  readonly overrides: Overrides;
+  /** Cgroup of the range; empty: all that was recorded. */
+  readonly below: string;
+  /** Unix time before which nothing was seen but who is there; 0: all of it. */
+  readonly from: number;
+  /** Share of records that are lost, 0 to 1, and the seed of which. */
+  readonly drop: number;
+  readonly seed: number;
+  /** Whether a detector may speak. */
+  readonly hears: (detector: string) => boolean;
+}
+
+export interface Replayed {
+  readonly told: readonly Told[];
+  /** CPU time of it all, s, and the time that was recorded, s. */
+  readonly cpuSeconds: number;
+  readonly seconds: number;
+  /** Why the recording ends early, or null. */
+  readonly problem: string | null;
+}
+
+/** The tick's own wall clock, s; null for other frames. */
+const tickTime = (frame: Frame): number | null => (frame.kind === 'tick' ? frame.tick.wallMs / 1000 : null);
+
+/** What remains of a frame from before the agent is said to have begun: cgroups and pods, which it would find. */
+const isKnownLater = (frame: Frame): boolean => frame.kind === 'cgroups' || frame.kind === 'pods';
+
+class Ear implements Sink {
+  readonly told: Told[] = [];
+  /** Of the tick that is being handled, s; null between ticks. */
+  now: number | null = null;
+  readonly #where: { readonly node: string; readonly cluster: string };
+  readonly #hears: (detector: string) => boolean;
+
+  constructor(
+    where: { readonly node: string; readonly cluster: string },
+    hears: (detector: string) => boolean,
+  ) {
+    this.#where = where;
+    this.#hears = hears;
+  }
+
+  detection(detection: Parameters<Sink['detection']>[0]): void {
+    if (this.#hears(detection.detector)) this.#hear(detectionLine(detection, this.#where));
+  }
+
+  alert(alert: Parameters<Sink['alert']>[0]): void {
+    if (alert.detectors.some(this.#hears)) this.#hear(alertLine(alert, this.#where));
+  }
+
+  window(): void {}
+  newContainer(): void {}
+  goneContainer(): void {}
+  profile(): void {}
+  train(): void {}
+  lookupCgroup(): void {}
+
+  #hear(line: Record<string, unknown>): void {
+    this.told.push(toldOf(line, this.now ?? undefined));
+  }
+}
+
+export async function replayRange(path: string, options: ReplayOptions): Promise<Replayed> {
+  const recording = await openRecording(path);
+  const { start } = recording;
+  const ear = new Ear(start, options.hears);
+  const pipeline = pipelineOf(start, options.overrides, ear);
+  const filter = options.below === '' ? null : new CgroupFilter(options.below);
+  const dropper = options.drop > 0 ? new Dropper(options.drop, options.seed) : null;
+  const before = process.cpuUsage();
+  const span = { first: 0, last: 0 };
+  let begun = options.from === 0;
+  for await (const frame of recording.frames()) {
+    if (frame.kind === 'start') continue;
+    const time = tickTime(frame);
+    if (time !== null) {
+      span.first ||= time;
+      span.last = time;
+    }
+    const below = filter === null ? frame : filter.filter(frame);
+    if (below === null) continue;
+    const wasBegun = begun;
+    begun ||= time !== null && time >= options.from;
+    if (!wasBegun && !isKnownLater(below)) continue;
+    ear.now = time;
+    pipeline.frame(dropper === null ? below : dropper.drop(below));
+    ear.now = null;
+  }
+  const { user, system } = process.cpuUsage(before);
+  return {
+    told: ear.told,
+    cpuSeconds: (user + system) / 1e6,
+    seconds: span.last - span.first,
+    problem: recording.problem(),
+  };
+}

@@ -47,6 +47,11 @@ export class Machine {
     return this.reader?.counts ?? { readings: 0, readMs: 0, openFiles: 0, missing: {} };
   }
 
+  /** Slots of containers that are given out. */
+  get slots(): number {
+    return this.source?.slots ?? 0;
+  }
+
   lookup(cgroup: number): void {
     this.source?.lookup(cgroup);
   }

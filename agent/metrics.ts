@@ -51,6 +51,8 @@ export interface Numbers {
     readonly openFiles: number;
     readonly missing: Readonly<Record<string, number>>;
   };
+  /** Given out in the kernel, at the last tick. */
+  readonly slots: number;
   readonly mapBytes: number;
   readonly mapGroups: Readonly<Record<string, number>>;
   readonly hooksAttached: number;
@@ -225,12 +227,24 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'reason',
     ({ resources }) => Object.entries(resources.missing),
   ],
+  ['slots', 'Slots of containers that are given out in the kernel.', '', one(({ slots }) => slots)],
   ['map_bytes', 'Kernel memory of the eBPF maps.', 'group', ({ mapGroups }) => Object.entries(mapGroups)],
   ['hooks', 'Kernel hooks that the agent knows.', '', one(({ hooks }) => hooks)],
   ['hooks_attached', 'Kernel hooks that are attached.', '', one(({ hooksAttached }) => hooksAttached)],
   ['resident_bytes', 'Resident memory of the agent.', '', () => [['', process.memoryUsage.rss()]]],
+  ['heap_bytes', 'Memory of JavaScript, by kind.', 'kind', () => heapBytes()],
   ['cpu_seconds_total', 'CPU time of the agent, all threads.', '', () => [['', cpuSeconds()]]],
 ];
+
+/** `external`: what objects of the heap hold outside of it. */
+function heapBytes(): Pairs {
+  const { heapUsed, heapTotal, external } = process.memoryUsage();
+  return [
+    ['used', heapUsed],
+    ['total', heapTotal],
+    ['external', external],
+  ];
+}
 
 function cpuSeconds(): number {
   const { user, system } = process.cpuUsage();

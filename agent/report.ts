@@ -104,6 +104,7 @@ export class Report {
       },
       pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
       resources: machine.resourceCounts,
+      slots: machine.slots,
       mapBytes: counters?.mapBytes ?? 0,
       mapGroups: counters?.mapGroups ?? {},
       hooks: hooks.length,

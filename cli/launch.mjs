@@ -4,9 +4,10 @@
  *
  *   node cli/launch.mjs COMMAND [ARGUMENT...]    picket itself
  *   node cli/launch.mjs --build | --test [VITEST ARGUMENT...] | --check | --fix
+ *   node cli/launch.mjs --fuzz [INPUTS [SEED]] | --soak [--minutes N] [--unnamed] [--json FILE]
  */
 import { becomePicket, runsSources } from './setup/command.mjs';
-import { check, fix, test } from './setup/developer.mjs';
+import { check, fix, fuzz, soak, test } from './setup/developer.mjs';
 import { SetUpError } from './setup/run.mjs';
 import { setUp } from './setup/set-up.mjs';
 import { buildSteps, sourceSteps } from './setup/steps.mjs';
@@ -16,6 +17,8 @@ const MODES = {
   '--test': test,
   '--check': check,
   '--fix': fix,
+  '--fuzz': fuzz,
+  '--soak': soak,
 };
 
 const args = process.argv.slice(2);

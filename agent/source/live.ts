@@ -60,6 +60,8 @@ export function removedIn(records: Buffer): Removed[] {
 }
 
 export class LiveSource {
+  /** Slots of containers that were given out at the last tick. */
+  slots = 0;
   private readonly parts: LiveParts;
   private readonly differences = new CountDifferences();
   private readonly knowledge: SlotKnowledge;
@@ -122,7 +124,9 @@ export class LiveSource {
     const { probe, clock, emit, overflow } = this.parts;
     const removed = this.removed;
     this.removed = [];
-    const slots = this.differences.take(probe.readCounts());
+    const counts = probe.readCounts();
+    this.slots = counts.filter(({ slot }) => slot !== LAYOUT.SLOT_NONE && slot !== LAYOUT.SLOT_HOST).length;
+    const slots = this.differences.take(counts);
     const lost = lossesOf(probe.counters(), overflow?.() ?? 0);
     emit({
       kind: 'tick',

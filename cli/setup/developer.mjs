@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
+import { NODE_FLAGS } from './command.mjs';
 import { pinnedNode } from './pinned-node.mjs';
 import { at, root } from './root.mjs';
 import { environment, runAttached } from './run.mjs';
@@ -50,8 +51,16 @@ export function fix() {
   return codes.every((code) => code === 0) ? 0 : 1;
 }
 
+/** What takes too long for the tests, by hand; the agent that it starts gets the flags of this process. */
+const byHand = (file) => (args) => {
+  prepare();
+  return runAttached(pinnedNode(), [...NODE_FLAGS, file, ...args]);
+};
+export const fuzz = byHand('test/fuzz/run.ts');
+export const soak = byHand('test/soak/run.ts');
+
 /** Tests that skip only where the kernel refuses the programs. */
-const NEEDS_KERNEL = /\/kernel\/|^test\/(end-to-end|demo|containers)\//;
+const NEEDS_KERNEL = /\/kernel\/|^test\/(end-to-end|demo|containers|soak)\//;
 
 /** The kernel's reason not to run picket's programs, or null when it does. */
 function kernelRefusal() {

@@ -10,6 +10,7 @@ import {
   exitRecord,
   flowEntry,
   flowRecord,
+  novelRecord,
   openRecord,
   pairRecord,
 } from '../builders/records.ts';
@@ -20,16 +21,33 @@ const MAX_RECORD = 4096;
 /** Objects and numbers of one event, beside its texts. */
 const EVENT_CHARACTERS = 4096;
 
-/** Ends of the names of all actions. */
-const ACTIONS = Object.keys(LAYOUT)
-  .filter((name) => name.startsWith('ACTION_') && name !== 'ACTION_NO_CALL')
-  .map((name) => name.slice('ACTION_'.length));
+/** Ends of the names of all constants that begin so. */
+const endsOf = (start: string): string[] =>
+  Object.keys(LAYOUT)
+    .filter((name) => name.startsWith(start) && name !== 'ACTION_NO_CALL')
+    .map((name) => name.slice(start.length));
 
-/** One of each kind, and two batches. */
+/** What an execution may look like: plain, a script, and more arguments than are kept, from memory. */
+function execs(): Buffer[] {
+  const many = Array.from({ length: 200 }, (_, index) => `--option=${index}`);
+  return [
+    execRecord({ path: '/usr/bin/dash', args: ['sh', '-c', 'df -h'], parentExe: 'node' }),
+    execRecord({
+      path: '/usr/bin/python3',
+      args: ['python3', 'job.py'],
+      script: '/srv/job.py',
+      streams: [1, 3, 4],
+    }),
+    execRecord({ path: '/memfd:x', args: many, flags: LAYOUT.EXEC_MEMFD, comm: 'loader' }),
+  ];
+}
+
+/** One of each kind and of each shape of it, and two batches. */
 export function seeds(): Buffer[] {
-  const exec = execRecord({ path: '/usr/bin/dash', args: ['sh', '-c', 'df -h'], parentExe: 'node' });
+  const [exec = Buffer.alloc(1), ...otherExecs] = execs();
   const each = [
     exec,
+    ...otherExecs,
     exitRecord({ status: 256 }),
     openRecord({ path: '/etc/shadow', exe: 'cat' }),
     flowRecord({ direction: 'connect', peer: '10.1.2.3', port: 443, exe: 'curl' }),
@@ -37,7 +55,9 @@ export function seeds(): Buffer[] {
     cgroupRecord({ made: false, path: null }),
     deniedRecord({ what: 'connect', peer: '2001:db8::1', port: 80 }),
     pairRecord({ tid: 8, previous: 59, current: 101 }),
-    ...ACTIONS.map((action) => actionRecord({ action, exe: 'mount', path: '/mnt' })),
+    ...endsOf('ACTION_').map((action) => actionRecord({ action, exe: 'mount', path: '/mnt' })),
+    actionRecord({ action: 'RENAME', exe: 'mv', path: 'etc/x', flags: LAYOUT.PATH_CLAIMED, name: 'shadow' }),
+    ...endsOf('NOVEL_').map((what) => novelRecord({ what, path: '/usr/lib', exe: 'cat', port: 80 })),
     flowEntry({ direction: 'connect', peer: '10.9.8.7', port: 53 }),
   ];
   return [...each, Buffer.concat(each), Buffer.concat([exec, exec])];

@@ -1,5 +1,5 @@
 /**
- * The long form, by hand: node test/fuzz/run.ts [INPUTS [SEED]]. Prints how far it is each ten seconds; the exit code is
+ * The long form, by hand: node cli/launch.mjs --fuzz [INPUTS [SEED]]. Prints how far it is each ten seconds; the exit code is
  * 1 when something did not hold, and the input is in the message.
  */
 import { check, checkDeeply, seeds } from './decoder.ts';

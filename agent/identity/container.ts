@@ -40,6 +40,9 @@ export function unknownWorkload(cluster: string, runtime: string, id: string): s
   return `${cluster}/-/Container/${runtime}/${id.slice(0, 12)}`;
 }
 
+/** Container name, in keys, of what is in a pod and not in its list: the sandbox that holds its namespaces, above all. */
+export const UNLISTED = '-';
+
 /** Key of a systemd service, or of the host itself. */
 export function nodeWorkload(cluster: string, kind: 'Service' | 'Node', name: string): string {
   return `${cluster}/-/${kind}/${name}/${kind === 'Node' ? 'host' : name}`;

@@ -3,7 +3,7 @@
  * that come late. Bounded: at most MAX_CONTAINERS entries, the longest gone leaving first.
  */
 import { type Owner, ownerOf } from './cgroup.ts';
-import { type Container, type Identity, nodeWorkload, unknownWorkload } from './container.ts';
+import { type Container, type Identity, nodeWorkload, UNLISTED, unknownWorkload } from './container.ts';
 import type { Pod, PodContainer } from './pods.ts';
 
 export interface ContainersOptions {
@@ -258,6 +258,11 @@ export class Containers {
       };
     }
     const pod = owner.podUid === null ? undefined : this.#pods.get(owner.podUid)?.pod;
+    // A list may be older than the container: it is waited for as long as for any other.
+    const workload =
+      pod === undefined
+        ? unknownWorkload(cluster, owner.runtime, owner.id)
+        : `${cluster}/${pod.namespace}/${pod.workload.kind}/${pod.workload.name}/${UNLISTED}`;
     return {
       settled: settled || owner.podUid === null || !podsExpected,
       identity: {
@@ -266,7 +271,7 @@ export class Containers {
         pod: pod?.name ?? '',
         podUid: owner.podUid ?? '',
         namespace: pod?.namespace ?? '',
-        workload: unknownWorkload(cluster, owner.runtime, owner.id),
+        workload,
       },
     };
   }

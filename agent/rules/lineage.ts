@@ -2,16 +2,11 @@
 import { SHELLS } from '../features/programs.ts';
 import type { Container } from '../identity/container.ts';
 import type { KnownProcess } from '../identity/processes.ts';
+import { isRuntimeName } from '../identity/runtimes.ts';
 import { Names } from './names.ts';
 
 const names = (text: string): Names => new Names(text.split(' '));
 
-/** Runtimes make containers and enter them: mounts, namespaces, roots and ids are their work. */
-const RUNTIMES = names(
-  'runc crun youki runsc containerd-shim-runc-v2 containerd-shim containerd dockerd conmon crio podman',
-);
-// Names under which their sealed copies run; `exe` where it is opened through /proc/self/exe.
-const RUNTIME_COPIES = /^(?:memfd:)?(?:runc_cloned|crun|youki|exe$|runc|libcontainer)/;
 /** Programs whose work is to serve others, and the interpreters that servers are written in. */
 export const SERVERS = names(
   'nginx httpd apache apache2 lighttpd caddy haproxy envoy traefik node nodejs deno bun java python ruby puma php php-fpm gunicorn uwsgi ' +
@@ -25,8 +20,6 @@ const SHELL_START_NS = 15n * SECOND;
 /** Processes that a runtime starts so soon are the container's own. */
 const ENTRY_NS = 5n * SECOND;
 
-/** By its name only, which is the workload's to choose. */
-export const isRuntimeName = (exe: string): boolean => RUNTIMES.has(exe) || RUNTIME_COPIES.test(exe);
 const isShell = (exe: string): boolean => SHELLS.has(exe);
 
 /**

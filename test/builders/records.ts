@@ -63,6 +63,8 @@ export interface ExecFields extends HeaderFields {
   path: string;
   args?: readonly string[];
   parentExe?: string;
+  /** In its own pid namespace; the same as outside where it is left out. */
+  innerPid?: number;
   comm?: string;
   flags?: number;
   script?: string;
@@ -99,7 +101,7 @@ export function execRecord(fields: ExecFields): Buffer {
   bytes.writeUInt32LE(all.length, LAYOUT['exec_record.args_total']);
   bytes.writeUInt32LE(args.length, LAYOUT['exec_record.args_count']);
   bytes.writeUInt32LE(script.length, LAYOUT['exec_record.script_bytes']);
-  bytes.writeUInt32LE(fields.pid ?? 100, LAYOUT['exec_record.inner_pid']);
+  bytes.writeUInt32LE(fields.innerPid ?? fields.pid ?? 100, LAYOUT['exec_record.inner_pid']);
   for (const [index, stream] of (fields.streams ?? [2, 2, 2]).entries())
     bytes.writeUInt8(stream, LAYOUT['exec_record.streams'] + index);
   bytes.writeBigUInt64LE(fields.hash ?? 5n, LAYOUT['exec_record.args_hash']);

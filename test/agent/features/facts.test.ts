@@ -74,6 +74,16 @@ test('the shape of a command line names what an interpreter runs, not its argume
   expect(commandShape('curl', ['curl', '-H', 'token'])).toBe('');
 });
 
+test('what enters a container from outside has one starter, whoever the kernel names', () => {
+  const starter = (fields: { pid?: number; innerPid?: number; parentExe: string }): string | undefined =>
+    fact(execRecord({ path: '/app/run', ...fields }))?.value;
+  for (const parentExe of ['containerd-shim-runc-v2', 'crun', 'python3.11', ''])
+    expect(starter({ pid: 900, innerPid: 1, parentExe })).toBe('runtime > /app/run');
+  expect(starter({ pid: 900, innerPid: 7, parentExe: 'runc' })).toBe('runtime > /app/run');
+  expect(starter({ pid: 900, innerPid: 7, parentExe: 'python3.11' })).toBe('python3.11 > /app/run');
+  expect(starter({ pid: 1, innerPid: 1, parentExe: 'kernel' })).toBe('kernel > /app/run');
+});
+
 test('an event becomes a fact that comes back when the same is done again', () => {
   expect(fact(execRecord({ path: '/usr/bin/dash', args: ['sh', '-c', 'df'], parentExe: 'node' }))).toEqual({
     kind: 'exec',

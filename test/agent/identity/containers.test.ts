@@ -50,6 +50,24 @@ test('a container is settled once its pod is known, and then carries its names',
   expect(containers.nameOfAddress('10.0.0.1')).toBe('shop/Pod/api-1');
 });
 
+test("what is in a pod and not in its list, such as its sandbox, is one workload with those of the pod's siblings", () => {
+  containers.made(501, cgroupPath(UID('a'), ID('f')), 7n * SECOND);
+  containers.pods(pods, 8n * SECOND);
+  const sandbox = find(501);
+  // The list may be older than the container.
+  expect(sandbox?.settled).toBe(false);
+  expect(sandbox === null ? null : containers.giveUp(sandbox).identity).toMatchObject({
+    pod: 'api-1',
+    namespace: 'shop',
+    workload: 'c/shop/Pod/api-1/-',
+  });
+  const later = readPodList(
+    podList([{ name: 'api-1', uid: UID('a'), ip: '10.0.0.1', containers: [{ name: 'late', id: ID('f') }] }]),
+  ).pods;
+  containers.pods(later, 9n * SECOND);
+  expect(find(501)?.identity.workload).toBe('c/shop/Pod/api-1/late');
+});
+
 test('without lists of pods nobody waits: the id is the name', () => {
   containers = make(false);
   containers.found(500, path);

@@ -15,6 +15,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   train: { value: 'FILE', sentence: 'What is learnt: normal data only.' },
   test: { value: 'FILE', sentence: 'What is judged.' },
   out: { value: 'FILE', sentence: 'One JSON line per unit of the test [standard output].' },
+  stream: { value: 'FILE', sentence: 'One series of `timestamp,value`, scored and learnt row by row.' },
   data: { value: 'DIR', sentence: 'Folder of the evaluation sets.' },
   seed: { value: 'N', sentence: 'Seed of everything that draws lots [1].' },
   range: { value: 'DIR', sentence: 'Folder of the range, with the program `range` in it.' },
@@ -62,6 +63,16 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
       'attacks',
     ],
     load: async () => (await import('./range.ts')).evaluateRange,
+  },
+  metrics: {
+    sentence: 'metrics over time: learns --train, scores --test; or one series, --stream',
+    flags: ['train', 'test', 'stream', 'out'],
+    load: async () => (await import('./metrics.ts')).evaluateMetrics,
+  },
+  flows: {
+    sentence: 'network flows: learns --train, scores --test',
+    flags: ['train', 'test', 'out'],
+    load: async () => (await import('./flows.ts')).evaluateFlows,
   },
   report: {
     sentence: 'every set found in --data, by its protocol, beside the figures to beat',

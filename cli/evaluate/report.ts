@@ -2,7 +2,9 @@
 import { EXIT, UsageError } from '../args.ts';
 import type { Call } from '../command.ts';
 import { table } from '../text.ts';
+import { reportFlows } from './flows-report.ts';
 import { lots, seedOf } from './lots.ts';
+import { reportMachines, reportStreams } from './metrics-report.ts';
 import { reportTraces } from './traces-report.ts';
 
 export interface Section {
@@ -20,7 +22,7 @@ export interface ReportInput {
 /** Null when the folder holds nothing of the subject. */
 export type Reporter = (input: ReportInput) => Promise<Section | null>;
 
-const REPORTERS: readonly Reporter[] = [reportTraces];
+const REPORTERS: readonly Reporter[] = [reportTraces, reportMachines, reportStreams, reportFlows];
 
 export async function evaluateReport(call: Call): Promise<number> {
   const dir = call.flags['data'];

@@ -1,10 +1,9 @@
 /** `picket evaluate traces`: learns the normal traces of one file, scores those of another. */
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
 import type { CallName } from '../../agent/models/traces/alphabet.ts';
 import { TraceDetector, type TraceVerdict } from '../../agent/models/traces/trace-detector.ts';
-import { EXIT, UsageError } from '../args.ts';
+import { EXIT } from '../args.ts';
 import type { Call } from '../command.ts';
+import { needed, round, writeLines } from './lines.ts';
 import { lots, seedOf } from './lots.ts';
 import { type Row, readRows } from './ndjson.ts';
 
@@ -47,31 +46,9 @@ export const trainingOf = (traces: readonly Trace[]): Trace[] =>
 export const testOf = (traces: readonly Trace[]): Trace[] =>
   traces.filter(({ split }) => (split ?? 'test') === 'test');
 
-const round = (value: number): number => Number(value.toPrecision(7));
-
 function line(id: string, { score, p, bits, unknown }: TraceVerdict): string {
   const verdict = { id, score: round(score), p: round(p), bits: round(bits) };
   return `${JSON.stringify(unknown ? { ...verdict, unknown } : verdict)}\n`;
-}
-
-function needed(call: Call, flag: string): string {
-  const value = call.flags[flag];
-  if (typeof value !== 'string') throw new UsageError(`evaluate traces: --${flag} is missing`);
-  return value;
-}
-
-/** Writes all lines to the file, or to standard output without one. */
-async function write(call: Call, lines: Iterable<string>): Promise<void> {
-  const path = call.flags['out'];
-  if (typeof path !== 'string') {
-    for (const text of lines) call.io.out(text);
-    return;
-  }
-  const file = createWriteStream(path);
-  const done = finished(file);
-  for (const text of lines) file.write(text);
-  file.end();
-  await done;
 }
 
 export async function evaluateTraces(call: Call): Promise<number> {
@@ -88,7 +65,7 @@ export async function evaluateTraces(call: Call): Promise<number> {
   const verdicts = judged.map(({ id, calls }) => line(id, detector.judge(calls)));
   const calls = judged.reduce((sum, trace) => sum + trace.calls.length, 0);
   const micros = ((performance.now() - ready) * 1000) / Math.max(1, calls);
-  await write(call, verdicts);
+  await writeLines(call, verdicts);
   call.io.error(
     `${learnt.length} traces learnt in ${((ready - began) / 1000).toFixed(1)} s, ${judged.length} judged, ${micros.toFixed(2)} µs per call\n`,
   );

@@ -15,7 +15,10 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   train: { value: 'FILE', sentence: 'What is learnt: normal data only.' },
   test: { value: 'FILE', sentence: 'What is judged.' },
   out: { value: 'FILE', sentence: 'One JSON line per unit of the test [standard output].' },
-  stream: { value: 'FILE', sentence: 'One series of `timestamp,value`, scored and learnt row by row.' },
+  stream: {
+    value: 'FILE',
+    sentence: 'Judged from an empty state, row by row: one series of `timestamp,value`, or a log.',
+  },
   data: { value: 'DIR', sentence: 'Folder of the evaluation sets.' },
   seed: { value: 'N', sentence: 'Seed of everything that draws lots [1].' },
   range: { value: 'DIR', sentence: 'Folder of the range, with the program `range` in it.' },
@@ -73,6 +76,12 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
     sentence: 'network flows: learns --train, scores --test',
     flags: ['train', 'test', 'out'],
     load: async () => (await import('./flows.ts')).evaluateFlows,
+  },
+  audit: {
+    sentence:
+      'requests to a Kubernetes API server: learns --train if given, scores --test; or tells what --stream would alert',
+    flags: ['train', 'test', 'out', 'stream'],
+    load: async () => (await import('./audit.ts')).evaluateAudit,
   },
   report: {
     sentence: 'every set found in --data, by its protocol, beside the figures to beat',

@@ -2,6 +2,7 @@
 import { EXIT, UsageError } from '../args.ts';
 import type { Call } from '../command.ts';
 import { table } from '../text.ts';
+import { reportAudit } from './audit-report.ts';
 import { reportFlows } from './flows-report.ts';
 import { lots, seedOf } from './lots.ts';
 import { reportMachines, reportStreams } from './metrics-report.ts';
@@ -22,7 +23,13 @@ export interface ReportInput {
 /** Null when the folder holds nothing of the subject. */
 export type Reporter = (input: ReportInput) => Promise<Section | null>;
 
-const REPORTERS: readonly Reporter[] = [reportTraces, reportMachines, reportStreams, reportFlows];
+const REPORTERS: readonly Reporter[] = [
+  reportTraces,
+  reportMachines,
+  reportStreams,
+  reportFlows,
+  reportAudit,
+];
 
 export async function evaluateReport(call: Call): Promise<number> {
   const dir = call.flags['data'];

@@ -6,6 +6,7 @@ import { Intake } from './intake.ts';
 import { Machine } from './machine.ts';
 import { agentMetrics } from './metrics.ts';
 import { Checkpoint } from './models/checkpoint.ts';
+import { budgetNs } from './models/evidence/budget.ts';
 import { Outlet } from './outlet.ts';
 import { Pipeline } from './pipeline.ts';
 import { Report } from './report.ts';
@@ -138,6 +139,7 @@ export class Agent {
         matureWindows: settings['mature-windows'],
         minScore: settings['min-score'],
         groupForMs: settings['group-for'],
+        budgetNs: budgetNs(settings['false-alarms']),
       },
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
       podsExpected: settings.pods !== '' || replay !== null,

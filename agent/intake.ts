@@ -88,7 +88,14 @@ export class Intake {
 
   private startOf(): Omit<Start, 'recordsVersion' | 'redacted'> {
     const { where, boot, clock, settings } = this.context;
-    const kept = ['window', 'learn-windows', 'mature-windows', 'min-score', 'group-for'] as const;
+    const kept = [
+      'window',
+      'learn-windows',
+      'mature-windows',
+      'min-score',
+      'group-for',
+      'false-alarms',
+    ] as const;
     return {
       ...where,
       boot,

@@ -21,6 +21,7 @@ import type { Baseline } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
 import { replyOf } from './models/shape/training.ts';
 import type { Sink } from './sink.ts';
+import { Roles } from './situation/roles.ts';
 import { type PipelineCounts, type ProfileCounts, statusOf, type WorkloadStatus } from './status.ts';
 import { Verdicts } from './verdicts.ts';
 import { Windows } from './windows.ts';
@@ -36,6 +37,8 @@ export interface PipelineSettings {
   readonly minScore: number;
   /** An alert stays open for this long after its last detection, ms. */
   readonly groupForMs: number;
+  /** Expected time between false alarms of one workload, ns. */
+  readonly budgetNs: bigint;
 }
 
 export interface PipelineOptions {
@@ -69,6 +72,7 @@ export class Pipeline {
   readonly #attribution: Attribution;
   readonly #lives = new Lives();
   readonly #processes = new Processes();
+  readonly #roles: Roles;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
@@ -84,6 +88,7 @@ export class Pipeline {
     const { sink, settings } = options;
     this.#sink = sink;
     this.#bootNs = options.bootNs;
+    this.#roles = new Roles(options.bootNs);
     this.registry = new Registry(settings);
     this.#containers = new Containers({
       cluster: options.cluster,
@@ -317,17 +322,18 @@ export class Pipeline {
 
   #judge(event: Event, container: Container): void {
     this.#lives.event(event, container);
+    const role = this.#roles.of(event, container);
     if (event.kind === 'exit') return;
     this.#processes.note(event);
     const watched = this.#windows.of(container);
     if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
     if (event.kind === 'pair') {
-      this.#windows.pair(watched, event);
+      this.#windows.pair(watched, event, role);
       return;
     }
     const fact = factOf(event, this.#nameOf);
     if (event.kind === 'novel' && fact !== null) this.#windows.novel(watched, fact, event);
-    this.#verdicts.event(event, { watched, fact, lineage: this.#lineageOf(event) });
+    this.#verdicts.event(event, { watched, fact, lineage: this.#lineageOf(event), role });
   }
 }

@@ -1,6 +1,7 @@
 /** The agent's settings, one row each. */
 import type { Rows, Settings } from '../kit/read-settings.ts';
 import { NAME_PATTERN, sharedRows } from '../kit/shared-settings.ts';
+import { BUDGET_PATTERN } from './models/evidence/budget.ts';
 
 const MIB = 1024 ** 2;
 const SECOND = 1000;
@@ -93,6 +94,13 @@ export const agentRows = {
     default: '',
     sentence:
       'Folder with rule files of your own, which are read again when they change; empty: only the rules that ship.',
+  },
+  'false-alarms': {
+    type: 'text',
+    pattern: BUDGET_PATTERN,
+    default: '1/2d',
+    sentence:
+      'The promise on alerts that stand on no rule: at most so many false ones of one workload in such a time, on average, as 1/7d.',
   },
   'pin-folder': {
     type: 'text',

@@ -16,19 +16,28 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
+import { judgeReach, sessionsOf } from './alerts/session.ts';
+import { rankOf } from './alerts/severity.ts';
 import { judgeUnwatched, type Unwatched } from './alerts/unwatched.ts';
 import type { Event } from './events/event.ts';
-import type { Fact } from './features/fact.ts';
+import type { Fact, FactKind } from './features/fact.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
+import { Rates } from './models/evidence/rates.ts';
 import type { Registry } from './models/registry.ts';
+import { OWN, type Role } from './situation/roles.ts';
 import { MAX_TOLD, type Watched } from './watched.ts';
+import { Weigh, type Weight } from './weigh.ts';
 
 export interface VerdictsOptions {
   readonly node: string;
   readonly boot: string;
   readonly bootNs: bigint;
   readonly wallMs: number;
-  readonly settings: { readonly minScore: number; readonly groupForMs: number };
+  readonly settings: {
+    readonly minScore: number;
+    readonly groupForMs: number;
+    readonly budgetNs: bigint;
+  };
   readonly registry: Registry;
   readonly rules: Rules;
   readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
@@ -50,15 +59,27 @@ interface Case {
   readonly event: Event | null;
 }
 
+/** Of the bits of a fact: where people work new things are many, and a session without a baseline is one of them. */
+const DISCOUNT = { own: 1, probe: 1, setup: 0, session: 1 / 4, node: 1 / 2 } as const;
+/** Where people work: what is usual there says nothing of workloads. */
+const NO_WORKLOAD = /^[^/]*\/-\/(?:Session|Node)\//;
+const ALERTS_FROM = rankOf('medium');
+
 export class Verdicts {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
+  readonly weigh: Weigh;
   readonly #options: VerdictsOptions;
   readonly #groups: Groups;
+  readonly #rates: Rates;
   #anchor: { readonly bootNs: bigint; readonly wallMs: number };
 
   constructor(options: VerdictsOptions) {
     this.#options = options;
     this.#anchor = options;
+    this.#rates = new Rates(() =>
+      options.registry.all().filter(({ workload }) => !NO_WORKLOAD.test(workload)),
+    );
+    this.weigh = new Weigh({ registry: options.registry, budgetNs: options.settings.budgetNs });
     this.#groups = new Groups({
       groupForNs: BigInt(Math.round(options.settings.groupForMs)) * 1_000_000n,
       emit: (alert) => {
@@ -77,23 +98,39 @@ export class Verdicts {
     this.#anchor = { bootNs: instant.bootNs, wallMs: instant.wallMs };
   }
 
-  event(event: Event, what: { watched: Watched; fact: Fact | null; lineage: readonly KnownProcess[] }): void {
-    const { watched, fact, lineage } = what;
-    const situation = this.#situation(watched, lineage);
+  event(
+    event: Event,
+    what: { watched: Watched; fact: Fact | null; lineage: readonly KnownProcess[]; role: Role },
+  ): void {
+    const { watched, fact, lineage, role } = what;
+    const situation = this.#situation(watched, lineage, role);
     const when = { timeNs: event.time, cpu: event.cpu };
     const found = { watched, situation, fact, when, event };
+    if (role.kind === 'setup' || role.kind === 'session') watched.sessions.at(role);
+    if (role.kind === 'probe') watched.sessions.leave(role);
     for (const verdict of judgeByRules(this.#options.rules, event, { fact, situation }))
       this.#found(verdict, found);
-    if (fact !== null) this.#fact(fact, found);
+    if (fact === null || role.kind === 'setup') return;
+    if (role.kind === 'session') this.#sessionFact(fact, found);
+    else this.#fact(fact, found);
   }
 
   /** A fact that came without an event: from counts or the flow map. */
   fact(watched: Watched, fact: Fact, when: When): void {
+    if (watched.sessions.did(fact)) return;
     this.#fact(fact, { watched, situation: this.#situation(watched, []), fact, when, event: null });
   }
 
   /** The system calls of a window: each sensitive one that is new by itself, the others together. */
   calls(watched: Watched, facts: readonly Fact[], when: When): void {
+    const role = watched.sessions.latest;
+    if (role !== null) {
+      const situation = this.#situation(watched, [], role);
+      // Of the workload or of who visits it: while it is learnt both are taken in, as what it does may come only then.
+      if (situation.baseline.state !== 'mature') for (const fact of facts) watched.window.fact(fact);
+      for (const fact of facts) this.#sessionFact(fact, { watched, situation, fact, when, event: null });
+      return;
+    }
     const situation = this.#situation(watched, []);
     const ordinary: { fact: Fact; verdict: Verdict }[] = [];
     for (const fact of facts) {
@@ -123,7 +160,7 @@ export class Verdicts {
       .doers(fresh)
       .map(({ event, pairs }) => ({ event, pairs, lineage: lineageOf(event) }));
     const [first] = doers;
-    const situation = this.#situation(watched, first?.lineage ?? []);
+    const situation = this.#situation(watched, first?.lineage ?? [], watched.sessions.latest ?? undefined);
     const verdict = judgeSequence(newPairsOf(fresh, situation, doers), this.#options.settings.minScore);
     if (verdict === null) return;
     for (const fact of fresh) watched.flag(fact, false);
@@ -148,16 +185,41 @@ export class Verdicts {
 
   /** Tells what changed and closes what is over. */
   tick(now: bigint): void {
+    this.#rates.clear();
     this.#groups.tick(now);
   }
 
-  #situation(watched: Watched, lineage: readonly KnownProcess[]): Situation {
+  #situation(watched: Watched, lineage: readonly KnownProcess[], role: Role = OWN): Situation {
     const { container, phase } = watched;
     const baseline = this.#options.registry.baseline(container.identity.workload);
-    return { container, baseline, phase, lineage };
+    const chance = (kind: FactKind, atLeast = 1): number =>
+      this.#rates.chance(baseline, kind, phase, atLeast);
+    return { container, baseline, phase, lineage, role, chance };
+  }
+
+  /** What a session does is compared with what sessions do on this node, once some are known; what the workload does anyway is nothing new. */
+  #sessionFact(fact: Fact, found: Case): void {
+    const { watched, situation } = found;
+    const { role, container } = situation;
+    const fresh = watched.sessions.fact(role, fact);
+    if (!fresh || situation.baseline.seen(fact) > 0) return;
+    const baseline = this.#options.registry.baseline(sessionsOf(container.identity.workload));
+    const chance = (kind: FactKind): number => this.#rates.chance(baseline, kind, 'steady', 1);
+    const compared = { ...situation, baseline, phase: 'steady', chance } as const;
+    const reach = judgeReach(fact, { ...situation, sessions: baseline });
+    if (reach !== null) this.#found(reach, { ...found, fact: null });
+    const known = baseline.judges(fact.kind, 'steady');
+    const verdict = judgeByRarity(fact, known ? compared : situation, this.#options.settings.minScore);
+    if (verdict === null) return;
+    const bits = known ? verdict.bits : verdict.bits * DISCOUNT.session;
+    if (fact.kind === 'folder' && !watched.maySayFolder()) this.counts.suppressed += 1;
+    else this.#found({ ...verdict, bits, flags: false }, { ...found, fact: null });
   }
 
   #fact(fact: Fact, found: Case): void {
+    const { watched, situation } = found;
+    const lineage = situation.lineage.map(({ pid, start }) => processKey(pid, start));
+    if (watched.isTainted(lineage)) watched.flag(fact, true);
     const verdict = this.#rarity(fact, found.watched, found.situation);
     if (verdict === null) return;
     if (fact.kind !== 'folder' || found.watched.maySayFolder()) {
@@ -177,17 +239,42 @@ export class Verdicts {
   }
 
   #found(verdict: Verdict, found: Case): void {
-    const { watched, fact } = found;
+    const { watched, fact, situation } = found;
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
-    if (verdict.withholds) watched.withhold();
+    if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
+    const weight = this.#weigh(verdict, found);
+    const grave = verdict.bits === 0 && rankOf(verdict.severity) >= ALERTS_FROM;
+    if (situation.role.kind === 'session' && (grave || weight?.enough))
+      watched.sessions.strange(situation.role);
     watched.told += 1;
-    if (watched.told <= MAX_TOLD) this.#tell(this.#finding(verdict, found));
+    if (watched.told <= MAX_TOLD) this.#tell(this.#finding(verdict, found), watched, { grave, weight });
     else this.counts.suppressed += 1;
+  }
+
+  /**
+   * What comes with something that a rule knows as bad is not learnt: of a mature workload the whole window; while it is
+   * learnt, when half of what there is may match some rule, only what descends from the same process.
+   */
+  #withhold({ watched, situation, event }: Case): void {
+    const pid = event?.process.pid ?? 0;
+    if (event === null || pid === 0 || situation.baseline.state === 'mature') watched.withhold();
+    else watched.taint(processKey(pid, event.process.start));
+  }
+
+  /** Adds the verdict to the evidence in its container; null where it is none. */
+  #weigh(verdict: Verdict, { watched, situation }: Case): Weight | null {
+    const { role } = situation;
+    const bits = verdict.bits * (role.kind === 'session' ? 1 : DISCOUNT[role.kind]);
+    if (bits <= 0) return null;
+    const { kind, detector, summary: what } = verdict;
+    return this.weigh.add(watched, role.root, { kind, bits, what, detector });
   }
 
   #finding(verdict: Verdict, { watched, situation, when, event }: Case): Finding {
     const origin: Origin = { node: this.#options.node, boot: this.#options.boot, ...when };
-    const { detector, severity, score, summary, subject, techniques, facts, explanation, next } = verdict;
+    const { detector, severity, score, summary, subject, techniques, facts, explanation, next, bits } =
+      verdict;
+    const { role } = situation;
     const process = event === null ? null : actorOf(event, situation.lineage);
     const detection = {
       id: idOf('det', origin, detector, `${watched.container.id} ${subject}`),
@@ -200,17 +287,27 @@ export class Verdicts {
       process,
       summary,
       techniques,
-      facts: { ...facts, ...evidenceOf(event) },
+      facts: { ...facts, ...evidenceOf(event), ...(role.kind === 'own' ? {} : { context: role.kind }) },
+      bits: Math.round(bits * 10) / 10,
       quality: this.#quality(watched),
     };
-    return { detection, explanation, next, lineage: lineageKeys(situation.lineage, process), origin };
+    const lineage = lineageKeys(situation.lineage, process);
+    return { detection, explanation, next, context: role.reason, lineage, origin };
   }
 
-  #tell(finding: Finding): void {
+  #tell(
+    finding: Finding,
+    watched: Watched,
+    { grave, weight }: { grave: boolean; weight: Weight | null },
+  ): void {
     this.counts.detections += 1;
     const alert = this.#groups.alertOf(finding);
     this.#options.sink.detection({ ...finding.detection, alert });
-    this.#groups.add(alert, finding);
+    const strong = weight?.enough ? { ...weight, items: watched.evidence.items() } : null;
+    const opened = this.#groups.add(alert, finding, { grave, strong });
+    if (strong === null) return;
+    watched.evidence.told();
+    if (opened && !grave) watched.alarms += 1;
   }
 
   #quality(watched: Watched): Quality {
@@ -238,6 +335,7 @@ function newPairsOf(fresh: readonly Fact[], situation: Situation, doers: readonl
     pairs: fresh.map(({ value }) => value).toSorted(),
     phase,
     share: baseline.newness('pair', phase, fresh.length),
+    chance: situation.chance('pair', fresh.length),
     most: baseline.mostNew('pair', phase),
     periods: baseline.learnt('pair', phase),
     doers: doers.map(({ event, pairs, lineage }) => ({

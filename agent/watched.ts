@@ -5,8 +5,10 @@ import { PairWindow } from './features/pair-window.ts';
 import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { Phase } from './models/baseline.ts';
+import { Evidence } from './models/evidence/evidence.ts';
 import type { Flagged } from './models/suspects.ts';
 import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
+import { SessionLog } from './situation/session-log.ts';
 
 /** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
 export const START_NS = 15_000_000_000n;
@@ -19,6 +21,9 @@ export const MAX_TOLD = 5000;
 
 /** New folders told per container and window: a search through a file system meets a thousand a second. */
 export const MAX_FOLDERS_TOLD = 20;
+/** Suspect processes kept per container and window. */
+const MAX_TAINTED = 256;
+
 interface LastSeen {
   /** The window's number, and its start. */
   readonly window: number;
@@ -50,6 +55,12 @@ export class Watched {
   lossesBefore: Readonly<Record<string, number>> = {};
   completeBefore = true;
   told = 0;
+  readonly evidence = new Evidence();
+  readonly sessions = new SessionLog();
+  /** Alerts opened by evidence alone in the open window. */
+  alarms = 0;
+  /** Length of the last window. */
+  windowNs = 0n;
   #foldersTold = 0;
   /** The kernel side counts for it. Without that, an empty window means nothing was looked at, not that nothing happened. */
   observed = false;
@@ -58,6 +69,7 @@ export class Watched {
   /** Flagged fact → where it was last seen. */
   readonly #ongoing = new Map<string, LastSeen>();
   #withheld = false;
+  readonly #tainted = new Set<string>();
   readonly #lossesTold = new Set<string>();
   /** Window in which something was lost last. */
   #lossAt = 0;
@@ -118,6 +130,19 @@ export class Watched {
     return this.#foldersTold <= MAX_FOLDERS_TOLD;
   }
 
+  /** The process did what a rule knows as bad; what descends from it is as suspect. */
+  taint(process: string): void {
+    if (this.#tainted.size < MAX_TAINTED) this.#tainted.add(process);
+  }
+
+  isTainted(lineage: readonly string[]): boolean {
+    return this.#tainted.size > 0 && lineage.some((process) => this.#tainted.has(process));
+  }
+
+  get withheld(): boolean {
+    return this.#withheld;
+  }
+
   withhold(): void {
     this.#withheld = true;
   }
@@ -169,6 +194,7 @@ export class Watched {
 
   #next(window: Window): void {
     this.resources = window.resources ?? this.resources;
+    this.windowNs = window.endNs - window.startNs;
     this.lostBefore = window.lost;
     this.lossesBefore = window.losses;
     this.completeBefore = window.complete;
@@ -179,6 +205,7 @@ export class Watched {
     this.#index += 1;
     this.#flagged.clear();
     this.#withheld = false;
+    this.#tainted.clear();
     for (const [key, last] of this.#ongoing) if (this.#isOver(last)) this.#ongoing.delete(key);
   }
 

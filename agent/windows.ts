@@ -1,4 +1,5 @@
 /** The open windows of all containers: what a tick adds to them, and what becomes of them at their end. */
+import { sessionsOf } from './alerts/session.ts';
 import { decodeFlows } from './events/decode.ts';
 import type { Event, Flow, NovelEvent, PairEvent } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
@@ -20,6 +21,7 @@ import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import type { Sink } from './sink.ts';
+import type { Role } from './situation/roles.ts';
 import type { Verdicts } from './verdicts.ts';
 import { Watched } from './watched.ts';
 
@@ -101,6 +103,7 @@ export class Windows {
       this.#flow(flow);
       yield;
     }
+    this.#parts.verdicts.weigh.replicas(this.#watched.values());
     for (const [key, watched] of this.#watched) {
       this.#end(key, watched, ending);
       yield;
@@ -108,9 +111,10 @@ export class Windows {
   }
 
   /** A pair that its slot, in guard, did not know. */
-  pair(watched: Watched, event: PairEvent): void {
+  pair(watched: Watched, event: PairEvent, role: Role): void {
     watched.slot ??= event.slot;
-    this.#pair(watched, this.#pairs.indexOf(event), event);
+    const own = role.kind !== 'setup' && role.kind !== 'session';
+    this.#pair(watched, this.#pairs.indexOf(event), event, own);
   }
 
   /** Something that its slot had not done, by the key with which the kernel side knows it. */
@@ -146,10 +150,10 @@ export class Windows {
     return found;
   }
 
-  #pair(watched: Watched, index: number, event: PairEvent | null): void {
+  #pair(watched: Watched, index: number, event: PairEvent | null, own = true): void {
     const fact = this.#pairs.fact(index);
     if (fact === null) return;
-    watched.pairs.add(fact, event);
+    if (own) watched.pairs.add(fact, event);
     if (event !== null && watched.slot !== null)
       this.profiles.note({ slot: watched.slot, cgroup: watched.container.cgroup }, fact);
   }
@@ -212,6 +216,8 @@ export class Windows {
     verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
     if (watched.window.lost > 0) verdicts.flood(watched, { timeNs: ending.bootNs, cpu: 0 });
     const { facts: pairs } = watched.pairs;
+    verdicts.weigh.end(watched, ending.bootNs);
+    this.#learnSessions(watched);
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
@@ -240,6 +246,17 @@ export class Windows {
     baseline.shape.learn(rowOf(window));
     const request = baseline.shape.due(baseline.workload);
     if (request !== null) this.#parts.sink.train(request);
+  }
+
+  /** What sessions did without being called strange is the life of sessions. */
+  #learnSessions({ sessions, window, container }: Watched): void {
+    const { registry } = this.#parts;
+    for (const { facts, strange } of sessions.close()) {
+      const workload = sessionsOf(container.identity.workload);
+      const { complete } = window;
+      registry.baseline(workload).learn({ phase: 'steady', facts, flagged: [], withheld: strange, complete });
+      registry.touch(workload);
+    }
   }
 
   #refresh(watched: Watched): void {

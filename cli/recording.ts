@@ -5,6 +5,7 @@
 import type { Rules } from '../agent/alerts/hit.ts';
 import type { Start } from '../agent/events/frame.ts';
 import type { Architecture } from '../agent/features/syscalls.ts';
+import { budgetNs } from '../agent/models/evidence/budget.ts';
 import { Pipeline, type PipelineSettings, type Sink } from '../agent/pipeline.ts';
 import { ourRules } from '../agent/rules/load.ts';
 import { agentRows } from '../agent/settings.ts';
@@ -16,6 +17,7 @@ export const VERDICT_ROWS = {
   'mature-windows': agentRows['mature-windows'],
   'min-score': agentRows['min-score'],
   'group-for': agentRows['group-for'],
+  'false-alarms': agentRows['false-alarms'],
 } as const;
 export type VerdictName = keyof typeof VERDICT_ROWS;
 export type Overrides = Readonly<Partial<Record<VerdictName, string>>>;
@@ -43,6 +45,7 @@ export function verdictSettings(start: Pick<Start, 'settings'>, overrides: Overr
     matureWindows: values['mature-windows'],
     minScore: values['min-score'],
     groupForMs: values['group-for'],
+    budgetNs: budgetNs(values['false-alarms']),
   };
 }
 

@@ -16,6 +16,9 @@ export interface Alert {
   readonly lastWallMs: number;
   readonly container: Container;
   readonly title: string;
+  readonly evidence: Weighed | null;
+  /** Who was at work where it was not the workload itself: sentences. */
+  readonly context: readonly string[];
   /** Plain sentences. */
   readonly explanation: readonly string[];
   readonly detectors: readonly string[];
@@ -24,6 +27,30 @@ export interface Alert {
   readonly count: number;
   /** What was lost while it was made, a sentence; empty: nothing. */
   readonly quality: string;
+}
+
+/** Something that an alert stands on. */
+export interface Ground {
+  readonly detector: string;
+  /** Kind of fact. */
+  readonly kind: string;
+  readonly bits: number;
+  readonly what: string;
+}
+
+/** The accumulated evidence with which an alert was opened or last confirmed; null in one that stands on rules alone. */
+export interface Weighed {
+  /** log2 of what has accumulated, and of what the budget asks for. */
+  readonly total: number;
+  readonly bound: number;
+  /** Bits of the last window, calibrated, and what was taken off. */
+  readonly bits: number;
+  readonly excess: number;
+  /** By whose history it is calibrated, and of how many windows. */
+  readonly by: 'own' | 'pooled' | 'none';
+  readonly periods: number;
+  /** Strongest first. */
+  readonly grounds: readonly Ground[];
 }
 
 /** The alert as the object of one line of the alert log. */
@@ -44,6 +71,8 @@ export function alertLine(alert: Alert, where: { node: string; cluster: string }
     count: alert.count,
     title: alert.title,
     explanation: alert.explanation,
+    evidence: alert.evidence,
+    context: alert.context,
     detectors: alert.detectors,
     techniques: alert.techniques,
     container: containerFields(alert.container),

@@ -34,6 +34,8 @@ export interface Detection {
   readonly detector: string;
   readonly severity: Severity;
   readonly score: number;
+  /** Evidence against "all as ever", as its model has it and before it is calibrated; of a rule 0. */
+  readonly bits: number;
   /** CLOCK_BOOTTIME of the kernel's record, ns. */
   readonly timeNs: bigint;
   readonly wallMs: number;
@@ -99,6 +101,7 @@ export function detectionLine(
     detector: detection.detector,
     severity: detection.severity,
     score: detection.score,
+    bits: detection.bits,
     summary: detection.summary,
     techniques: detection.techniques,
     container: containerFields(detection.container),

@@ -1,5 +1,6 @@
 /** Why, in words. Each sentence stands for itself and names numbers. */
 import type { Surprise } from '../models/rarity.ts';
+import type { Weighed } from './alert.ts';
 import type { Quality } from './detection.ts';
 
 const percent = (share: number): string => `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
@@ -64,4 +65,23 @@ export function explainQuality(quality: Quality): string {
 
 export function explainAgreement(detectors: readonly string[]): string {
   return `${detectors.length} detectors agree: ${detectors.join(', ')}.`;
+}
+
+const CALIBRATED: Readonly<Record<Weighed['by'], string>> = {
+  own: 'the workload itself',
+  pooled: 'all workloads of this node together, as its own history is short',
+  none: 'nothing yet: no history says how bold the models are',
+};
+
+const bitsText = (bits: number): string => (Math.round(bits * 10) / 10).toFixed(1);
+
+/** What stands behind an alert that no rule made. */
+export function explainEvidence({ total, bound, bits, excess, by, periods, grounds }: Weighed): string {
+  const shown = grounds.slice(0, 6).map((ground) => `${ground.kind} ${bitsText(ground.bits)}`);
+  const more = grounds.length > 6 ? ` and ${grounds.length - 6} more` : '';
+  const off = excess > 0 ? `, after ${bitsText(excess)} taken off for what history shows` : '';
+  return (
+    `Evidence of ${bitsText(bits)} bits in this window (${shown.join(', ')}${more})${off}; with the windows before it stands at ` +
+    `2^${bitsText(total)} against the 2^${bitsText(bound)} that the budget of false alarms asks for. Calibrated by ${CALIBRATED[by]} (${periods} windows).`
+  );
 }

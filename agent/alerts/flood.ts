@@ -31,5 +31,7 @@ export function judgeFlood({ lost, losses, fresh }: Flood, container: Container)
     next: 'Look at what the container repeats, and at what it did just before: a flood is a way to hide one action among many.',
     flags: false,
     withholds: true,
+    bits: 0,
+    kind: 'flood',
   };
 }

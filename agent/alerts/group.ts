@@ -1,12 +1,14 @@
 /**
- * One cause, one alert: detections of a container join the alert of the same process lineage while it is open. An
- * alert stays open until nothing joined it for `groupForNs`. The first detection, a worse severity and a detector
- * that joins are told at once; all else at the next tick.
+ * One cause, one alert: detections of a container are gathered by process lineage until none came for `groupForNs`. A cause
+ * becomes an alert with the first detection that is grave by itself, or with which the evidence of its container passes
+ * the budget, and then carries what was gathered before. Of an alert a worse severity and a grave detector that joins are
+ * told at once, grave ones more at the next tick, together with the weak ones of the same window; what is weak alone joins
+ * silently.
  */
-import type { Alert } from './alert.ts';
+import type { Alert, Weighed } from './alert.ts';
 import type { Detection, Origin } from './detection.ts';
 import { idOf } from './detection.ts';
-import { explainAgreement, explainQuality } from './explain.ts';
+import { explainAgreement, explainEvidence, explainQuality } from './explain.ts';
 import { rankOf, type Severity, shift, worst } from './severity.ts';
 
 /** A detection that has not been given its alert yet, and what the alert is to say about it. */
@@ -15,13 +17,25 @@ export interface Finding {
   readonly explanation: string;
   /** Where to look next, or empty. */
   readonly next: string;
+  /** Who was at work, a sentence; empty for the workload itself. */
+  readonly context: string;
   /** Keys of the process and those above it in the container. */
   readonly lineage: readonly string[];
   /** What names the first detection of an alert. */
   readonly origin: Origin;
 }
 
+/** Why a finding makes an alert; neither: it waits with its cause. */
+export interface Reason {
+  readonly grave: boolean;
+  readonly strong:
+    | (Omit<Weighed, 'grounds'> & { readonly items: readonly Weighed['grounds'][number][] })
+    | null;
+}
+
 const MAX_OPEN = 1024;
+const MAX_GROUNDS = 16;
+const MAX_CONTEXTS = 4;
 const MAX_SENTENCES = 12;
 const MAX_LINEAGE = 256;
 
@@ -41,6 +55,13 @@ interface Open {
   unsaid: number;
   revision: number;
   changed: boolean;
+  /** Something weak joined that was not told yet; something grave was, since the last tick. */
+  joined: boolean;
+  news: boolean;
+  /** It is an alert, no longer only a cause. */
+  told: boolean;
+  evidence: Weighed | null;
+  readonly contexts: Set<string>;
 }
 
 export class Groups {
@@ -53,11 +74,12 @@ export class Groups {
     this.#emit = options.emit;
   }
 
+  /** Alerts that are open. */
   get open(): number {
-    return this.#open.size;
+    return [...this.#open.values()].filter(({ told }) => told).length;
   }
 
-  /** The alert that the finding belongs to; made when there is none. To be followed by `add`. */
+  /** The alert that the finding belongs to, or will when its cause becomes one. To be followed by `add`. */
   alertOf(finding: Finding): string {
     const { detection, lineage, origin } = finding;
     const found = this.#find(detection, lineage);
@@ -67,21 +89,34 @@ export class Groups {
     return id;
   }
 
-  /** Adds the finding to its alert, and tells the alert where it became news. */
-  add(id: string, finding: Finding): void {
+  /** Adds the finding to its cause, and tells the alert where it became news; true when that opened it. */
+  add(id: string, finding: Finding, { grave, strong }: Reason): boolean {
     const alert = this.#open.get(id);
-    if (alert === undefined) return;
+    if (alert === undefined) return false;
     const before = severityOf(alert);
     const joined = !alert.scores.has(finding.detection.detector);
     this.#join(alert, finding);
-    if (joined || rankOf(severityOf(alert)) > rankOf(before)) this.#tell(alert);
+    if (strong !== null) {
+      const { items, ...standing } = strong;
+      alert.evidence = { ...standing, grounds: items.slice(0, MAX_GROUNDS).map(groundOf) };
+    }
+    if (!grave && strong === null) {
+      alert.joined = true;
+      return false;
+    }
+    alert.news = true;
+    const opens = !alert.told;
+    alert.told = true;
+    if (opens || joined || rankOf(severityOf(alert)) > rankOf(before)) this.#tell(alert);
     else alert.changed = true;
+    return opens;
   }
 
   /** Tells what changed and closes what has been quiet for long enough. */
   tick(now: bigint): void {
     for (const [id, alert] of this.#open) {
-      if (alert.changed) this.#tell(alert);
+      if (alert.changed || (alert.joined && alert.news)) this.#tell(alert);
+      alert.news = false;
       if (now - alert.last.timeNs >= this.#groupForNs) this.#open.delete(id);
     }
   }
@@ -99,12 +134,7 @@ export class Groups {
   }
 
   #make(id: string, { detection }: Finding): void {
-    const [oldest] = this.#open.keys();
-    if (this.#open.size >= MAX_OPEN && oldest !== undefined) {
-      const forced = this.#open.get(oldest);
-      if (forced?.changed) this.#tell(forced);
-      this.#open.delete(oldest);
-    }
+    if (this.#open.size >= MAX_OPEN) this.#makeRoom();
     this.#open.set(id, {
       id,
       container: detection.container.id,
@@ -121,10 +151,29 @@ export class Groups {
       unsaid: 0,
       revision: 0,
       changed: false,
+      joined: false,
+      news: false,
+      told: false,
+      evidence: null,
+      contexts: new Set(),
     });
   }
 
-  #join(alert: Open, { detection, explanation, next, lineage }: Finding): void {
+  /** A cause that is no alert leaves first: by causes alone nobody closes an alert. */
+  #makeRoom(): void {
+    const [oldest] = this.#open.values();
+    let leaving = oldest;
+    for (const cause of this.#open.values()) {
+      if (cause.told) continue;
+      leaving = cause;
+      break;
+    }
+    if (leaving === undefined) return;
+    if (leaving.changed) this.#tell(leaving);
+    this.#open.delete(leaving.id);
+  }
+
+  #join(alert: Open, { detection, explanation, next, lineage, context }: Finding): void {
     const { detector, severity, score } = detection;
     const known = alert.scores.get(detector);
     alert.scores.set(detector, {
@@ -142,6 +191,7 @@ export class Groups {
       else alert.unsaid += 1;
     }
     if (next !== '') alert.next.add(next);
+    if (context !== '' && alert.contexts.size < MAX_CONTEXTS) alert.contexts.add(context);
     if (detection.timeNs >= alert.last.timeNs) alert.last = detection;
     alert.count += 1;
   }
@@ -149,8 +199,11 @@ export class Groups {
   #tell(alert: Open): void {
     alert.revision += 1;
     alert.changed = false;
+    alert.joined = false;
     const detectors = [...alert.scores.keys()];
     const explanation = [...alert.sentences];
+    if (alert.evidence !== null) explanation.push(explainEvidence(alert.evidence));
+    explanation.push(...alert.contexts);
     if (alert.unsaid > 0)
       explanation.push(`${alert.unsaid} more reason(s) of the same kinds are left out here.`);
     if (detectors.length > 1) explanation.push(explainAgreement(detectors));
@@ -167,6 +220,8 @@ export class Groups {
       lastWallMs: alert.last.wallMs,
       container: alert.last.container,
       title: alert.title,
+      evidence: alert.evidence,
+      context: [...alert.contexts],
       explanation,
       detectors,
       techniques: [...alert.techniques],
@@ -183,8 +238,25 @@ function scoreOf(alert: Open): number {
   return Math.round((1 - wrong) * 10_000) / 10_000;
 }
 
-/** The worst of its detectors; one step more when three agree on at least medium. */
+const groundOf = ({
+  detector,
+  kind,
+  bits,
+  what,
+}: Weighed['grounds'][number]): Weighed['grounds'][number] => ({
+  detector,
+  kind,
+  bits: Math.round(bits * 10) / 10,
+  what,
+});
+
+/** The worst of its detectors; one step more when three agree on at least medium. What passes the budget is medium at least. */
 function severityOf(alert: Open): Severity {
+  const found = severityOfDetectors(alert);
+  return alert.evidence === null ? found : worst(found, 'medium');
+}
+
+function severityOfDetectors(alert: Open): Severity {
   const severities = [...alert.scores.values()].map((entry) => entry.severity);
   const most = severities.reduce<Severity>(worst, 'info');
   const agreeing = severities.filter((severity) => rankOf(severity) >= rankOf('medium')).length;

@@ -5,6 +5,7 @@ import type { Container } from '../identity/container.ts';
 import type { KnownProcess } from '../identity/processes.ts';
 import type { Unknown } from '../models/detector.ts';
 import type { Surprise } from '../models/rarity.ts';
+import type { Role } from '../situation/roles.ts';
 import { explainKnown, explainRarity, explainRule } from './explain.ts';
 import type { RuleHit, Rules } from './hit.ts';
 import { type Severity, shift } from './severity.ts';
@@ -22,6 +23,8 @@ export interface BaselineView {
   newness(kind: Fact['kind'], phase: 'start' | 'steady', atLeast: number): number;
   mostNew(kind: Fact['kind'], phase: 'start' | 'steady'): number;
   seen(fact: Fact): number;
+  /** The same with what was told but not learnt before the baseline was mature. */
+  seenEarly(fact: Fact): number;
   suspected(fact: Fact): number;
 }
 
@@ -30,6 +33,10 @@ export interface Situation {
   readonly baseline: BaselineView;
   readonly phase: 'start' | 'steady';
   readonly lineage: readonly KnownProcess[];
+  /** Who is at work. */
+  readonly role: Role;
+  /** Probability that a period brings so many new facts of the kind, by the baseline and by what is usual on this node. */
+  readonly chance: (kind: Fact['kind'], atLeast?: number) => number;
 }
 
 export interface Verdict {
@@ -46,12 +53,18 @@ export interface Verdict {
   readonly flags: boolean;
   /** Nothing of this window is to be learnt. */
   readonly withholds: boolean;
+  /** Evidence against "all as ever", not yet calibrated; of a rule 0: it alerts by its severity. */
+  readonly bits: number;
+  /** Kind of evidence, of which the strongest counts within one cause. */
+  readonly kind: string;
 }
 
 /** Name of the detector that is no rule. */
 export const RARITY = 'rarity';
 /** Periods in which a mature baseline must have seen a fact for a rule to be lowered. */
 export const KNOWN_WELL = 5;
+/** The same of periods before it was mature, when each was told. What comes every few minutes has no more of them. */
+export const KNOWN_EARLY = 2;
 
 // Calls that change what a process is, sees or may do; being new they weigh more than an ordinary call.
 const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
@@ -65,10 +78,23 @@ const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
 
 const round = (score: number): number => Math.round(score * 10_000) / 10_000;
 
-function ruleVerdict(hit: RuleHit, fact: Fact | null, baseline: BaselineView): Verdict {
+/** Why a hit is lowered, or empty: the workload is known to do it, or it is the runtime that does. */
+function lowering(fact: Fact | null, { baseline, role }: Situation): string {
+  if (role.kind === 'setup') return `Lowered: ${role.reason}`;
+  if (baseline.state !== 'mature' || fact === null) return '';
+  const [seen, early] = [baseline.seen(fact), baseline.seenEarly(fact)];
+  return seen >= KNOWN_WELL || early >= KNOWN_EARLY
+    ? explainKnown(baseline.workload, Math.max(seen, early))
+    : '';
+}
+
+function ruleVerdict(hit: RuleHit, fact: Fact | null, situation: Situation): Verdict {
   const { rule } = hit;
+  const { baseline, role } = situation;
   const seen = fact === null ? 0 : baseline.seen(fact);
-  const lowered = baseline.state === 'mature' && seen >= KNOWN_WELL;
+  const because = lowering(fact, situation);
+  const lowered = because !== '';
+  const strange = seen === 0 && role.kind !== 'setup';
   const why = explainRule(rule, hit.summary);
   return {
     detector: rule.name,
@@ -77,11 +103,17 @@ function ruleVerdict(hit: RuleHit, fact: Fact | null, baseline: BaselineView): V
     summary: hit.summary,
     subject: hit.subject,
     techniques: hit.techniques,
-    facts: fact === null ? hit.facts : { ...hit.facts, fact: `${fact.kind} ${fact.value}` },
-    explanation: lowered ? `${why} ${explainKnown(baseline.workload, seen)}` : why,
+    facts: {
+      ...hit.facts,
+      ...(fact === null ? {} : { fact: `${fact.kind} ${fact.value}` }),
+      ...(lowered ? { lowered: because } : {}),
+    },
+    explanation: lowered ? `${why} ${because}` : why,
     next: lowered ? '' : rule.next,
-    flags: seen === 0,
-    withholds: seen === 0,
+    flags: strange,
+    withholds: strange,
+    bits: 0,
+    kind: rule.name,
   };
 }
 
@@ -98,7 +130,7 @@ export function judgeByRules(
       return fact === null ? 0 : baseline.seen(fact);
     },
   };
-  return rules.hits(event, { container, lineage, known }).map((hit) => ruleVerdict(hit, fact, baseline));
+  return rules.hits(event, { container, lineage, known }).map((hit) => ruleVerdict(hit, fact, situation));
 }
 
 const TITLES: Readonly<Record<Fact['kind'], string>> = {
@@ -131,6 +163,11 @@ const isOrdinary = ({ kind, value }: Fact, baseline: BaselineView): boolean =>
 export const stepsOf = ({ container, baseline }: Situation): number =>
   (baseline.state === 'mature' ? 0 : -1) + (container.kind === 'host' ? -1 : 0);
 
+/** Of what was told before and came back, each return says less: it is not learnt, but no longer unheard of. */
+function bitsOf(fact: Fact, { baseline, chance }: Situation): number {
+  return -Math.log2(chance(fact.kind)) / (1 + baseline.suspected(fact));
+}
+
 /** What the rarity model says of a fact: a verdict when it is new here and new things are rare enough. */
 export function judgeByRarity(fact: Fact, situation: Situation, minScore: number): Verdict | null {
   const { baseline, phase } = situation;
@@ -152,6 +189,8 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
     next: '',
     flags: true,
     withholds: false,
+    bits: bitsOf(fact, situation),
+    kind: fact.kind,
   };
 }
 

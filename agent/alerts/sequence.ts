@@ -15,6 +15,8 @@ export interface NewPairs {
   readonly phase: 'start' | 'steady';
   /** Upper bound of the share of periods that bring as many. */
   readonly share: number;
+  /** Mean probability of as many, for bets. */
+  readonly chance: number;
   /** Most that one learnt period has for itself. */
   readonly most: number;
   readonly periods: number;
@@ -92,5 +94,7 @@ export function judgeSequence(found: NewPairs, minScore: number): Verdict | null
     next: 'Look at what the named processes executed, opened and connected to at that time.',
     flags: true,
     withholds: false,
+    bits: -Math.log2(found.chance),
+    kind: 'pair',
   };
 }

@@ -30,5 +30,7 @@ export function judgeUnwatched({ tries, containers }: Unwatched): Verdict {
     next: 'Raise the setting `slots`, or find what makes so many containers: taking all slots is a way to run one that nobody looks at.',
     flags: false,
     withholds: false,
+    bits: 0,
+    kind: 'unwatched',
   };
 }

@@ -11,6 +11,7 @@
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
 import type { Unknown } from './detector.ts';
+import { History, type SavedHistory } from './evidence/history.ts';
 import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
 import { type SavedShape, Shape } from './shape/shape.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
@@ -79,6 +80,8 @@ export interface SavedBaseline {
   readonly start: Readonly<Record<FactKind, SavedRarity>>;
   readonly suspects: readonly SavedSuspect[];
   readonly shape: SavedShape;
+  /** Absent in what earlier versions saved. */
+  readonly history?: SavedHistory;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -105,6 +108,8 @@ export class Baseline {
   readonly workload: string;
   /** Of the numbers of its steady windows. */
   readonly shape = new Shape({ features: ROW_FEATURES, ...SHAPE, show: showFeature });
+  /** Of its evidence: what calibrates it, and what became of the promise on false alarms. */
+  readonly history = new History();
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
@@ -154,6 +159,11 @@ export class Baseline {
   /** Upper bound of the probability that a period brings so many facts of the kind that were never seen. */
   newness(kind: FactKind, phase: Phase = 'steady', atLeast = 1): number {
     return this.#of(phase)[kind].newness(atLeast);
+  }
+
+  /** Periods that brought so many facts of the kind which no other did, had each been the last. */
+  lonely(kind: FactKind, phase: Phase, atLeast = 1): number {
+    return this.#of(phase)[kind].lonely(atLeast);
   }
 
   /** Most facts of the kind that one learnt period has for itself. */
@@ -209,6 +219,11 @@ export class Baseline {
     return this.#suspectsOf(fact).periods(fact);
   }
 
+  /** Periods in which the fact belonged to what the workload did while it was learnt; also if it was called strange there. */
+  seenEarly(fact: Fact): number {
+    return this.seen(fact) + this.#suspectsOf(fact).early(fact);
+  }
+
   learn(period: Period): void {
     if (!period.complete) {
       this.#incomplete += 1;
@@ -216,6 +231,7 @@ export class Baseline {
     }
     const flagged = new Set(period.flagged.map(({ fact }) => factKey(fact)));
     const mature = this.state === 'mature';
+    const fresh = period.flagged.filter(({ fact, byRule }) => !byRule && this.suspected(fact) === 0);
     const admitted = period.flagged.filter((entry) => this.#suspectsOf(entry.fact).note(entry, mature));
     const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(factKey(fact)));
     if (period.withheld) this.#withheld += 1;
@@ -223,7 +239,8 @@ export class Baseline {
     const values = new Map<FactKind, string[]>(FACT_KINDS.map((kind) => [kind, []]));
     for (const { kind, value } of learnt) values.get(kind)?.push(value);
     for (const { fact } of admitted) values.get(fact.kind)?.push(fact.value);
-    for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of);
+    const brought = new Set(fresh.map(({ fact }) => fact.kind));
+    for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of, brought.has(kind));
   }
 
   save(): SavedBaseline {
@@ -235,12 +252,14 @@ export class Baseline {
       start: saveAll(this.#start),
       suspects: [...this.#suspects.save(), ...this.#suspectPairs.save()],
       shape: this.shape.save(),
+      history: this.history.save(),
     };
   }
 
   /** @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
-    const { steady, start, suspects, shape, incomplete, withheld } = (saved ?? {}) as Record<string, unknown>;
+    const fields = (saved ?? {}) as Record<string, unknown>;
+    const { steady, start, suspects, incomplete, withheld, history, shape } = fields;
     loadAll(this.#steady, steady);
     loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
@@ -250,6 +269,7 @@ export class Baseline {
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))
       (Array.isArray(entry) && entry[0] === 'pair' ? this.#suspectPairs : this.#suspects).load(entry);
+    if (history !== undefined) this.history.load(history);
     this.#incomplete = Number(incomplete);
     this.#withheld = Number(withheld);
   }

@@ -121,12 +121,15 @@ export class Rarity implements Detector<readonly string[], string> {
    * would have, had each been the last. A period whose facts were evicted counts as one that would.
    */
   newness(atLeast = 1): number {
-    let lonely = this.#singles.size;
-    if (atLeast > 1) {
-      lonely = 0;
-      for (const facts of this.#singles.values()) if (facts >= atLeast) lonely += 1;
-    }
-    return wilsonUpper(lonely + this.#sealed, this.#periods);
+    return wilsonUpper(this.lonely(atLeast), this.#periods);
+  }
+
+  /** Periods that have so many facts for themselves: N1. */
+  lonely(atLeast: number): number {
+    if (atLeast <= 1) return this.#singles.size + this.#sealed;
+    let lonely = this.#sealed;
+    for (const facts of this.#singles.values()) if (facts >= atLeast) lonely += 1;
+    return lonely;
   }
 
   /** Most facts that one of the past periods has for itself. */
@@ -151,9 +154,11 @@ export class Rarity implements Detector<readonly string[], string> {
     return this.#facts.get(fact)?.count ?? 0;
   }
 
-  learn(period: readonly string[]): void {
+  /** `novel`: the period also brought something new that is kept away from here; it counts as one that did. */
+  learn(period: readonly string[], novel = false): void {
     const now = this.#periods;
     this.#periods += 1;
+    if (novel) this.#sealed += 1;
     for (const fact of new Set(period)) this.#see(fact, now);
     this.#fit();
   }

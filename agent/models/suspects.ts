@@ -41,6 +41,12 @@ export class Suspects {
     return this.#suspects.get(factKey(fact))?.periods ?? 0;
   }
 
+  /** Periods in which a fact came that first came before the baseline was mature. */
+  early(fact: Fact): number {
+    const known = this.#suspects.get(factKey(fact));
+    return known?.early === true ? known.periods : 0;
+  }
+
   /** Counts one more period of a flagged fact; true when it may now be learnt. */
   note({ fact, byRule }: Flagged, mature: boolean): boolean {
     const known = this.#suspects.get(factKey(fact)) ?? { fact, periods: 0, early: !mature, byRule };

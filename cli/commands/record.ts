@@ -68,6 +68,7 @@ function startOf(values: AllSettings): ConstructorParameters<typeof RecordingWri
       'mature-windows': String(values['mature-windows']),
       'min-score': String(values['min-score']),
       'group-for': `${values['group-for']}ms`,
+      'false-alarms': values['false-alarms'],
       architecture: arch(),
       pods: values.pods === '' ? '' : 'expected',
     },

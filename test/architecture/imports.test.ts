@@ -7,6 +7,7 @@ const AGENT_STAGES = [
   'resources',
   'identity',
   'features',
+  'situation',
   'models',
   'training',
   'profile',

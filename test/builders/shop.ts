@@ -49,7 +49,8 @@ export function shop(): World {
 /** What goes on all day: database connections, requests, calls. */
 export function ordinary(world: World): void {
   for (const slot of [2, 3]) {
-    world.flow({ slot, direction: 'connect', peer: '10.0.9.9', port: 5432, exe: 'node', ...NODE_PROCESS });
+    const server = { ...NODE_PROCESS, pid: NODE_PROCESS.pid + slot - 2, exe: 'node' };
+    world.flow({ slot, direction: 'connect', peer: '10.0.9.9', port: 5432, ...server });
     world.flow({ slot, direction: 'accept', peer: '10.0.1.77', port: 3000 });
   }
 }

@@ -4,6 +4,7 @@ import type { Detection } from '../../agent/alerts/detection.ts';
 import type { Frame, SlotTick } from '../../agent/events/frame.ts';
 import { LAYOUT } from '../../agent/events/layout.ts';
 import type { Container } from '../../agent/identity/container.ts';
+import { budgetNs } from '../../agent/models/evidence/budget.ts';
 import type { TrainingRequest } from '../../agent/models/shape/training.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
 import type { Profile } from '../../agent/profile/profiles.ts';
@@ -44,7 +45,13 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
     node: 'n1',
     boot: 'b1',
     ...START,
-    settings: { learnWindows: 6, matureWindows: 20, minScore: 0.5, groupForMs: 300_000 },
+    settings: {
+      learnWindows: 6,
+      matureWindows: 20,
+      minScore: 0.5,
+      groupForMs: 300_000,
+      budgetNs: budgetNs('1/7d'),
+    },
     architecture: 'x64',
     podsExpected: true,
     rules: ourRules(),

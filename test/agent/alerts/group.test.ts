@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Alert } from '../../../agent/alerts/alert.ts';
 import { alertLine } from '../../../agent/alerts/alert.ts';
 import { detectionLine, idOf } from '../../../agent/alerts/detection.ts';
-import { type Finding, Groups } from '../../../agent/alerts/group.ts';
+import { type Finding, Groups, type Reason } from '../../../agent/alerts/group.ts';
 import type { Severity } from '../../../agent/alerts/severity.ts';
 import type { Container } from '../../../agent/identity/container.ts';
 import { SECOND } from '../../builders/records.ts';
@@ -32,6 +32,9 @@ interface Fields {
   score?: number;
   lineage?: string[];
   container?: string;
+  grave?: boolean;
+  strong?: Reason['strong'];
+  context?: string;
 }
 function finding(fields: Fields): Finding {
   const timeNs = BigInt(fields.at ?? 0) * SECOND;
@@ -43,6 +46,7 @@ function finding(fields: Fields): Finding {
       detector,
       severity: fields.severity ?? 'medium',
       score: fields.score ?? 0.5,
+      bits: 4,
       timeNs,
       wallMs: 1000 * (fields.at ?? 0),
       container: container(fields.container ?? 'c'),
@@ -54,6 +58,7 @@ function finding(fields: Fields): Finding {
     },
     explanation: `because of ${detector}`,
     next: 'Look there.',
+    context: fields.context ?? '',
     lineage: fields.lineage ?? ['1'],
     origin,
   };
@@ -64,13 +69,13 @@ function setUp() {
   const give = (fields: Fields): string => {
     const found = finding(fields);
     const id = groups.alertOf(found);
-    groups.add(id, found);
+    groups.add(id, found, { grave: fields.grave ?? true, strong: fields.strong ?? null });
     return id;
   };
   return { alerts, groups, give };
 }
 
-test('the first detection makes an alert at once', () => {
+test('the first grave detection makes an alert at once', () => {
   const { alerts, give } = setUp();
   const id = give({ at: 10, detector: 'secret-read', severity: 'high', score: 0.8 });
   expect(alerts).toEqual([
@@ -85,6 +90,8 @@ test('the first detection makes an alert at once', () => {
       lastWallMs: 10_000,
       container: container('c'),
       title: 'secret-read at 10 in c/ns/Pod/p/api',
+      evidence: null,
+      context: [],
       explanation: [
         'because of secret-read',
         'Nothing was lost in this window and the one before; the baseline is young after 9 periods.',
@@ -115,6 +122,58 @@ test('the same lineage joins; news is told at once, repetition at the tick', () 
     score: 0.75,
     explanation: expect.arrayContaining(['2 detectors agree: rarity, secret-read.']),
   });
+});
+
+const STRONG = {
+  total: 18.04,
+  bound: 16.9,
+  bits: 24,
+  excess: 1.5,
+  by: 'pooled',
+  periods: 900,
+  items: [{ kind: 'exec', bits: 9.04, what: 'a program', detector: 'rarity' }],
+} as const;
+
+test('weak detections wait with their cause; the one that passes the budget tells them all', () => {
+  const { alerts, groups, give } = setUp();
+  const id = give({ at: 1, detector: 'rarity', severity: 'low', grave: false, context: 'It is a session.' });
+  groups.tick(2n * SECOND);
+  expect([alerts, groups.open]).toEqual([[], 0]);
+  expect(give({ at: 3, detector: 'sequence', severity: 'low', grave: false, strong: STRONG })).toBe(id);
+  expect(alerts).toMatchObject([
+    {
+      id,
+      revision: 1,
+      severity: 'medium',
+      count: 2,
+      context: ['It is a session.'],
+      evidence: { total: 18.04, grounds: [{ kind: 'exec', bits: 9, what: 'a program', detector: 'rarity' }] },
+    },
+  ]);
+  expect(alerts[0]?.explanation).toEqual(
+    expect.arrayContaining([
+      'because of rarity',
+      'because of sequence',
+      'It is a session.',
+      'Evidence of 24.0 bits in this window (exec 9.0), after 1.5 taken off for what history shows; with the windows before it stands at ' +
+        '2^18.0 against the 2^16.9 that the budget of false alarms asks for. Calibrated by all workloads of this node together, as its own history is short (900 windows).',
+    ]),
+  );
+  give({ at: 4, detector: 'rarity', severity: 'low', grave: false });
+  groups.tick(5n * SECOND);
+  expect(alerts.at(-1)).toMatchObject({ revision: 2, count: 3 }); // of the same window
+  give({ at: 6, detector: 'rarity', severity: 'low', grave: false });
+  groups.tick(7n * SECOND);
+  expect(alerts).toHaveLength(2); // what is weak alone joins silently
+});
+
+test('a flood of causes closes no alert', () => {
+  const { alerts, groups, give } = setUp();
+  const id = give({ at: 1, lineage: ['1'] });
+  for (let n = 0; n < 1500; n++) give({ container: `c${n}`, grave: false });
+  expect(groups.open).toBe(1);
+  give({ at: 2, lineage: ['1'], detector: 'other' });
+  expect(alerts.at(-1)).toMatchObject({ id, revision: 2 });
 });
 
 test('three detectors of at least medium make it one step worse', () => {
@@ -176,6 +235,7 @@ test('the lines of the alert log', () => {
     detector: 'rarity',
     severity: 'medium',
     score: 0.5,
+    bits: 4,
     summary: 'rarity at 10',
     techniques: ['T1059'],
     container: shape,

@@ -7,6 +7,7 @@ const found = (more: Partial<NewPairs> = {}): NewPairs => ({
   pairs: pairs(4),
   phase: 'steady',
   share: 0.01,
+  chance: 0.005,
   most: 2,
   periods: 500,
   doers: [],

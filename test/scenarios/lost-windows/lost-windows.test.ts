@@ -53,7 +53,7 @@ test('a verdict made after a loss says so', () => {
     ['rarity', { lost: 5, losses, complete: false, baseline: 'mature', periods: 61 }],
   ]);
   expect(told.alerts.at(-1)?.quality).toBe(
-    'Observation was incomplete: at least 5 record(s) of this container lost (urgent-full 5); the baseline is mature after 61 periods.',
+    'Observation was incomplete: at least 5 record(s) of this container lost (urgent-full 5); the baseline is mature after 60 periods.',
   );
 });
 

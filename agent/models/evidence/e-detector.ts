@@ -1,0 +1,64 @@
+/**
+ * Evidence over time, so that a promise on false alarms holds however long one looks on.
+ *
+ * A fixed p-value that is tested in every window gives an alarm in the end for certain. An e-value is a bet against "all
+ * as ever": its expectation is at most 1 while that is true. The Shiryaev-Roberts sum of e-values, M = (1 + M)·e, is an
+ * e-detector: while all is as ever its expectation after n periods is at most n, and so the expected number of periods
+ * until it passes a bound B is at least B (J. Shin, A. Ramdas, A. Rinaldo, "E-detectors: a nonparametric framework for
+ * sequential change detection", 2023; Theorem 2.4). That holds without independence of the periods, if each e-value is
+ * fair given the periods before it.
+ *
+ * A period's evidence of b bits is a p-value of 2^-b. It becomes an e-value by a calibrator, a falling function f of p
+ * whose integral over 0..1 is 1 (V. Vovk, R. Wang, "E-values: calibration, combination and applications", 2021, 2.1). We
+ * take f(p) = min(1/p, 2^K) / (1 + K ln 2): the reciprocal, cut at the smallest p that we believe, which costs a fixed
+ * log2(1 + K ln 2) = 4.1 bits whatever the evidence. Of the stake a share goes into the bet and the rest is kept, so that
+ * quiet periods cost little: with half at stake it forgets by a bit a period and one strong fact weighs most; with 1/16
+ * many weak ones add up over minutes. The mean of two e-detectors is one, so both are run.
+ *
+ * Memory: two numbers. Assumes that the bits are calibrated (tail.ts).
+ */
+
+/** Evidence beyond this is not believed: p-values below 2^-24 rest on the model alone. */
+export const MOST_BITS = 24;
+const COST = 1 + MOST_BITS * Math.LN2;
+const STAKES = [7 / 8, 1 / 16] as const;
+
+/** E-value of a period with so many bits of evidence. */
+export const eValue = (bits: number): number => 2 ** Math.min(Math.max(bits, 0), MOST_BITS) / COST;
+
+export class EDetector {
+  #sums: readonly number[] = STAKES.map(() => 0);
+
+  /** What it would stand at, were the period to end with such evidence. */
+  with(bits: number): number {
+    const after = this.#after(bits);
+    return after.reduce((sum, each) => sum + each, 0) / after.length;
+  }
+
+  /** Evidence that one period would need to pass the bound, bits; infinite where no single period could. */
+  needs(bound: number): number {
+    if (this.with(MOST_BITS) < bound) return Number.POSITIVE_INFINITY;
+    let [low, high] = [0, MOST_BITS];
+    while (high - low > 0.01) {
+      const middle = (low + high) / 2;
+      if (this.with(middle) >= bound) high = middle;
+      else low = middle;
+    }
+    return high;
+  }
+
+  /** The period ends. */
+  end(bits: number): void {
+    this.#sums = this.#after(bits);
+  }
+
+  /** An alarm was raised: it begins anew. */
+  reset(): void {
+    this.#sums = STAKES.map(() => 0);
+  }
+
+  #after(bits: number): number[] {
+    const e = eValue(bits);
+    return STAKES.map((stake, i) => (1 + (this.#sums[i] ?? 0)) * (1 - stake + stake * e));
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Who is at work in a container: the workload itself, the runtime that sets something up in it, a person or a controller
+ * that entered it from outside, or an exec probe. It is told by descent, which a process cannot choose, not by names,
+ * which it can: a process has entered from outside when its parent acts in another cgroup, or it did so itself. The first
+ * to run a program of a container that was made while we watched is its own; all later ones are sessions. What descends from a
+ * process inside is of the same role, so that a shell started by the workload cannot pass for an operator's; what loses
+ * its parent in a session counts as the workload's own, which is judged more strictly.
+ *
+ * A runtime's process is setting up until something is executed that is not the runtime: names count here only for a
+ * process that entered from outside and still has its number in the node's pid namespace.
+ */
+import type { Event } from '../events/event.ts';
+import type { Container } from '../identity/container.ts';
+import { processKey } from '../identity/processes.ts';
+import { isRuntimeName } from '../identity/runtimes.ts';
+import { Rhythm } from './rhythm.ts';
+
+export type RoleKind = 'own' | 'setup' | 'session' | 'probe' | 'node';
+
+export interface Role {
+  readonly kind: RoleKind;
+  /** Of a session or probe, the process that entered, as text; empty for others. */
+  readonly root: string;
+  /** Why, one sentence; empty for the workload's own. */
+  readonly reason: string;
+}
+
+/** A process that entered a container from outside, and what it leads to. */
+interface Entry {
+  readonly root: string;
+  /** It is how the container itself came to be. */
+  readonly main: boolean;
+  readonly by: string;
+  command: string;
+  /** ns; null: it does not come back at regular times. */
+  everyNs: bigint | null;
+}
+
+interface Known {
+  readonly home: string;
+  readonly entry: Entry | null;
+  /** Since when it runs something of the container, CLOCK_BOOTTIME ns; null: not yet. Records come late, and may be of before. */
+  readonly insideAt: bigint | null;
+}
+
+/** Of a process that was inside before anything was looked at. */
+const ALWAYS = 0n;
+/** A container's first program is started within this, ns; as long as its start-up is judged. */
+const FIRST_NS = 15_000_000_000n;
+/** As many as processes are known. */
+const MAX_PROCESSES = 16_384;
+/** Containers whose first process was seen; more than there are slots. */
+const MAX_CONTAINERS = 8192;
+
+export const OWN: Role = { kind: 'own', root: '', reason: '' };
+const NODE: Role = {
+  kind: 'node',
+  root: '',
+  reason: 'On the node itself, outside containers, people and its own services administer it.',
+};
+
+const keyOf = ({ id, cgroup }: Container): string => `${id} ${cgroup}`;
+
+export class Roles {
+  readonly #known = new Map<string, Known>();
+  /** Containers that have their first process. */
+  readonly #begun = new Set<string>();
+  readonly #rhythm = new Rhythm();
+  readonly #sinceNs: bigint;
+  readonly counts: Record<RoleKind, number> = { own: 0, setup: 0, session: 0, probe: 0, node: 0 };
+
+  /** `sinceNs`: when the node began to be watched; what was in a container before belongs to it. */
+  constructor(sinceNs: bigint) {
+    this.#sinceNs = sinceNs;
+  }
+
+  /** Of an event that was attributed to the container; to be called for each, in their order. */
+  of(event: Event, container: Container): Role {
+    const { pid, start } = event.process;
+    if (pid === 0) return container.kind === 'host' ? NODE : OWN;
+    const key = processKey(pid, start);
+    // Records of one process come in two orders, so that its end is not the last of it.
+    if (event.kind === 'exit') return this.#role(this.#known.get(key), event, container);
+    const known = this.#note(key, event, container);
+    const role = this.#role(known, event, container);
+    if (event.kind === 'exec') this.counts[role.kind] += 1;
+    return role;
+  }
+
+  #note(key: string, event: Event, container: Container): Known {
+    const home = keyOf(container);
+    const before = this.#known.get(key);
+    let known = before?.home === home ? before : this.#come(key, event, container, before);
+    const { entry } = known;
+    if (event.kind === 'exec' && entry !== null && known.insideAt === null && !isSettingUp(event)) {
+      known = { home, entry, insideAt: event.time };
+      this.#began(entry, event, container);
+    }
+    this.#known.delete(key);
+    this.#known.set(key, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_PROCESSES && oldest !== undefined) this.#known.delete(oldest);
+    return known;
+  }
+
+  /** A process acts in the container for the first time. */
+  #come(key: string, event: Event, container: Container, before: Known | undefined): Known {
+    const home = keyOf(container);
+    const none = { home, entry: null, insideAt: ALWAYS };
+    if (container.kind !== 'container' || this.#isFirst(event, container)) return none;
+    const { parentPid, parentStart } = event.process;
+    const parent = this.#known.get(processKey(parentPid, parentStart));
+    if (before === undefined && parent?.home === home)
+      return { home, entry: parent.entry, insideAt: parent.insideAt };
+    const runtime = event.kind === 'exec' && isRuntimeName(event.parentExe);
+    if (before === undefined && parent === undefined && !runtime) return none;
+    // Runtimes enter more than once, as their helpers are orphaned, until the first program of the container runs.
+    const main = container.madeAt !== null && !this.#begun.has(home);
+    const by = event.kind === 'exec' ? event.parentExe : 'exe' in event ? event.exe : '';
+    return { home, entry: { root: key, main, by, command: '', everyNs: null }, insideAt: null };
+  }
+
+  /** Whether the process was in the container before we looked, or belongs to its first program, which we may have forgotten. */
+  #isFirst({ process, time }: Event, container: Container): boolean {
+    if (container.madeAt === null) return process.start < this.#sinceNs;
+    if (!this.#begun.has(keyOf(container))) return false;
+    return process.start - container.madeAt < FIRST_NS && time - process.start >= FIRST_NS;
+  }
+
+  #begin(home: string): void {
+    this.#begun.add(home);
+    const [oldest] = this.#begun;
+    if (this.#begun.size > MAX_CONTAINERS && oldest !== undefined) this.#begun.delete(oldest);
+  }
+
+  /** The first program of the container that an entry leads to. */
+  #began(entry: Entry, event: Extract<Event, { kind: 'exec' }>, container: Container): void {
+    const { identity } = container;
+    if (entry.main) this.#begin(keyOf(container));
+    if (entry.main || entry.command !== '') return;
+    entry.command = [event.path, ...event.args.slice(1)].join(' ').slice(0, 512);
+    entry.everyNs = this.#rhythm.note(`${identity.podUid} ${identity.workload} ${entry.command}`, event.time);
+  }
+
+  #role(known: Known | undefined, event: Event, container: Container): Role {
+    if (container.kind === 'host') return NODE;
+    const entry = known?.entry ?? null;
+    if (known === undefined || entry === null) return OWN;
+    if (known.insideAt === null || event.time < known.insideAt) return setUp(entry);
+    if (entry.main) return OWN;
+    return entry.everyNs === null ? session(entry) : probe(entry, entry.everyNs);
+  }
+}
+
+const isSettingUp = (event: Extract<Event, { kind: 'exec' }>): boolean =>
+  isRuntimeName(event.exe) && event.innerPid === event.process.pid;
+
+const setUp = ({ root, by }: Entry): Role => ({
+  kind: 'setup',
+  root,
+  reason: `The container runtime${by === '' ? '' : ` (${by})`} sets this up from outside the container.`,
+});
+
+/** Programs and folders only: arguments may hold secrets. */
+const programOf = (command: string): string => command.split(' ', 1)[0] ?? '';
+
+const session = ({ root, by, command }: Entry): Role => ({
+  kind: 'session',
+  root,
+  reason:
+    `It belongs to a session: ${by || 'a process'} entered from outside the container and started ${programOf(command)}, ` +
+    'as `kubectl exec` and `kubectl cp` do. It is compared with what sessions do on this node.',
+});
+
+const probe = ({ root, command }: Entry, everyNs: bigint): Role => ({
+  kind: 'probe',
+  root,
+  reason: `It belongs to a probe: ${programOf(command)} is started from outside the container every ${Math.round(Number(everyNs) / 1e9)} s.`,
+});

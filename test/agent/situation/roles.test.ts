@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import type { Event, ExecEvent } from '../../../agent/events/event.ts';
+import type { Container } from '../../../agent/identity/container.ts';
+import { Roles } from '../../../agent/situation/roles.ts';
+import { SECOND } from '../../builders/records.ts';
+
+const container = (madeAt: bigint | null, cgroup = 5): Container => ({
+  id: `c${cgroup}`,
+  kind: 'container',
+  cgroup,
+  path: '/x',
+  runtime: 'containerd',
+  madeAt,
+  settled: true,
+  identity: { name: 'api', pod: 'p', podUid: 'u', namespace: 'n', workload: 'w', image: '', imageDigest: '' },
+});
+const HOST: Container = { ...container(null, 0), id: 'host', kind: 'host' };
+
+interface Fields {
+  pid: number;
+  parent: number;
+  at: number;
+  exe?: string;
+  parentExe?: string;
+  innerPid?: number;
+  args?: string[];
+  start?: number;
+}
+const process = ({ pid, parent, start, at }: Fields) => ({
+  pid,
+  start: BigInt(start ?? Math.min(at, pid)) * SECOND,
+  parentPid: parent,
+  parentStart: BigInt(parent) * SECOND,
+  uid: 0,
+});
+/** Processes start at the second of their number, so that a parent is found by it. */
+const exec = (fields: Fields): ExecEvent =>
+  ({
+    kind: 'exec',
+    time: BigInt(fields.at) * SECOND,
+    process: process({ ...fields, start: fields.start ?? fields.pid }),
+    path: `/usr/bin/${fields.exe}`,
+    exe: fields.exe ?? '',
+    parentExe: fields.parentExe ?? '',
+    innerPid: fields.innerPid ?? fields.pid,
+    args: fields.args ?? [fields.exe ?? ''],
+  }) as unknown as ExecEvent;
+const act = (fields: Fields): Event =>
+  ({
+    kind: 'action',
+    action: 'setns',
+    time: BigInt(fields.at) * SECOND,
+    process: process({ ...fields, start: fields.start ?? fields.pid }),
+    exe: fields.exe ?? '',
+  }) as unknown as Event;
+
+test('a container’s first program is its own, however often the runtime enters to start it', () => {
+  const roles = new Roles(0n);
+  const made = container(100n * SECOND);
+  roles.of(act({ pid: 90, parent: 1, at: 90, exe: 'runtimed' }), HOST);
+  expect(
+    roles.of(exec({ pid: 101, parent: 90, at: 101, exe: 'crun', parentExe: 'runtimed' }), made).kind,
+  ).toBe('setup');
+  expect(roles.of(act({ pid: 102, parent: 90, at: 102, exe: 'crun' }), made).kind).toBe('setup');
+  expect(
+    roles.of(exec({ pid: 103, parent: 102, at: 103, exe: 'nginx', parentExe: 'crun', innerPid: 1 }), made)
+      .kind,
+  ).toBe('own');
+  expect(roles.of(act({ pid: 104, parent: 103, at: 104, exe: 'nginx' }), made).kind).toBe('own');
+});
+
+test('who comes later from outside is a session, with all that descends from it', () => {
+  const roles = new Roles(200n * SECOND);
+  const old = container(null);
+  roles.of(act({ pid: 90, parent: 1, at: 201, exe: 'shim' }), HOST);
+  expect(roles.of(act({ pid: 103, parent: 90, at: 201, exe: 'nginx' }), old).kind).toBe('own'); // there before us
+  expect(roles.of(act({ pid: 301, parent: 90, at: 301, exe: 'runc' }), old).kind).toBe('setup');
+  const shell = roles.of(
+    exec({ pid: 302, parent: 301, at: 303, exe: 'bash', parentExe: 'runc', innerPid: 40 }),
+    old,
+  );
+  expect(shell).toMatchObject({ kind: 'session', reason: expect.stringContaining('started /usr/bin/bash') });
+  expect(
+    roles.of(exec({ pid: 303, parent: 302, at: 304, exe: 'psql', parentExe: 'bash', innerPid: 41 }), old),
+  ).toEqual(shell);
+  // A record that comes late, of what the runtime did before the shell ran.
+  expect(roles.of(act({ pid: 302, parent: 301, at: 302, exe: 'runc' }), old).kind).toBe('setup');
+});
+
+test('a workload cannot pass for an operator, nor for the runtime, by names', () => {
+  const roles = new Roles(200n * SECOND);
+  const old = container(null);
+  roles.of(act({ pid: 103, parent: 90, at: 201, exe: 'nginx' }), old);
+  for (const exe of ['runc', 'containerd-shim', 'crun'])
+    expect(
+      roles.of(exec({ pid: 310, parent: 103, at: 310, exe, parentExe: 'nginx', innerPid: 7 }), old).kind,
+    ).toBe('own');
+  expect(
+    roles.of(exec({ pid: 311, parent: 310, at: 311, exe: 'bash', parentExe: 'runc', innerPid: 8 }), old).kind,
+  ).toBe('own');
+  // Nor does a session become the runtime by running something of that name inside.
+  roles.of(act({ pid: 90, parent: 1, at: 320, exe: 'shim' }), HOST);
+  roles.of(exec({ pid: 321, parent: 90, at: 321, exe: 'sh', parentExe: 'shim', innerPid: 50 }), old);
+  expect(
+    roles.of(exec({ pid: 322, parent: 321, at: 322, exe: 'runc', parentExe: 'sh', innerPid: 51 }), old).kind,
+  ).toBe('session');
+  expect(
+    roles.of(exec({ pid: 330, parent: 90, at: 330, exe: 'runc', parentExe: 'shim', innerPid: 52 }), old).kind,
+  ).toBe('session');
+});
+
+test('the same command from outside at a regular time is a probe, until it stays away', () => {
+  const roles = new Roles(200n * SECOND);
+  const old = container(null);
+  roles.of(act({ pid: 90, parent: 1, at: 201, exe: 'shim' }), HOST);
+  const kinds = [300, 310, 320, 330, 340, 900].map(
+    (at) =>
+      roles.of(exec({ pid: at, parent: 90, at, exe: 'pg_isready', parentExe: 'runc', innerPid: 9 }), old)
+        .kind,
+  );
+  expect(kinds).toEqual(['session', 'session', 'session', 'probe', 'probe', 'session']);
+});
+
+test('the node’s own processes are the node’s', () => {
+  expect(new Roles(0n).of(act({ pid: 9, parent: 1, at: 9, exe: 'bash' }), HOST).kind).toBe('node');
+});

@@ -324,7 +324,7 @@ export class Pipeline {
     this.#lives.event(event, container);
     const role = this.#roles.of(event, container);
     if (event.kind === 'exit') return;
-    this.#processes.note(event);
+    this.#processes.note(event, container.id);
     const watched = this.#windows.of(container);
     if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;

@@ -1,6 +1,6 @@
 /** From an event or a flow to its fact. */
 import type { Event, ExecEvent, Flow, FlowEnds, NovelEvent } from '../events/event.ts';
-import { isRuntimeName } from '../identity/runtimes.ts';
+import { isFirst, isRuntimeName } from '../identity/runtimes.ts';
 import { actionShape } from './action.ts';
 import { capabilityName } from './capability.ts';
 import { commandShape } from './command.ts';
@@ -44,8 +44,8 @@ function novelFact(event: NovelEvent): Fact {
  * The parent's name. What enters a container from outside, as its first process or later, is started by the runtime, or by
  * whatever took the process over from it: which of them the kernel names depends on who ended first.
  */
-const starterOf = ({ innerPid, parentExe, process }: ExecEvent): string =>
-  (innerPid === 1 && process.pid !== 1) || isRuntimeName(parentExe) ? 'runtime' : parentExe;
+const starterOf = (event: ExecEvent): string =>
+  isFirst(event) || isRuntimeName(event.parentExe) ? 'runtime' : event.parentExe;
 
 /** The fact of an event; null for events that say nothing about behaviour (exits, cgroups, denials). */
 export function factOf(event: Event, nameOf: NameOfAddress): Fact | null {

@@ -1,5 +1,6 @@
 /** The processes that were seen doing something, with what started them. Bounded; the longest unused leave first. */
-import type { Event } from '../events/event.ts';
+import type { Event, ExecEvent } from '../events/event.ts';
+import { isFirst, isRuntimeName } from './runtimes.ts';
 
 export interface KnownProcess {
   readonly pid: number;
@@ -14,8 +15,11 @@ export interface KnownProcess {
   readonly before: readonly string[];
   /** When it last executed something, CLOCK_BOOTTIME ns; null: before picket looked. */
   readonly execAt: bigint | null;
+  /** Id of the container that it acted in last, `host` outside of all. Of one never seen itself, where its child was put. */
+  readonly home: string;
 }
 
+const HOST = 'host';
 const MAX_PROCESSES = 16_384;
 const MAX_BEFORE = 4;
 const MAX_LINEAGE = 16;
@@ -30,7 +34,8 @@ export class Processes {
     return this.#processes.size;
   }
 
-  note(event: Event): void {
+  /** `home`: id of the container that the event belongs to, `host` for none. */
+  note(event: Event, home: string): void {
     const { pid, start } = event.process;
     if (
       pid === 0 ||
@@ -42,7 +47,7 @@ export class Processes {
       return;
     const known = this.#processes.get(processKey(pid, start));
     const exe = event.kind === 'exec' || known === undefined || known.exe === '' ? event.exe : known.exe;
-    if (event.kind === 'exec') this.#noteParent(event.process, event.parentExe);
+    if (event.kind === 'exec') this.#noteParent(event, isFromOutside(event) ? HOST : home);
     const before =
       event.kind === 'exec' && known !== undefined && known.exe !== ''
         ? [...known.before, known.exe].slice(-MAX_BEFORE)
@@ -56,6 +61,7 @@ export class Processes {
       exe,
       before,
       execAt: event.kind === 'exec' ? event.time : (known?.execAt ?? null),
+      home,
     });
   }
 
@@ -71,7 +77,7 @@ export class Processes {
   }
 
   /** A parent that was never seen itself is known at least by the name its child's record carries. */
-  #noteParent(child: { parentPid: number; parentStart: bigint }, exe: string): void {
+  #noteParent({ process: child, parentExe: exe }: ExecEvent, home: string): void {
     const key = processKey(child.parentPid, child.parentStart);
     const known = this.#processes.get(key);
     if (child.parentPid === 0 || exe === '') return;
@@ -88,6 +94,7 @@ export class Processes {
       exe,
       before: [],
       execAt: null,
+      home,
     });
   }
 
@@ -100,3 +107,7 @@ export class Processes {
     if (oldest !== undefined) this.#processes.delete(oldest);
   }
 }
+
+/** Its parent is not of the container: a first process, or the runtime on its way in. */
+const isFromOutside = (event: ExecEvent): boolean =>
+  isFirst(event) || (isRuntimeName(event.exe) && event.innerPid === event.process.pid);

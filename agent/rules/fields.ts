@@ -33,6 +33,7 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     tool: ['string', 'the program: of busybox and its like, the applet'],
     parent: ['string', 'file name of the executable that started it'],
     starter: ['string', 'the same for sentences'],
+    first: ['bool', 'it is the first process of a container: its parent is outside'],
     parent_age: ['double', 'seconds that the parent had run; very many where that is not known'],
     script: ['string', "a script's name as the caller gave it, which may lie; empty for a program"],
     args: ['list<string>', 'arguments, the first is the name; of long vectors head and tail'],

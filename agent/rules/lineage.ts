@@ -45,10 +45,10 @@ export function shellAbove(lineage: readonly KnownProcess[], { madeAt }: Contain
   return null;
 }
 
-/** The server that started the shell, directly or through others. */
+/** The server of the same container that started the shell, directly or through others: what entered from outside has none. */
 export function serverAbove(lineage: readonly KnownProcess[], shell: KnownProcess): string {
   const above = lineage.slice(lineage.indexOf(shell) + 1);
-  return above.find((process) => SERVERS.has(process.exe))?.exe ?? '';
+  return above.find((process) => SERVERS.has(process.exe) && process.home === shell.home)?.exe ?? '';
 }
 
 /** Whether a runtime put the process, or one above it, into a container that was running already. */

@@ -6,6 +6,7 @@ import type { Action, ActionEvent, Event, ExecEvent, NovelEvent, OpenEvent } fro
 import { isRingOperation, namespacesOf, newUser, RING } from '../features/action.ts';
 import { capabilityName } from '../features/capability.ts';
 import { MULTI_CALL } from '../features/programs.ts';
+import { isFirst } from '../identity/runtimes.ts';
 import type { Subject } from './fields.ts';
 
 /** What is known of no start is very old. */
@@ -75,6 +76,9 @@ export class Exec extends WithFile<ExecEvent> {
   }
   get starter(): string {
     return this.event.parentExe || 'a process';
+  }
+  get first(): boolean {
+    return isFirst(this.event);
   }
   get parent_age(): number {
     return secondsSince(this.event.time, this.event.process.parentStart);

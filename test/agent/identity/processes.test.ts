@@ -4,7 +4,7 @@ import { Processes } from '../../../agent/identity/processes.ts';
 import { execRecord, flowRecord } from '../../builders/records.ts';
 
 function note(processes: Processes, ...records: Buffer[]): void {
-  for (const event of decodeRecords(Buffer.concat(records)).events) processes.note(event);
+  for (const event of decodeRecords(Buffer.concat(records)).events) processes.note(event, 'c1');
 }
 
 test('knows a process by pid and start, what it ran before and what started it', () => {
@@ -63,4 +63,15 @@ test('keeps a bounded number, the latest', () => {
   expect([processes.size, processes.lineage(1, 1n).length, processes.lineage(20_000, 1n).length]).toEqual([
     16_384, 0, 1,
   ]);
+});
+
+test('what started a first process or the runtime is outside; what started anything else is where its child is', () => {
+  const processes = new Processes();
+  const child = { start: 20n, parentStart: 10n, path: '/app/run', parentExe: 'python3.11' };
+  note(processes, execRecord({ ...child, pid: 2, innerPid: 1, parentPid: 1 }));
+  note(processes, execRecord({ ...child, pid: 3, innerPid: 3, parentPid: 4, path: '/usr/bin/crun' }));
+  note(processes, execRecord({ ...child, pid: 5, innerPid: 7, parentPid: 6 }));
+  expect(processes.lineage(2, 20n).map(({ home }) => home)).toEqual(['c1', 'host']);
+  expect(processes.lineage(3, 20n).map(({ home }) => home)).toEqual(['c1', 'host']);
+  expect(processes.lineage(5, 20n).map(({ home }) => home)).toEqual(['c1', 'c1']);
 });

@@ -31,7 +31,7 @@ const container = (kind: ContainerKind, madeAt: bigint | null = null): Container
 function hits(where: Container, ...records: Buffer[]): string[] {
   const processes = new Processes();
   const { events } = decodeRecords(Buffer.concat(records));
-  for (const event of events) processes.note(event);
+  for (const event of events) processes.note(event, where.id);
   const event = events.at(-1);
   if (event === undefined) throw new Error('nothing decoded');
   const lineage = processes.lineage(event.process.pid, event.process.start);
@@ -73,6 +73,8 @@ test('a server that starts a shell is told, in a container and as a service, not
 
 test('a shell of a server that has just started, of a shell, or no shell at all is not told', () => {
   expect(hits(inside, shell('node', { parentStart: 95n * SECOND }))).toEqual([]);
+  // A container whose first process is a shell: what started it serves the node, not the container.
+  expect(hits(inside, shell('python3.11', { innerPid: 1 }))).toEqual([]);
   expect(hits(inside, shell('bash'))).toEqual([]);
   expect(hits(inside, execRecord({ path: '/usr/bin/gzip', parentExe: 'node' }))).toEqual([]);
   expect(hits(inside, execRecord({ path: '/bin/busybox', args: ['ls'], parentExe: 'node' }))).toEqual([]);
@@ -135,6 +137,9 @@ test('what a shell starts and what calls out is told; high when a server started
   expect(hits(inside, ...byServer, call(102, 'curl'))).toEqual(['shell-calls-out high']);
   const byHand = [started(101, 100, '/bin/sh', 'crun'), started(102, 101, '/usr/bin/python3.11', 'sh')];
   expect(hits(inside, ...byHand, call(102, 'python3.11'))).toEqual(['shell-calls-out medium']);
+  // The runtime that brings it in was started by a program of the node that is written in Python.
+  const entered = [started(100, 99, '/usr/bin/crun', 'python3.11'), ...byHand];
+  expect(hits(inside, ...entered, call(102, 'python3.11'))).toEqual(['shell-calls-out medium']);
   expect(hits(inside, call(101, 'bash'))).toEqual(['shell-calls-out high']);
   const replaced = [started(101, 100, '/bin/sh', 'nginx'), started(101, 100, '/usr/bin/nc.openbsd', 'nginx')];
   expect(hits(inside, ...replaced, call(101, 'nc.openbsd', '203.0.113.1', 100))).toEqual([

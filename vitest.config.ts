@@ -22,6 +22,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: alone,
           pool: 'forks',
+          // Ten times what any takes alone: they wait for each other, and for whatever else the machine does.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },

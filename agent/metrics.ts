@@ -1,6 +1,7 @@
 /** The agent's metrics: read from its parts at each scrape, so that nothing is counted twice. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
+import type { NameCounts } from './identity/peer-names.ts';
 import type { RuleCosts } from './rules/rule.ts';
 import type { ProfileCounts } from './status.ts';
 import type { TrainerCounts } from './training/trainer.ts';
@@ -11,6 +12,7 @@ export interface Numbers {
   readonly records: number;
   readonly events: number;
   readonly containers: number;
+  readonly names: Readonly<NameCounts>;
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
   readonly profiles: ProfileCounts;
@@ -92,6 +94,12 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'Processes that the kernel ended for want of memory.',
     '',
     one(({ lives }) => lives.oomKills),
+  ],
+  [
+    'dns_answers_total',
+    'Addresses that DNS answers named (told), names forgotten for want of room (evicted); answers not believed: not asked for (unasked), of a server that the workload does not use (strange); messages that are none as they must be (odd).',
+    'outcome',
+    ({ names }) => Object.entries(names),
   ],
   ['workloads', 'Workloads with a baseline.', '', one(({ workloads }) => workloads)],
   ['guarding', 'Containers whose new pairs of calls are told.', '', one(({ profiles }) => profiles.guarding)],

@@ -82,7 +82,6 @@ export class Pipeline {
   #podsProblem: string | null = null;
   readonly #malformed: Record<string, number> = {};
   readonly #lineageOf = (event: Event) => this.#processes.lineage(event.process.pid, event.process.start);
-  readonly #nameOf = (address: string): string | null => this.#containers.nameOfAddress(address);
 
   constructor(options: PipelineOptions) {
     const { sink, settings } = options;
@@ -117,7 +116,7 @@ export class Pipeline {
         verdicts: this.#verdicts,
         sink,
         architecture,
-        nameOf: this.#nameOf,
+        workloadOf: (address) => this.#containers.nameOfAddress(address),
         lineageOf: this.#lineageOf,
         malformed: (count) => this.#count('flow', count),
       },
@@ -250,6 +249,7 @@ export class Pipeline {
       processes: this.#processes.size,
       openAlerts: this.#verdicts.openAlerts,
       baselines: this.registry.size,
+      names: { ...this.#windows.names },
     };
   }
 
@@ -332,7 +332,8 @@ export class Pipeline {
       this.#windows.pair(watched, event, role);
       return;
     }
-    const fact = factOf(event, this.#nameOf);
+    if (event.kind === 'dns') this.#windows.dns(watched, event);
+    const fact = factOf(event, this.#windows.peerOf(watched, event.time));
     if (event.kind === 'novel' && fact !== null) this.#windows.novel(watched, fact, event);
     this.#verdicts.event(event, { watched, fact, lineage: this.#lineageOf(event), role });
   }

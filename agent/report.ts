@@ -79,6 +79,7 @@ export class Report {
       records: Number(counters?.records ?? 0n),
       events: counts.events,
       containers: pipeline.containers().length - 1,
+      names: counts.names,
       lives: { starts: counts.starts, restarts: counts.restarts, oomKills: counts.oomKills },
       workloads: counts.baselines,
       profiles: pipeline.profiles(),

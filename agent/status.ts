@@ -1,5 +1,6 @@
 /** What the pipeline says of itself: for people, metrics and the local control. */
 import type { FactKind } from './features/fact.ts';
+import type { NameCounts } from './identity/peer-names.ts';
 import type { Baseline, BaselineState } from './models/baseline.ts';
 
 /** Totals since the pipeline was made. */
@@ -26,6 +27,8 @@ export interface PipelineCounts {
   readonly processes: number;
   readonly openAlerts: number;
   readonly baselines: number;
+  /** What was made of DNS answers. */
+  readonly names: Readonly<NameCounts>;
 }
 
 /** What the kernel side was told of containers. */
@@ -78,6 +81,7 @@ export function statusOf(
     library: value('library'),
     capability: value('capability'),
     listen: value('listen'),
+    name: value('name'),
   });
   const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
   return {

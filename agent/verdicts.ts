@@ -287,7 +287,12 @@ export class Verdicts {
       process,
       summary,
       techniques,
-      facts: { ...facts, ...evidenceOf(event), ...(role.kind === 'own' ? {} : { context: role.kind }) },
+      facts: {
+        ...facts,
+        ...evidenceOf(event),
+        ...peerEvidence(event, watched),
+        ...(role.kind === 'own' ? {} : { context: role.kind }),
+      },
       bits: Math.round(bits * 10) / 10,
       quality: this.#quality(watched),
     };
@@ -383,6 +388,14 @@ function evidenceOf(event: Event | null): Record<string, string> {
     // Of the whole vector, also where only its ends are kept; the key lasts as long as the boot.
     args_hash: event.argsHash.toString(16).padStart(16, '0'),
   };
+}
+
+/** An address and the name that led to it stand beside each other, whichever of them the fact has. */
+function peerEvidence(event: Event | null, { names }: Watched): Record<string, string> {
+  if (event?.kind === 'dns') return { dns_name: event.name, dns_type: event.type, dns_server: event.server };
+  if (event?.kind !== 'flow') return {};
+  const name = names.nameOf(event.peer, event.time);
+  return { peer: event.peer, ...(name === null ? {} : { peer_name: name }) };
 }
 
 function lineageKeys(lineage: readonly KnownProcess[], actor: Actor | null): string[] {

@@ -4,6 +4,7 @@ import { type Fact, factKey } from './features/fact.ts';
 import { PairWindow } from './features/pair-window.ts';
 import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
+import type { PeerNames } from './identity/peer-names.ts';
 import type { Phase } from './models/baseline.ts';
 import { Evidence } from './models/evidence/evidence.ts';
 import type { Flagged } from './models/suspects.ts';
@@ -47,6 +48,8 @@ export class Watched {
   /** Of the last window in which they were read; null: of none yet. */
   resources: Resources | null = null;
   pairs = new PairWindow();
+  /** Of the addresses that it connects to. */
+  readonly names: PeerNames;
   /** Where the kernel side keeps it; null: not known yet. */
   slot: number | null = null;
   /** Its profile was decided, under the name it has. */
@@ -83,7 +86,8 @@ export class Watched {
   /** Made for records that came after its container was gone: too little to be a window. */
   readonly late: boolean;
 
-  constructor(container: Container, startNs: bigint, late: boolean) {
+  constructor(container: Container, startNs: bigint, { late, names }: { late: boolean; names: PeerNames }) {
+    this.names = names;
     this.container = container;
     this.late = late;
     this.window = new WindowBuilder(startNs);

@@ -1,13 +1,13 @@
 /** The open windows of all containers: what a tick adds to them, and what becomes of them at their end. */
 import { sessionsOf } from './alerts/session.ts';
 import { decodeFlows } from './events/decode.ts';
-import type { Event, Flow, NovelEvent, PairEvent } from './events/event.ts';
+import type { DnsEvent, Event, Flow, NovelEvent, PairEvent } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { Resources } from './events/resources.ts';
 import { classCounts, factsOfCalls } from './features/calls.ts';
 import type { Fact } from './features/fact.ts';
-import { factOfFlow, type NameOfAddress } from './features/facts.ts';
+import { factOfEnds, type PeerOf } from './features/facts.ts';
 import { Pairs } from './features/pairs.ts';
 import { rowOf } from './features/shape-row.ts';
 import type { Architecture } from './features/syscalls.ts';
@@ -15,6 +15,7 @@ import type { Window } from './features/window.ts';
 import { HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
+import { type NameCounts, PeerNames } from './identity/peer-names.ts';
 import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
 import type { Baseline, Period } from './models/baseline.ts';
@@ -31,7 +32,8 @@ export interface WindowsParts {
   readonly verdicts: Verdicts;
   readonly sink: Pick<Sink, 'window' | 'profile' | 'train'>;
   readonly architecture: Architecture;
-  readonly nameOf: NameOfAddress;
+  /** The workload that an address is here, or null. */
+  readonly workloadOf: (address: string) => string | null;
   /** The process of an event and what started it. */
   readonly lineageOf: (event: Event) => readonly KnownProcess[];
   /** Entries of the flow map that could not be decoded. */
@@ -50,6 +52,8 @@ const keyOf = ({ id, cgroup }: Container): string => `${id} ${cgroup}`;
 export class Windows {
   readonly losses = new Losses();
   readonly profiles: Profiles;
+  /** What was made of DNS answers. */
+  readonly names: NameCounts = { told: 0, evicted: 0, unasked: 0, strange: 0, odd: 0 };
   readonly #pairs: Pairs;
   readonly #parts: WindowsParts;
   readonly #watched = new Map<string, Watched>();
@@ -76,7 +80,8 @@ export class Windows {
       return known;
     }
     const gone = container.kind !== 'host' && !this.#parts.containers.isLive(container);
-    const made = new Watched(container, container.madeAt ?? this.#bootNs, gone);
+    const names = new PeerNames(this.names);
+    const made = new Watched(container, container.madeAt ?? this.#bootNs, { late: gone, names });
     this.#watched.set(key, made);
     return made;
   }
@@ -122,6 +127,34 @@ export class Windows {
     watched.slot ??= slot;
     this.profiles.keys.note(watched.container.identity.workload, key, fact);
     this.profiles.note({ slot: watched.slot, cgroup: watched.container.cgroup }, fact);
+  }
+
+  /** What the container knows of its peers at that time. */
+  peerOf(watched: Watched, timeNs: bigint): PeerOf {
+    return (address) => ({
+      workload: this.#parts.workloadOf(address),
+      name: watched.names.nameOf(address, timeNs),
+    });
+  }
+
+  /**
+   * A DNS question or answer. An answer names addresses when the container asked for it, and asked a server that its
+   * workload is known to use, once it is known which those are: who runs a server of his own may give his machine any name.
+   */
+  dns(watched: Watched, event: DnsEvent): void {
+    watched.window.dns(event);
+    if (event.odd !== null) this.names.odd += 1;
+    if (event.what === 'unasked') this.names.unasked += 1;
+    if (event.what !== 'answer' || event.addresses.length === 0) return;
+    if (this.#isStrange(watched, event)) this.names.strange += 1;
+    else watched.names.note(event);
+  }
+
+  #isStrange(watched: Watched, { server, port, time }: DnsEvent): boolean {
+    const ends = { protocol: 'udp', direction: 'connect', peer: server, port } as const;
+    const fact = factOfEnds(ends, this.peerOf(watched, time));
+    const baseline = this.#parts.registry.baseline(watched.container.identity.workload);
+    return baseline.judges('connect', watched.phase) && baseline.seen(fact) === 0;
   }
 
   /** A container was made: it is known where the kernel side keeps it. */
@@ -193,13 +226,13 @@ export class Windows {
   }
 
   #flow(flow: Flow): void {
-    const { containers, verdicts, nameOf } = this.#parts;
+    const { containers, verdicts } = this.#parts;
     const container = containers.find(flow.cgroup, flow.slot, LAYOUT.SLOT_HOST);
     if (container === null) return;
     const watched = this.of(container);
     watched.window.flow(flow);
     if (!container.settled) return;
-    verdicts.fact(watched, factOfFlow(flow, nameOf), { timeNs: flow.first, cpu: 0 });
+    verdicts.fact(watched, factOfEnds(flow, this.peerOf(watched, flow.last)), { timeNs: flow.first, cpu: 0 });
   }
 
   #end(key: string, watched: Watched, ending: Ending): void {

@@ -36,6 +36,7 @@ enum record_kind {
 	RECORD_ACTION = 7, /* urgent; what changes what a process is, sees or may do, done or refused */
 	RECORD_PAIR = 8,   /* bulk; a pair of calls that is new to a slot in guard mode */
 	RECORD_NOVEL = 9,  /* bulk; what a slot had not done before */
+	RECORD_DNS = 10,   /* urgent; a DNS question or answer that was not yet told since the flows were read */
 };
 
 /* First in every record. The process is the current one, but for RECORD_FLOW of direction FLOW_ACCEPT, where no
@@ -182,7 +183,7 @@ enum novel {
 	NOVEL_FOLDER_WRITE = 2, /* [path: of the folder] a file in it was made, or opened to be written */
 	NOVEL_LIBRARY = 3,	/* [path] a file was mapped to be executed */
 	NOVEL_CAPABILITY = 4,	/* [value: its number] used: asked for by the kernel and granted */
-	NOVEL_LISTEN = 5,	/* [port, protocol] TCP: listens; UDP: bound to a port of its choice */
+	NOVEL_LISTEN = 5,	/* [port, protocol] TCP: listens; UDP: bound to a port that it named */
 };
 
 struct novel_record {
@@ -198,6 +199,28 @@ struct novel_record {
 	__u32 pad2;
 	char exe[FILE_NAME_BYTES]; /* file name of the caller's executable */
 	char path[PATH_BYTES];
+};
+
+#define DNS_BYTES 512 /* kept of a message; a power of two */
+#define DNS_TOKENS 4 /* that a message takes: the urgent ring holds the bursts of four containers, too */
+#define BUCKET_DNS_UNASKED 14 /* bucket of tokens of answers nobody asked for, which others send */
+
+enum dns_what {
+	DNS_QUESTION = 1, /* asked by a client over UDP, port 53 */
+	DNS_ANSWER = 2,	  /* to a question that this socket has asked this server: id, name and type are those of it */
+	DNS_UNASKED = 3,  /* another one; one of each server's address since the flows were read */
+};
+
+struct dns_record {
+	struct record_header header;
+	struct flow_key flow; /* of the client: FLOW_CONNECT, the server, its port */
+	__u32 total;	      /* bytes of the message */
+	__u16 used;	      /* bytes of it that are here */
+	__u16 own_port;
+	__u8 what; /* enum dns_what */
+	__u8 pad[7];
+	char exe[FILE_NAME_BYTES]; /* question: file name of the asker's executable */
+	__u8 message[DNS_BYTES];
 };
 
 #define DENIED_CONNECT 1
@@ -323,7 +346,8 @@ enum loss_reason {
 	LOSS_SOCKETS_FULL = 7, /* no memory for what is kept of a socket: neither its bytes nor how its connect ended is known */
 	LOSS_COMPAT_FULL = 8,  /* a 32-bit call is in the sum, but not under its own number */
 	LOSS_FOLDERS_LATER = 9, /* a folder was not told, for want of tokens or room: told when it is next opened */
-	LOSS_REASONS = 10,
+	LOSS_DNS_LATER = 10, /* a DNS message was not told, for want of tokens or room: told when it comes again */
+	LOSS_REASONS = 11,
 };
 
 #endif

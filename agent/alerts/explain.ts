@@ -18,6 +18,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
   library: 'loading of a library',
   capability: 'use of a capability',
   listen: 'listening port',
+  name: 'name asked for',
 };
 
 /** What is new and how rare anything new is here. */

@@ -146,6 +146,7 @@ const TITLES: Readonly<Record<Fact['kind'], string>> = {
   library: 'a library never loaded here before',
   capability: 'a capability never used here before',
   listen: 'a port never listened on before',
+  name: 'a name never asked for before',
 };
 
 // Servers do these as they start and stop; the second word of an action's fact.

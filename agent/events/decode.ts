@@ -6,6 +6,7 @@ import type { Event, Flow } from './event.ts';
 import { actionEvent } from './kinds/action.ts';
 import { cgroupEvent } from './kinds/cgroup.ts';
 import { deniedEvent } from './kinds/denied.ts';
+import { dnsEvent } from './kinds/dns.ts';
 import { execEvent, exitEvent } from './kinds/exec.ts';
 import { flowEntries, flowEvent, OLD_ENTRY_BYTES } from './kinds/flow.ts';
 import { novelEvent } from './kinds/novel.ts';
@@ -46,6 +47,7 @@ const KINDS: Readonly<Record<number, Kind>> = {
   [LAYOUT.RECORD_DENIED]: { bytes: LAYOUT['sizeof denied_record'], decode: deniedEvent },
   [LAYOUT.RECORD_ACTION]: { bytes: LAYOUT['sizeof action_record'], decode: actionEvent },
   [LAYOUT.RECORD_NOVEL]: { bytes: LAYOUT['sizeof novel_record'], decode: novelEvent },
+  [LAYOUT.RECORD_DNS]: { bytes: LAYOUT['sizeof dns_record'], decode: dnsEvent },
   [LAYOUT.RECORD_PAIR]: { bytes: LAYOUT['sizeof pair_record'], decode: pairEvent },
 };
 

@@ -1,5 +1,7 @@
 /** What happened on the node: the decoded form of the records of native/records.h. */
 
+import type { Oddity } from './dns-message.ts';
+
 /** A process as the kernel names it; (pid, start) is unique within one boot. */
 export interface Process {
   /** Thread group id in the initial namespace; 0 where no process is known (accepted connections). */
@@ -212,6 +214,34 @@ export interface NovelEvent extends EventBase {
   readonly exe: string;
 }
 
+/** A DNS question of a client, or an answer, over UDP. */
+export interface DnsEvent extends EventBase {
+  readonly kind: 'dns';
+  /** `unasked`: this socket has not asked this server just that, so nothing that it says is to be believed. */
+  readonly what: 'question' | 'answer' | 'unasked';
+  readonly server: string;
+  readonly port: number;
+  readonly ownPort: number;
+  readonly id: number;
+  /** Lower case, without the last dot; empty: the root, or what could not be read. */
+  readonly name: string;
+  /** Such as `A`. */
+  readonly type: string;
+  /** Of an answer: `ok`, `no-such-name`; of a question empty. */
+  readonly code: string;
+  readonly addresses: readonly { readonly address: string; readonly ttlS: number }[];
+  /** Names that the name stands for. */
+  readonly aliases: readonly string[];
+  /** Of the whole message. */
+  readonly bytes: number;
+  /** Only its first bytes were read. */
+  readonly cut: boolean;
+  /** It is no message as it must be. */
+  readonly odd: Oddity | null;
+  /** Question: file name of the asker's executable. */
+  readonly exe: string;
+}
+
 export type Event =
   | ExecEvent
   | ExitEvent
@@ -221,7 +251,8 @@ export type Event =
   | DeniedEvent
   | ActionEvent
   | PairEvent
-  | NovelEvent;
+  | NovelEvent
+  | DnsEvent;
 
 /** One entry of the kernel's flow map, read at the end of a window. */
 export interface Flow extends FlowEnds {

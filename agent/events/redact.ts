@@ -1,7 +1,11 @@
-/** Takes out of a frame what may hold secrets: arguments of programs and everything of a pod that identity does not use. */
+/**
+ * Takes out of a frame what may hold secrets: arguments of programs, names asked for over DNS, and everything of a pod that
+ * identity does not use.
+ */
 import { createHash } from 'node:crypto';
 import type { Frame } from './frame.ts';
 import { LAYOUT } from './layout.ts';
+import { redactDns } from './redact-dns.ts';
 
 const TEXT = LAYOUT['exec_record.text'];
 
@@ -42,6 +46,12 @@ function scriptName(record: Buffer, at: number): Buffer {
   return text.subarray(text.lastIndexOf(0x2f) + 1);
 }
 
+function redactOne(record: Buffer, kind: number): Buffer {
+  if (kind === LAYOUT.RECORD_EXEC && record.length >= TEXT) return redactExec(record);
+  if (kind === LAYOUT.RECORD_DNS && record.length === LAYOUT['sizeof dns_record']) return redactDns(record);
+  return record;
+}
+
 function redactRecords(bytes: Uint8Array): Uint8Array {
   const all = Buffer.from(bytes);
   const parts: Buffer[] = [];
@@ -50,7 +60,7 @@ function redactRecords(bytes: Uint8Array): Uint8Array {
     if (size < LAYOUT['sizeof record_header'] || at + size > all.length) break;
     const kind = all.readUInt32LE(at + LAYOUT['record_header.kind']);
     const record = all.subarray(at, at + size);
-    parts.push(kind === LAYOUT.RECORD_EXEC && size >= TEXT ? redactExec(record) : record);
+    parts.push(redactOne(record, kind));
     at += size;
   }
   return Buffer.concat(parts);
@@ -76,7 +86,7 @@ function redactPods(list: string): string {
   }
 }
 
-/** The frame without arguments and pod specifications; file names, addresses and counts stay. */
+/** The frame without arguments, DNS names and pod specifications; file names, addresses and counts stay. */
 export function redact(frame: Frame): Frame {
   if (frame.kind === 'records') return { kind: 'records', bytes: redactRecords(frame.bytes) };
   if (frame.kind === 'pods') return { kind: 'pods', list: redactPods(frame.list) };

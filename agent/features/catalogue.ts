@@ -27,8 +27,9 @@ export const FACT_FEATURES: readonly (Feature & { readonly name: FactKind })[] =
   {
     name: 'connect',
     unit: 'fact',
-    version: 1,
-    sentence: 'A TCP connection was made: workload or address of the peer, and its port.',
+    version: 2,
+    sentence:
+      'A TCP connection was made, or a UDP datagram sent first: workload of the peer, or the name that led to it, or its address; and its port.',
   },
   {
     name: 'accept',
@@ -70,7 +71,19 @@ export const FACT_FEATURES: readonly (Feature & { readonly name: FactKind })[] =
     version: 1,
     sentence: 'A capability was used: the kernel asked for it and it was granted.',
   },
-  { name: 'listen', unit: 'fact', version: 1, sentence: 'A port was listened on: protocol and port.' },
+  {
+    name: 'listen',
+    unit: 'fact',
+    version: 2,
+    sentence: 'A TCP port was listened on, or a UDP port bound by its number: protocol and port.',
+  },
+  {
+    name: 'name',
+    unit: 'fact',
+    version: 1,
+    sentence:
+      'A name was asked for over DNS: type, where it is not an address, and the name without labels that look made up.',
+  },
 ];
 
 export const COUNT_FEATURES: readonly Feature[] = [
@@ -118,6 +131,38 @@ export const COUNT_FEATURES: readonly Feature[] = [
     unit: 'processes',
     version: 1,
     sentence: 'Processes that the kernel ended for want of memory, by its records.',
+  },
+  { name: 'dnsNames', unit: 'names', version: 1, sentence: 'Different names asked for over UDP.' },
+  {
+    name: 'dnsLabelLength',
+    unit: 'characters',
+    version: 1,
+    sentence: 'Mean length of the labels below the registered domain, of different names.',
+  },
+  {
+    name: 'dnsLabelEntropy',
+    unit: 'bits per character',
+    version: 1,
+    sentence: 'Mean of the entropy of these labels, each by its own characters.',
+  },
+  {
+    name: 'dnsTextShare',
+    unit: 'share',
+    version: 1,
+    sentence: 'Of different questions, those for free text or bytes (TXT, NULL).',
+  },
+  {
+    name: 'dnsMissingShare',
+    unit: 'share',
+    version: 1,
+    sentence: 'Of different answers, those that say that there is no such name.',
+  },
+  {
+    name: 'dnsBits',
+    unit: 'bits',
+    version: 1,
+    sentence:
+      'What the different names below one registered domain can have carried, of the domain with most.',
   },
 ];
 

@@ -13,6 +13,7 @@ export const FACT_KINDS = [
   'library',
   'capability',
   'listen',
+  'name',
 ] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 

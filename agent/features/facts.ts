@@ -1,23 +1,31 @@
 /** From an event or a flow to its fact. */
-import type { Event, ExecEvent, Flow, FlowEnds, NovelEvent } from '../events/event.ts';
+import type { DnsEvent, Event, ExecEvent, FlowEnds, NovelEvent } from '../events/event.ts';
 import { isFirst, isRuntimeName } from '../identity/runtimes.ts';
 import { actionShape } from './action.ts';
 import { capabilityName } from './capability.ts';
 import { commandShape } from './command.ts';
+import { generaliseName } from './dns-name.ts';
 import type { Fact } from './fact.ts';
 import { bounded, generalisePath } from './generalise.ts';
 
 // Ports from which Linux picks for connections out (ip_local_port_range); a peer's port above it says nothing.
 const EPHEMERAL = 32_768;
 
-/** Names a peer that is a workload here: `namespace/Kind/name`, or null. */
-export type NameOfAddress = (address: string) => string | null;
+/** What is known of a peer: the workload that it is here, `namespace/Kind/name`, or the DNS name that led to it. */
+export interface PeerKnown {
+  readonly workload: string | null;
+  readonly name: string | null;
+}
+export type PeerOf = (address: string) => PeerKnown;
 
-function flowFact(flow: FlowEnds, nameOf: NameOfAddress): Fact {
+const peerText = (address: string, { workload, name }: PeerKnown): string =>
+  workload ?? (name === null ? address : generaliseName(name));
+
+function flowFact(flow: FlowEnds, peerOf: PeerOf): Fact {
   const protocol = flow.protocol === 'udp' ? 'udp/' : '';
   if (flow.direction === 'accept') return { kind: 'accept', value: `${protocol}${flow.port}` };
   const port = flow.port >= EPHEMERAL ? '*' : String(flow.port);
-  return { kind: 'connect', value: `${protocol}${nameOf(flow.peer) ?? flow.peer}:${port}` };
+  return { kind: 'connect', value: bounded(`${protocol}${peerText(flow.peer, peerOf(flow.peer))}:${port}`) };
 }
 
 const pathOf = (event: NovelEvent): string =>
@@ -47,8 +55,15 @@ function novelFact(event: NovelEvent): Fact {
 const starterOf = (event: ExecEvent): string =>
   isFirst(event) || isRuntimeName(event.parentExe) ? 'runtime' : event.parentExe;
 
+/** Of questions only: what is asked for is the container's doing, what comes back is not. */
+function nameFact({ what, name, type }: DnsEvent): Fact | null {
+  if (what !== 'question' || name === '') return null;
+  const kind = type === 'A' || type === 'AAAA' ? '' : `${type} `;
+  return { kind: 'name', value: bounded(`${kind}${generaliseName(name)}`) };
+}
+
 /** The fact of an event; null for events that say nothing about behaviour (exits, cgroups, denials). */
-export function factOf(event: Event, nameOf: NameOfAddress): Fact | null {
+export function factOf(event: Event, peerOf: PeerOf): Fact | null {
   switch (event.kind) {
     case 'exec': {
       const shape = commandShape(event.exe, event.args);
@@ -61,16 +76,18 @@ export function factOf(event: Event, nameOf: NameOfAddress): Fact | null {
       return { kind: 'file', value: bounded(`${event.exe} ${mode} ${generalisePath(event.path)}`) };
     }
     case 'flow':
-      return flowFact(event, nameOf);
+      return flowFact(event, peerOf);
     case 'action':
       // An OOM kill is done to the workload, not by it.
       return event.action === 'oom-kill' ? null : { kind: 'action', value: bounded(actionShape(event)) };
     case 'novel':
       return novelFact(event);
+    case 'dns':
+      return nameFact(event);
     default:
       return null;
   }
 }
 
 /** The fact of an entry of the flow map. */
-export const factOfFlow = (flow: Flow, nameOf: NameOfAddress): Fact => flowFact(flow, nameOf);
+export const factOfEnds = flowFact;

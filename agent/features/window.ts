@@ -1,14 +1,15 @@
 /** What one container did between two ticks. */
-import type { Flow } from '../events/event.ts';
+import type { DnsEvent, Flow } from '../events/event.ts';
 import type { SlotTick } from '../events/frame.ts';
 import { joinResources, type Resources } from '../events/resources.ts';
 import { CALL_CLASSES } from './call-classes.ts';
+import { type DnsCounts, DnsWindow } from './dns-window.ts';
 import { type Fact, factKey } from './fact.ts';
 
 /** Facts of one window; a hostile workload makes no more than this cost. */
 const MAX_FACTS = 1024;
 
-export interface WindowCounts {
+export interface WindowCounts extends DnsCounts {
   readonly syscalls: number;
   readonly distinctSyscalls: number;
   readonly execs: number;
@@ -69,6 +70,7 @@ export class WindowBuilder {
     dnsFailures: 0,
   };
   readonly #classes: number[] = CALL_CLASSES.map(() => 0);
+  readonly #dns = new DnsWindow();
   #resources: Resources | null = null;
   #lost = 0;
   readonly #losses: Record<string, number> = {};
@@ -130,6 +132,10 @@ export class WindowBuilder {
     }
   }
 
+  dns(event: DnsEvent): void {
+    this.#dns.note(event);
+  }
+
   /** The kernel ended one of its processes for want of memory. */
   oomKill(): void {
     this.#counts.oomKills += 1;
@@ -167,7 +173,7 @@ export class WindowBuilder {
     return {
       startNs: this.startNs,
       endNs,
-      counts: { ...this.#counts },
+      counts: { ...this.#counts, ...this.#dns.counts() },
       classes: [...this.#classes],
       resources: this.#resources,
       facts: [...this.#facts.values()],

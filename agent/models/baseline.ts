@@ -58,6 +58,7 @@ export const LIMITS: Readonly<Record<FactKind, number>> = {
   library: 512,
   capability: 64,
   listen: 256,
+  name: 1024,
 };
 
 /** Kinds that baselines saved by earlier versions do not have. */
@@ -69,6 +70,7 @@ const ADDED: ReadonlySet<FactKind> = new Set([
   'library',
   'capability',
   'listen',
+  'name',
 ]);
 const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
 
@@ -101,6 +103,7 @@ const models = (learnPeriods: number): Models => {
     library: make('library'),
     capability: make('capability'),
     listen: make('listen'),
+    name: make('name'),
   };
 };
 
@@ -307,5 +310,6 @@ function saveAll(all: Models): Record<FactKind, SavedRarity> {
     library: all.library.save(),
     capability: all.capability.save(),
     listen: all.listen.save(),
+    name: all.name.save(),
   };
 }

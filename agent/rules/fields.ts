@@ -1,6 +1,6 @@
 /** Everything a rule can ask for: the variables of its expressions, with type and sentence. */
 
-export const SUBJECTS = ['exec', 'open', 'flow', 'action', 'denied', 'novel'] as const;
+export const SUBJECTS = ['exec', 'open', 'flow', 'action', 'denied', 'novel', 'dns'] as const;
 export type Subject = (typeof SUBJECTS)[number];
 
 export type FieldType = 'string' | 'int' | 'double' | 'bool' | 'list<string>' | 'list<int>';
@@ -86,6 +86,21 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     port: ['int', 'of a listener; 0 for others'],
     memfd: ['bool', 'the library is a memory file'],
     deleted: ['bool', 'the path had no name any more'],
+  },
+  dns: {
+    ...WHO,
+    what: ['string', 'question, answer, or unasked: an answer that is not to be believed'],
+    name: ['string', 'the name asked for, in lower case'],
+    type: ['string', 'A, AAAA, TXT, NULL or another'],
+    code: ['string', 'of an answer: ok, no-such-name or another; empty for a question'],
+    odd: [
+      'string',
+      'why it is no message as it must be: loop, long-name, label, short, no-question; or empty',
+    ],
+    server: ['string', "the server's address"],
+    server_is: ['string', '`loopback`, `link-local`, `private` or `public`'],
+    told: ['list<string>', 'addresses that the answer tells'],
+    tells_link_local: ['bool', 'one of them is of the own link'],
   },
 };
 

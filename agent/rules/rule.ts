@@ -40,6 +40,7 @@ const FACTS: Readonly<Record<Subject, Readonly<Record<string, string>>>> = {
   },
   denied: { what: '{event.what}', peer: '{event.peer}', port: '{event.port}' },
   novel: { program: '{event.exe}', what: '{event.what}', path: '{event.path}' },
+  dns: { program: '{event.exe}' },
 };
 
 interface CompiledCase {

@@ -2,7 +2,15 @@
  * Events as rules see them: one class for each subject, with a property for each field of fields.ts. Values are made when
  * they are asked for, since most events reach no rule that asks.
  */
-import type { Action, ActionEvent, Event, ExecEvent, NovelEvent, OpenEvent } from '../events/event.ts';
+import type {
+  Action,
+  ActionEvent,
+  DnsEvent,
+  Event,
+  ExecEvent,
+  NovelEvent,
+  OpenEvent,
+} from '../events/event.ts';
 import { isRingOperation, namespacesOf, newUser, RING } from '../features/action.ts';
 import { capabilityName } from '../features/capability.ts';
 import { MULTI_CALL } from '../features/programs.ts';
@@ -257,7 +265,37 @@ export class Novel extends WithFile<NovelEvent> {
   }
 }
 
-export type View = Exec | Open | Flow | Act | Denied | Novel;
+export class Dns extends Doer<DnsEvent> {
+  get what(): string {
+    return this.event.what;
+  }
+  get name(): string {
+    return this.event.name;
+  }
+  get type(): string {
+    return this.event.type;
+  }
+  get code(): string {
+    return this.event.code;
+  }
+  get odd(): string {
+    return this.event.odd ?? '';
+  }
+  get server(): string {
+    return this.event.server;
+  }
+  get server_is(): string {
+    return kindOfPeer(this.event.server);
+  }
+  get told(): readonly string[] {
+    return this.event.addresses.map(({ address }) => address);
+  }
+  get tells_link_local(): boolean {
+    return this.event.addresses.some(({ address }) => kindOfPeer(address) === 'link-local');
+  }
+}
+
+export type View = Exec | Open | Flow | Act | Denied | Novel | Dns;
 export const VIEWS: Readonly<Record<Subject, new (event: never) => View>> = {
   exec: Exec,
   open: Open,
@@ -265,6 +303,7 @@ export const VIEWS: Readonly<Record<Subject, new (event: never) => View>> = {
   action: Act,
   denied: Denied,
   novel: Novel,
+  dns: Dns,
 };
 
 /** What an event is to rules, mostly one thing: what a ring opens is an action and an opening. */
@@ -283,6 +322,8 @@ export function viewsOf(event: Event): Views {
       return [['denied', new Denied(event)]];
     case 'novel':
       return [['novel', new Novel(event)]];
+    case 'dns':
+      return [['dns', new Dns(event)]];
     case 'action': {
       const opening = ringOpening(event);
       const act = ['action', new Act(event)] as const;

@@ -15,12 +15,20 @@ export const LOSS_NAMES = [
   'sockets-full',
   'compat-full',
   'folders-later',
+  'dns-later',
 ] as const;
 
 /** What was not told but will be, when it is next done: no loss of the window. */
-export const TOLD_LATER: ReadonlySet<string> = new Set(['seen-full', 'folders-later']);
+export const TOLD_LATER: ReadonlySet<string> = new Set(['seen-full', 'folders-later', 'dns-later']);
 
-/** By number of record_kind of records.h: `exec`, `socket-use`. Folders, told later, have RECORD_NOVEL's number. */
+/** Buckets of what is told later: folders have RECORD_NOVEL's. */
+const BUCKETS_TOLD_LATER: ReadonlySet<number> = new Set([
+  LAYOUT.RECORD_NOVEL,
+  LAYOUT.RECORD_DNS,
+  LAYOUT.BUCKET_DNS_UNASKED,
+]);
+
+/** By number of record_kind of records.h: `exec`, `socket-use`. */
 const KIND_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(LAYOUT).flatMap(([name, value]) =>
     name === 'BUCKET_NOVEL_FEW'
@@ -68,7 +76,7 @@ function lossesBetween(before: Before, now: SlotCounts): Record<string, number> 
     else if (!TOLD_LATER.has(LOSS_NAMES[reason] ?? '')) note(LOSS_NAMES[reason] ?? `reason-${reason}`, added);
   }
   for (const [kind] of now.throttled.entries()) {
-    if (kind === LAYOUT.RECORD_NOVEL) continue;
+    if (BUCKETS_TOLD_LATER.has(kind)) continue;
     const added = addedTo(before.throttled, now.throttled, kind);
     note(`throttled/${KIND_NAMES.get(kind) ?? kind}`, added);
     before.kindless -= added;

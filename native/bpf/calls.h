@@ -13,6 +13,7 @@
 #if defined(__TARGET_ARCH_x86)
 enum {
 	CALL_OPEN = 2,
+	CALL_BIND = 49,
 	CALL_RT_SIGRETURN = 15,
 	CALL_CLONE = 56,
 	CALL_FORK = 57,
@@ -28,11 +29,14 @@ enum {
 	COMPAT_OPEN = 5,
 	COMPAT_CREAT = 8,
 	COMPAT_OPENAT = 295,
+	COMPAT_BIND = 361,
 	COMPAT_FINIT_MODULE = 350,
 	COMPAT_OPENAT2 = 437,
 };
 #define CALL_NUMBER(regs) ((int)(regs)->orig_ax)
 #define SEES_COMPAT_IDS true
+#define FIRST_ARGUMENT(regs) ((__u32)(regs)->di)
+#define COMPAT_FIRST_ARGUMENT(regs) ((__u32)(regs)->bx)
 #define SECOND_ARGUMENT(regs) ((__u32)(regs)->si)
 #define THIRD_ARGUMENT(regs) ((__u32)(regs)->dx)
 #define IS_COMPAT(task) ((task)->thread_info.status & 2) /* TS_COMPAT */
@@ -48,6 +52,7 @@ enum {
 	CALL_EXIT = 93,
 	CALL_EXIT_GROUP = 94,
 	CALL_RT_SIGRETURN = 139,
+	CALL_BIND = 200,
 	CALL_CLONE = 220,
 	CALL_PIDFD_SEND_SIGNAL = 424,
 	CALL_CLONE3 = 435,
@@ -55,12 +60,15 @@ enum {
 	CALL_OPENAT2 = 437,
 	COMPAT_OPEN = 5,
 	COMPAT_CREAT = 8,
+	COMPAT_BIND = 282,
 	COMPAT_OPENAT = 322,
 	COMPAT_FINIT_MODULE = 379,
 	COMPAT_OPENAT2 = 437,
 };
 #define CALL_NUMBER(regs) ((regs)->syscallno)
 #define SEES_COMPAT_IDS false
+#define FIRST_ARGUMENT(regs) ((__u32)(regs)->orig_x0)
+#define COMPAT_FIRST_ARGUMENT(regs) ((__u32)(regs)->orig_x0)
 #define SECOND_ARGUMENT(regs) ((__u32)(regs)->regs[1])
 #define THIRD_ARGUMENT(regs) ((__u32)(regs)->regs[2])
 #define IS_COMPAT(task) ((task)->thread_info.flags & (1 << 22)) /* TIF_32BIT */

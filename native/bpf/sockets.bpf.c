@@ -2,6 +2,7 @@
 /* Sockets that see or reach more than a workload needs: raw, packet, and those of runtimes. */
 #include "deed.h"
 #include "names.h"
+#include "novel.h"
 
 #define AF_PACKET 17
 #define AF_XDP 44
@@ -12,6 +13,7 @@
 #define AF_ALG 38
 #define NETLINK_ROUTE 0 /* asked by every lookup of a name */
 #define NETLINK_KOBJECT_UEVENT 15
+#define SOCK_BINDPORT_LOCK 8 /* the port was named, not picked by the kernel */
 
 static __noinline int look_at_socket(struct deed *deed)
 {
@@ -59,4 +61,23 @@ static __noinline int look_at_connect(struct deed *deed)
 		return false;
 	deed->claimed_path = (const void *)(deed->args[1] + SUN_PATH_OFFSET);
 	return is_watched_address(deed->args[1], deed->args[2]);
+}
+
+/* UDP has no state of listening: what is bound to a port that it named takes datagrams from anybody. */
+static __noinline int note_datagrams_port(struct task_state *state, __u32 descriptor)
+{
+	struct slot_profile *profile = state && state->slot != SLOT_NONE ? profile_of(state->slot) : NULL;
+	struct socket *socket = profile ? socket_of(descriptor) : NULL;
+	struct sock *sk = socket ? BPF_CORE_READ(socket, sk) : NULL;
+
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_UDP ||
+	    !(BPF_CORE_READ_BITFIELD_PROBED(sk, sk_userlocks) & SOCK_BINDPORT_LOCK))
+		return 0;
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct novelty novelty = {.what = NOVEL_LISTEN, .protocol = IPPROTO_UDP,
+				  .port = BPF_CORE_READ(sk, __sk_common.skc_num)};
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	novelty.key = key_of(NOVEL_LISTEN, novelty.port, novelty.protocol);
+	return is_known(profile, novelty.key) ? 0 : tell_novelty(state, &novelty);
 }

@@ -49,6 +49,8 @@ static __always_inline int count_compat(bool direct, struct task_state *state, s
 	note_pair(state, profile, cpu, CALL_COMPAT);
 	if (result < 0)
 		return 0;
+	if (number == COMPAT_BIND)
+		return note_datagrams_port(state, COMPAT_FIRST_ARGUMENT(regs));
 	if (number == COMPAT_OPEN)
 		return opened(direct, state, result, SECOND_ARGUMENT(regs));
 	if (number == COMPAT_OPENAT)
@@ -73,6 +75,8 @@ static __always_inline int look_closer(bool direct, struct task_state *state, st
 		return look_at_action(state, regs, result, action, false);
 	if (result < 0)
 		return 0;
+	if (number == CALL_BIND)
+		return note_datagrams_port(state, FIRST_ARGUMENT(regs));
 	if (number == CALL_OPENAT)
 		return opened(direct, state, result, THIRD_ARGUMENT(regs));
 	if (number == CALL_OPEN)

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* UDP datagrams, counted per flow where they pass the cgroup2 root. Every packet of the machine comes by, so what is no
  * UDP is let go after a look at two bytes; nothing is ever held up. */
-#include "flows.h"
+#include "dns.h"
 
 #define UDP_ROLES 8192 /* (slot, own port, peer) of which is remembered who sent first; the longest unheard go */
 #define CLIENT_PORTS 32768 /* own ports from here on are given to clients: net.ipv4.ip_local_port_range */
 #define EXTENSIONS 6 /* IPv6 extension headers before the datagram; more are not looked through */
 #define UDP_HEADER 8
-#define DNS_PORT 53
-#define DNS_HEADER 12
 #define LET_PASS 1
 
 /* Of a UDP socket. */
@@ -126,18 +124,20 @@ static __always_inline struct flow_counts *find_flow(struct __sk_buff *skb, stru
 	return counts_of;
 }
 
-/* Questions of a client, and answers that are an error, such as that there is no such name. */
-static __always_inline void count_dns(struct __sk_buff *skb, const struct datagram *datagram, bool egress,
-				      struct flow_counts *counts_of)
+static __always_inline void hand_to_dns(struct __sk_buff *skb, const struct datagram *datagram, __u64 owner, bool egress,
+					struct flow_counts *counts_of)
 {
-	__u8 flags[2]; /* RFC 1035: bit 7 of the first: an answer; the lower half of the second: its error */
+	struct dns_place place = {
+		.flow = datagram->flow,
+		.owner = owner,
+		.offset = datagram->offset,
+		.bytes = datagram->bytes,
+		.own_port = datagram->own_port,
+		.egress = egress,
+		.sender = egress && is_sender(skb),
+	};
 
-	if (datagram->bytes < DNS_HEADER || bpf_skb_load_bytes(skb, datagram->offset + 2, flags, sizeof(flags)))
-		return;
-	if (egress && !(flags[0] & 0x80))
-		__sync_fetch_and_add(&counts_of->attempts, 1);
-	else if (!egress && flags[0] & 0x80 && flags[1] & 15)
-		__sync_fetch_and_add(&counts_of->failures, 1);
+	look_at_dns(skb, &place, counts_of);
 }
 
 static __noinline int count_datagram(struct __sk_buff *skb, struct datagram *datagram, bool egress)
@@ -167,7 +167,7 @@ static __noinline int count_datagram(struct __sk_buff *skb, struct datagram *dat
 	__sync_fetch_and_add(egress ? &counts_of->bytes_out : &counts_of->bytes_in, datagram->bytes);
 	__sync_fetch_and_add(egress ? &counts_of->segments_out : &counts_of->segments_in, datagram->count);
 	if (datagram->flow.direction == FLOW_CONNECT && datagram->flow.port == DNS_PORT)
-		count_dns(skb, datagram, egress, counts_of);
+		hand_to_dns(skb, datagram, socket->owner, egress, counts_of);
 	return 0;
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { NO_DNS } from '../../agent/features/dns-window.ts';
 import { MAX_FOLDERS_TOLD, MAX_TOLD } from '../../agent/watched.ts';
 import { resources } from '../builders/messages.ts';
 import type { ExecFields } from '../builders/records.ts';
@@ -91,7 +92,15 @@ test('a new system call, a new peer seen only in the flow map and a new port are
     ['medium', 'connect 198.51.100.7:4444', null],
   ]);
   const last = told.windows.findLast(({ container }) => container.cgroup === 500);
-  const sums = { bytesIn: 0, bytesOut: 0, segments: 0, datagrams: 0, dnsQuestions: 0, dnsFailures: 0 };
+  const sums = {
+    bytesIn: 0,
+    bytesOut: 0,
+    segments: 0,
+    datagrams: 0,
+    dnsQuestions: 0,
+    dnsFailures: 0,
+    ...NO_DNS,
+  };
   expect([last?.counts, last?.newFacts]).toEqual([
     {
       syscalls: 30,

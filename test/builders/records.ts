@@ -290,3 +290,32 @@ export function actionRecord(fields: ActionFields): Buffer {
   path.copy(bytes, at('path'));
   return bytes;
 }
+
+export interface DnsFields extends HeaderFields {
+  /** Such as ANSWER: the end of the constant's name. */
+  what: string;
+  server: string;
+  message: Buffer;
+  /** Of the message where it is longer than what is kept. */
+  total?: number;
+  exe?: string;
+}
+
+export function dnsRecord(fields: DnsFields): Buffer {
+  const bytes = record(LAYOUT.RECORD_DNS, LAYOUT['sizeof dns_record'], fields);
+  flowKey(bytes, LAYOUT['dns_record.flow'], {
+    ...fields,
+    protocol: 'udp',
+    direction: 'connect',
+    peer: fields.server,
+    port: 53,
+  });
+  const what = (LAYOUT as Record<string, number>)[`DNS_${fields.what}`] ?? 0;
+  bytes.writeUInt32LE(fields.total ?? fields.message.length, LAYOUT['dns_record.total']);
+  bytes.writeUInt16LE(Math.min(fields.message.length, LAYOUT.DNS_BYTES), LAYOUT['dns_record.used']);
+  bytes.writeUInt16LE(40_000, LAYOUT['dns_record.own_port']);
+  bytes.writeUInt8(what, LAYOUT['dns_record.what']);
+  bytes.write(fields.exe ?? '', LAYOUT['dns_record.exe']);
+  fields.message.copy(bytes, LAYOUT['dns_record.message'], 0, LAYOUT.DNS_BYTES);
+  return bytes;
+}

@@ -5,7 +5,7 @@ import { check, checkDeeply, seeds } from './decoder.ts';
 import { fuzz } from './fuzz.ts';
 import { randomFrom } from './mutate.ts';
 
-const FILES = /agent\/events\/(decode|reader|kinds\/[a-z-]+)\.(ts|js)$/;
+const FILES = /agent\/events\/(decode|reader|dns-message|kinds\/[a-z-]+)\.(ts|js)$/;
 
 test('whatever the bytes, the decoder throws nothing and accounts for every record', {
   timeout: 120_000,

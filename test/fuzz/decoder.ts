@@ -2,10 +2,12 @@
 import { decodeFlows, decodeRecords } from '../../agent/events/decode.ts';
 import { LAYOUT } from '../../agent/events/layout.ts';
 import { piecesOf } from '../../agent/source/queue.ts';
+import { answer, question } from '../builders/dns.ts';
 import {
   actionRecord,
   cgroupRecord,
   deniedRecord,
+  dnsRecord,
   execRecord,
   exitRecord,
   flowEntry,
@@ -26,6 +28,11 @@ const endsOf = (start: string): string[] =>
   Object.keys(LAYOUT)
     .filter((name) => name.startsWith(start) && name !== 'ACTION_NO_CALL')
     .map((name) => name.slice(start.length));
+
+const ANSWERS = [
+  { name: null, type: 'CNAME', data: 'b.example' },
+  { name: 'b.example', type: 'A', data: '203.0.113.9' },
+];
 
 /** What an execution may look like: plain, a script, and more arguments than are kept, from memory. */
 function execs(): Buffer[] {
@@ -58,6 +65,8 @@ export function seeds(): Buffer[] {
     ...endsOf('ACTION_').map((action) => actionRecord({ action, exe: 'mount', path: '/mnt' })),
     actionRecord({ action: 'RENAME', exe: 'mv', path: 'etc/x', flags: LAYOUT.PATH_CLAIMED, name: 'shadow' }),
     ...endsOf('NOVEL_').map((what) => novelRecord({ what, path: '/usr/lib', exe: 'cat', port: 80 })),
+    dnsRecord({ what: 'QUESTION', server: '10.0.0.10', message: question('a.example', 'TXT'), exe: 'curl' }),
+    dnsRecord({ what: 'ANSWER', server: '10.0.0.10', message: answer('a.example', ANSWERS) }),
     flowEntry({ direction: 'connect', peer: '10.9.8.7', port: 53 }),
   ];
   return [...each, Buffer.concat(each), Buffer.concat([exec, exec])];

@@ -13,7 +13,7 @@ let toldAt = performance.now();
 const done = fuzz({
   seeds: seeds(),
   random: randomFrom(Number(seed)),
-  files: /agent\/events\/(decode|reader|kinds\/[a-z-]+)\.(ts|js)$/,
+  files: /agent\/events\/(decode|reader|dns-message|kinds\/[a-z-]+)\.(ts|js)$/,
   check,
   checkDeeply,
   maxInputs: Number(inputs),

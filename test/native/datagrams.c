@@ -129,11 +129,39 @@ static int answer(int last) {
 	return sendto(own, bytes, total, 0, (struct sockaddr *)&from, length) == (ssize_t)total ? 0 : errno;
 }
 
+static size_t from_hex(const char *hex) {
+	size_t length = strlen(hex) / 2;
+	for (size_t i = 0; i < length; i++)
+		sscanf(hex + 2 * i, "%2hhx", (unsigned char *)bytes + i);
+	return length;
+}
+
+// Takes one datagram and answers with these bytes, with the id that was asked with when theirs is 0.
+static int reply(const char *hex) {
+	struct sockaddr_storage from;
+	socklen_t length;
+	if (take(&from, &length) < 2)
+		return ETIMEDOUT;
+	char id[2] = {bytes[0], bytes[1]};
+	size_t total = from_hex(hex);
+	if (!bytes[0] && !bytes[1])
+		memcpy(bytes, id, sizeof id);
+	return sendto(own, bytes, total, 0, (struct sockaddr *)&from, length) == (ssize_t)total ? 0 : errno;
+}
+
+// From the socket as it is bound: these bytes to an address.
+static int give(const char *hex, const char *ip, int port) {
+	struct sockaddr_storage to;
+	size_t total = from_hex(hex);
+	socklen_t length = address(ip, port, &to);
+	return sendto(own, bytes, total, 0, (struct sockaddr *)&to, length) == (ssize_t)total ? 0 : errno;
+}
+
 int datagrams(const char *line) {
-	char what[32] = "", text[256] = "";
+	char what[32] = "", text[1200] = "", ip[64] = "";
 	long a = 0, b = 0, c = 0;
 	struct sockaddr_storage to;
-	sscanf(line, "%*s %31s %255s %ld %ld %ld", what, text, &a, &b, &c);
+	sscanf(line, "%*s %31s %1199s %ld %ld %ld", what, text, &a, &b, &c);
 	if (!strcmp(what, "bind") || !strcmp(what, "connect")) {
 		socklen_t length = address(text, (int)a, &to);
 		int error = make(to.ss_family);
@@ -151,6 +179,10 @@ int datagrams(const char *line) {
 		return ask(text);
 	if (!strcmp(what, "answer"))
 		return answer(atoi(text));
+	if (!strcmp(what, "reply"))
+		return reply(text);
+	if (!strcmp(what, "give"))
+		return sscanf(line, "%*s %*s %*s %63s %ld", ip, &a) == 2 ? give(text, ip, (int)a) : EINVAL;
 	if (!strcmp(what, "fill")) // what is sent next is this byte over and over
 		return memset(bytes, atoi(text), sizeof bytes) ? 0 : 1;
 	// to ADDRESS PORT SIZE TIMES; segments ADDRESS PORT SIZE SEGMENT: without a connection

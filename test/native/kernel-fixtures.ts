@@ -250,6 +250,7 @@ const STRUCTS = [
   'action_record',
   'pair_record',
   'novel_record',
+  'dns_record',
 ];
 
 function toRecord(bytes: Buffer): TestRecord {

@@ -32,6 +32,7 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
       version: 2,
       'sizeof pair_record': 72,
       'sizeof novel_record': 384,
+      'sizeof dns_record': 648,
       contain: 2,
       'sizeof record_header': 64,
       'sizeof exec_record': 1448,

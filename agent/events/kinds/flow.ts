@@ -3,7 +3,8 @@ import { LAYOUT } from '../layout.ts';
 import { baseOf, Malformed, Reader } from '../reader.ts';
 import { addressText } from './address.ts';
 
-function flowKey(reader: Reader, at: number): FlowEnds {
+/** Between whom, by a struct flow_key. */
+export function flowKey(reader: Reader, at: number): FlowEnds {
   const protocol = reader.u8(at + LAYOUT['flow_key.protocol']);
   const direction = reader.u8(at + LAYOUT['flow_key.direction']);
   const family = reader.u8(at + LAYOUT['flow_key.family']);

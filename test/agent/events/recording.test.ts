@@ -7,8 +7,9 @@ import { decodeRecords } from '../../../agent/events/decode.ts';
 import type { Frame } from '../../../agent/events/frame.ts';
 import { openRecording, RecordingWriter } from '../../../agent/events/recording.ts';
 import { delimit, encodeFrame, RECORDING_VERSION } from '../../../wire/index.ts';
+import { answer } from '../../builders/dns.ts';
 import { resources } from '../../builders/messages.ts';
-import { execRecord, exitRecord, flowEntry } from '../../builders/records.ts';
+import { dnsRecord, execRecord, exitRecord, flowEntry } from '../../builders/records.ts';
 
 let folder = '';
 let path = '';
@@ -166,4 +167,30 @@ test('ends where its size is reached and stays readable', async () => {
   expect(writer.stopped).toBe('it reached its size limit');
   const { frames: found, problem } = await read();
   expect({ frames: found.length, problem }).toEqual({ frames: writer.frames - 1, problem: null });
+});
+
+test('names asked for over DNS become others of the same length when asked to', async () => {
+  const records = [
+    { name: null, type: 'CNAME', data: 'hunter2.example.net' },
+    { name: 'hunter2.example.net', type: 'A', data: '203.0.113.7' },
+  ];
+  const bytes = dnsRecord({
+    what: 'ANSWER',
+    server: '10.0.0.10',
+    message: answer('hunter2.shop.example.com', records),
+  });
+  await write([{ kind: 'records', bytes }], { redact: true });
+  const [frame] = (await read()).frames;
+  if (frame?.kind !== 'records') throw new Error('other frames came back');
+  expect(decodeRecords(frame.bytes).events).toMatchObject([
+    {
+      name: expect.stringMatching(/^[a-z0-9]{7}\.[a-z0-9]{4}\.example\.com$/),
+      type: 'A',
+      code: 'ok',
+      addresses: [{ address: '203.0.113.7', ttlS: 60 }],
+      aliases: [],
+      odd: null,
+    },
+  ]);
+  expect(Buffer.from(frame.bytes).includes('hunter2')).toBe(false);
 });

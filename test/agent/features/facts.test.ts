@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { decodeFlows, decodeRecords } from '../../../agent/events/decode.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import { commandShape, commandWords } from '../../../agent/features/command.ts';
-import { factOf, factOfFlow } from '../../../agent/features/facts.ts';
+import { factOf, factOfEnds, type PeerOf } from '../../../agent/features/facts.ts';
 import { generalisePath } from '../../../agent/features/generalise.ts';
 import {
   type ActionFields,
@@ -16,10 +16,10 @@ import {
   openRecord,
 } from '../../builders/records.ts';
 
-const nobody = (): null => null;
-const fact = (record: Buffer, nameOf: (address: string) => string | null = nobody) => {
+const nobody: PeerOf = () => ({ workload: null, name: null });
+const fact = (record: Buffer, peerOf: PeerOf = nobody) => {
   const [event] = decodeRecords(record).events;
-  return event === undefined ? undefined : factOf(event, nameOf);
+  return event === undefined ? undefined : factOf(event, peerOf);
 };
 
 test.each([
@@ -101,7 +101,10 @@ test('an event becomes a fact that comes back when the same is done again', () =
     kind: 'connect',
     value: '10.0.0.1:*',
   });
-  const named = (address: string): string | null => (address === '10.0.0.1' ? 'shop/Deployment/db' : null);
+  const named: PeerOf = (address) => ({
+    workload: address === '10.0.0.1' ? 'shop/Deployment/db' : null,
+    name: address === '203.0.113.9' ? 'd1a2b3c4e5.cdn.example.com' : null,
+  });
   expect(fact(flowRecord({ direction: 'connect', peer: '10.0.0.1', port: 5432 }), named)).toEqual({
     kind: 'connect',
     value: 'shop/Deployment/db:5432',
@@ -113,7 +116,7 @@ test('an entry of the flow map gives the same fact as its record', () => {
   const fields = { direction: 'connect', peer: '10.0.0.1', port: 5432 } as const;
   const [flow] = decodeFlows(flowEntry(fields)).flows;
   if (flow === undefined) throw new Error('not decoded');
-  expect(factOfFlow(flow, nobody)).toEqual(fact(flowRecord(fields)));
+  expect(factOfEnds(flow, nobody)).toEqual(fact(flowRecord(fields)));
 });
 
 test.each<[ActionFields, string | null]>([

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { COUNT_FEATURES, FACT_FEATURES } from '../../../agent/features/catalogue.ts';
+import { NO_DNS } from '../../../agent/features/dns-window.ts';
 import { FACT_KINDS } from '../../../agent/features/fact.ts';
 import { WindowBuilder } from '../../../agent/features/window.ts';
 
@@ -65,6 +66,7 @@ test('gathers what a container did between two ticks', () => {
       datagrams: 12,
       dnsQuestions: 6,
       dnsFailures: 2,
+      ...NO_DNS,
     },
     facts: [{ kind: 'accept', value: '80' }],
     lost: 0,

@@ -4,10 +4,12 @@ import { LAYOUT } from '../../../agent/events/layout.ts';
 import type { Container, ContainerKind } from '../../../agent/identity/container.ts';
 import { Processes } from '../../../agent/identity/processes.ts';
 import { ourRules } from '../../../agent/rules/load.ts';
+import { answer, question } from '../../builders/dns.ts';
 import {
   type ActionFields,
   actionRecord,
   deniedRecord,
+  dnsRecord,
   execRecord,
   flowRecord,
   openRecord,
@@ -320,4 +322,20 @@ test('writing what the kernel runs on the host is told, reading it is not', () =
   expect(hits(inside, openRecord({ path, exe: 'sh', openFlags: 1 }))).toEqual(['host-file-written high']);
   expect(hits(inside, openRecord({ path, exe: 'sh' }))).toEqual([]);
   expect(hits(host, openRecord({ path, exe: 'systemd-sysctl', openFlags: 1 }))).toEqual([]);
+});
+
+test('DNS that programs do not make is told; so is a public name for an address of the own link', () => {
+  const asked = (message: Buffer): Buffer =>
+    dnsRecord({ what: 'QUESTION', server: '10.0.0.10', message, exe: 'x' });
+  const told = (name: string, address: string): Buffer => {
+    const records = [{ name: null, type: 'A', data: address }];
+    return dnsRecord({ what: 'ANSWER', server: '10.0.0.10', message: answer(name, records) });
+  };
+  const loop = Buffer.from('0001010000010000000000000161c00c00010001', 'hex');
+  expect(hits(inside, asked(loop))).toEqual(['odd-dns medium']);
+  expect(hits(inside, asked(question('x.example', 'NULL')))).toEqual(['odd-dns medium']);
+  expect(hits(inside, told('rebound.example', '169.254.169.254'))).toEqual(['odd-dns medium']);
+  expect(hits(inside, told('metadata.google.internal', '169.254.169.254'))).toEqual([]);
+  expect(hits(inside, told('www.example', '203.0.113.1'))).toEqual([]);
+  expect(hits(inside, asked(question('x.example', 'TXT')))).toEqual([]);
 });

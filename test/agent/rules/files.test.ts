@@ -36,8 +36,8 @@ test('faults of several rules are told together, each where it stands', () => {
 `;
 
   expect(rulesOf(text)).toEqual([
-    'a.yaml:6:9: first: on is of exec, open, flow, action, denied, novel, not "exce"',
-    'a.yaml:6:9: first: on names at least one of exec, open, flow, action, denied, novel',
+    'a.yaml:6:9: first: on is of exec, open, flow, action, denied, novel, dns, not "exce"',
+    'a.yaml:6:9: first: on names at least one of exec, open, flow, action, denied, novel, dns',
     'a.yaml:5:15: first: sentence is wanted: from a capital letter to a full stop',
     'a.yaml:8:15: first: severity is one of info, low, medium, high, critical, not "grave"',
     'a.yaml:4:5: first: severity, or a last grade without when, is wanted',

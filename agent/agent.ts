@@ -148,7 +148,10 @@ export class Agent {
         detection: (detection) => this.outlet.detection(detection),
         alert: (alert) => this.outlet.alert(alert),
         window: (window) => this.outlet.window(window),
-        newContainer: (container) => this.containment.leases.appeared(container),
+        newContainer: (container) => {
+          this.containment.leases.appeared(container);
+          this.upward.press();
+        },
         goneContainer: (container) => {
           this.containment.leases.gone(container);
           this.outlet.gone(container, this.pipeline.lifeOf(container));

@@ -43,13 +43,18 @@ export class Machine {
     return this.context.lifetime.signal.aborted ? null : (this.probe?.counters() ?? null);
   }
 
-  get resourceCounts(): ResourceCounts {
-    return this.reader?.counts ?? { readings: 0, readMs: 0, openFiles: 0, missing: {} };
+  /** Kernel memory by what it grows with; empty without a probe. */
+  maps(): Readonly<Record<string, number>> {
+    return this.context.lifetime.signal.aborted ? {} : (this.probe?.maps() ?? {});
   }
 
-  /** Slots of containers that are given out. */
-  get slots(): number {
-    return this.source?.slots ?? 0;
+  /** See LiveSource. */
+  get unplaced(): number {
+    return this.source?.unplaced ?? 0;
+  }
+
+  get resourceCounts(): ResourceCounts {
+    return this.reader?.counts ?? { readings: 0, readMs: 0, openFiles: 0, missing: {} };
   }
 
   lookup(cgroup: number): void {

@@ -53,8 +53,9 @@ export interface Numbers {
     readonly openFiles: number;
     readonly missing: Readonly<Record<string, number>>;
   };
-  /** Given out in the kernel, at the last tick. */
+  /** Given out in the kernel. */
   readonly slots: number;
+  readonly unplaced: number;
   readonly mapBytes: number;
   readonly mapGroups: Readonly<Record<string, number>>;
   readonly hooksAttached: number;
@@ -236,6 +237,12 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     ({ resources }) => Object.entries(resources.missing),
   ],
   ['slots', 'Slots of containers that are given out in the kernel.', '', one(({ slots }) => slots)],
+  [
+    'unplaced_total',
+    'Things that a container is known to do for which its slot had no place: they are told again each time.',
+    '',
+    one(({ unplaced }) => unplaced),
+  ],
   ['map_bytes', 'Kernel memory of the eBPF maps.', 'group', ({ mapGroups }) => Object.entries(mapGroups)],
   ['hooks', 'Kernel hooks that the agent knows.', '', one(({ hooks }) => hooks)],
   ['hooks_attached', 'Kernel hooks that are attached.', '', one(({ hooksAttached }) => hooksAttached)],

@@ -82,7 +82,7 @@ export class Outlet {
 
   window(window: ContainerWindow): void {
     for (const name of TRAFFIC) this.traffic[name] += window.counts[name];
-    this.upward.append(() => windowEntry(windowMessage(window)));
+    this.upward.appendPatiently(() => windowEntry(windowMessage(window)));
     this.upward.sketches?.window(window);
   }
 

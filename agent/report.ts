@@ -71,6 +71,7 @@ export class Report {
   numbers(): Numbers {
     const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules } = this.parts;
     const counters = machine.counters();
+    const mapGroups = machine.maps();
     const counts = pipeline.counts();
     const hooks = this.hooks();
     const none = { sent: 0, duplicates: 0, streamsOpened: 0, refused: new Map(), failures: new Map() };
@@ -104,10 +105,11 @@ export class Report {
         costs: rules.costs(),
       },
       pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
+      unplaced: machine.unplaced,
       resources: machine.resourceCounts,
-      slots: machine.slots,
-      mapBytes: counters?.mapBytes ?? 0,
-      mapGroups: counters?.mapGroups ?? {},
+      slots: counters?.slots ?? 0,
+      mapBytes: Object.values(mapGroups).reduce((sum, bytes) => sum + bytes, 0),
+      mapGroups,
       hooks: hooks.length,
       hooksAttached: hooks.filter(({ state }) => state === 'attached').length,
     };

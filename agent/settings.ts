@@ -253,7 +253,8 @@ export const agentRows = {
     min: 100,
     max: 10 * MINUTE,
     default: 2 * SECOND,
-    sentence: 'How often a summary is sent to central; one with a detection of high severity goes at once.',
+    sentence:
+      'How often a summary is sent to central; one with a detection of high severity goes at once, windows alone wait up to 10 s.',
   },
   'sketch-interval': {
     type: 'milliseconds',

@@ -43,6 +43,17 @@ export class Upward {
   /** Encoded only where there is a spool: it is a third of a detection's way. */
   append(make: () => Entry): void {
     this.spool?.append(make());
+    this.uplink?.press();
+  }
+
+  /** What may wait for others: each upload costs as much as ending the windows of ten containers. */
+  appendPatiently(make: () => Entry): void {
+    this.spool?.append(make());
+  }
+
+  /** Central is to hear of what has no entry, such as a new container. */
+  press(): void {
+    this.uplink?.press();
   }
 
   /** What was appended is urgent. */
@@ -69,7 +80,7 @@ export class Upward {
   private openSketches(): void {
     const { settings, folder, clock, lifetime } = this.context;
     const book = new SketchBook(ownHashKey(folder), clock.bootNs(), (sketches) =>
-      this.append(() => sketchesEntry(sketches)),
+      this.appendPatiently(() => sketchesEntry(sketches)),
     );
     this.sketches = book;
     lifetime.repeat(settings['sketch-interval'], () => book.flush(clock.bootNs()));

@@ -91,10 +91,10 @@ export interface ProbeCounters {
   readonly queueFull: bigint;
   readonly records: bigint;
   readonly batches: bigint;
-  /** Bytes of kernel memory of all maps, as the kernel reports them (memlock of fdinfo). */
-  readonly mapBytes: number;
-  /** Of mapBytes, by what it grows with: slots, pairs (CPUs), rings, flows (settings), other. */
-  readonly mapGroups: Readonly<Record<string, number>>;
+  /** Times that the kernel did not run a program, as it was running on that CPU already; what it would have seen is lost. */
+  readonly missedRuns: bigint;
+  /** Slots of containers that are given out now. */
+  readonly slots: number;
 }
 
 export interface Containment {
@@ -138,6 +138,8 @@ export interface Probe {
   readonly hooks: readonly Hook[];
   /** Counts of the slots 0 and 1 and of every live one, summed over CPUs. */
   readCounts(): SlotCounts[];
+  /** The same of those that counted anything since the last call of this, or went to another cgroup. */
+  readChanges(): SlotCounts[];
   /** struct flow_entry back to back; the entries are removed, so that each window starts empty. */
   readFlows(): Buffer;
   /** Gives the slot of a removed cgroup back, with its counters set to 0. */
@@ -163,6 +165,11 @@ export interface Probe {
    */
   loadSeen(slot: number, cgroup: number, keys: BigUint64Array): number;
   counters(): ProbeCounters;
+  /**
+   * Bytes of kernel memory of the maps, as the kernel reports them (memlock of fdinfo), by what they grow with: slots, pairs
+   * (CPUs), rings, flows (settings), other. Opens a file for each map.
+   */
+  maps(): Readonly<Record<string, number>>;
   /** Stops draining, hands over what is in the rings, detaches; containment stays. Idempotent. */
   close(): Promise<void>;
 }

@@ -99,7 +99,11 @@ function compatBetween(before: Before, now: SlotCounts): [number, number][] {
 
 /** Totals by reason since the probe was loaded; `overflow` are records that did not fit our own queue. */
 export function lossesOf(counters: ProbeCounters, overflow: number): Record<string, number> {
-  const lost: Record<string, number> = { 'queue-full': Number(counters.queueFull), 'frame-queue': overflow };
+  const lost: Record<string, number> = {
+    'queue-full': Number(counters.queueFull),
+    'frame-queue': overflow,
+    'missed-runs': Number(counters.missedRuns),
+  };
   for (const [index, name] of LOSS_NAMES.entries()) lost[name] = Number(counters.lost[index] ?? 0n);
   return lost;
 }

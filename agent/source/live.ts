@@ -13,7 +13,15 @@ import { SlotKnowledge } from './slot-knowledge.ts';
 export interface LiveParts {
   readonly probe: Pick<
     Probe,
-    'readCounts' | 'readFlows' | 'freeSlot' | 'counters' | 'takePairs' | 'loadPairs' | 'loadSeen' | 'setMode'
+    | 'readCounts'
+    | 'readChanges'
+    | 'readFlows'
+    | 'freeSlot'
+    | 'counters'
+    | 'takePairs'
+    | 'loadPairs'
+    | 'loadSeen'
+    | 'setMode'
   >;
   readonly clock: Clock;
   readonly cgroupRoot: string;
@@ -60,8 +68,6 @@ export function removedIn(records: Buffer): Removed[] {
 }
 
 export class LiveSource {
-  /** Slots of containers that were given out at the last tick. */
-  slots = 0;
   private readonly parts: LiveParts;
   private readonly differences = new CountDifferences();
   private readonly knowledge: SlotKnowledge;
@@ -83,7 +89,7 @@ export class LiveSource {
 
   /** Names the cgroups that are there, then ticks each window. Counts from before are not of the first window. */
   async start(): Promise<void> {
-    this.differences.take(this.parts.probe.readCounts());
+    this.differences.take(this.parts.probe.readChanges());
     await this.scan();
     const { signal } = this.stopping;
     const { windowMs, onError } = this.parts;
@@ -124,9 +130,7 @@ export class LiveSource {
     const { probe, clock, emit, overflow } = this.parts;
     const removed = this.removed;
     this.removed = [];
-    const counts = probe.readCounts();
-    this.slots = counts.filter(({ slot }) => slot !== LAYOUT.SLOT_NONE && slot !== LAYOUT.SLOT_HOST).length;
-    const slots = this.differences.take(counts);
+    const slots = this.differences.take(probe.readChanges());
     const lost = lossesOf(probe.counters(), overflow?.() ?? 0);
     emit({
       kind: 'tick',
@@ -143,6 +147,11 @@ export class LiveSource {
     const hidden = HIDES_CGROUPS.reduce((sum, reason) => sum + (lost[reason] ?? 0), 0);
     if (hidden > this.hidden && !this.stopping.signal.aborted) this.scan().catch(this.parts.onError);
     this.hidden = hidden;
+  }
+
+  /** Keys of what containers had done that found no place in their slots, since the start. */
+  get unplaced(): number {
+    return this.knowledge.unplaced;
   }
 
   /** What the slot of a container is to know from now on; once stopped there is no slot any more. */

@@ -35,7 +35,7 @@ export interface UplinkCounts {
 
 const BASE_MS = 500;
 const LIMIT_MS = 10_000;
-/** With nothing to tell, and the order stream open, central still hears from the node this often. */
+/** With nothing to tell but windows, and the order stream open, central hears from the node this often. */
 const SILENT_MS = 10_000;
 /** A flood of detections makes no flood of uploads. */
 const LEAST_GAP_MS = 50;
@@ -66,6 +66,8 @@ export class Uplink {
   private readonly running: Promise<void>[] = [];
   private wakeNow: (() => void) | null = null;
   private woken = false;
+  /** There is more in the spool than windows. */
+  private pressing = false;
   private troubled = false;
   private streaming = false;
   /** When central last accepted something, on the clock of performance.now(). */
@@ -80,8 +82,14 @@ export class Uplink {
     this.running.push(this.uploading(), this.listening());
   }
 
+  /** Something is in the spool for which central is to be told within the interval. */
+  press(): void {
+    this.pressing = true;
+  }
+
   /** Something urgent is in the spool: the next upload does not wait for its interval, only for central's pace. */
   wake(): void {
+    this.pressing = true;
     this.woken = true;
     this.wakeNow?.();
   }
@@ -135,6 +143,9 @@ export class Uplink {
     const { spool, summarize, intervalMs } = this.parts;
     const usual = { leastMs: LEAST_GAP_MS, mostMs: intervalMs };
     const silent = performance.now() - this.toldAt >= (this.parts.silentMs ?? SILENT_MS);
+    const idle = !silent && !this.pressing && this.streaming;
+    if (idle && spool.waiting === 0) return usual;
+    this.pressing = false;
     const segment = await spool.next({ evenEmpty: silent || !this.streaming });
     if (segment === null) return usual;
     const outcome = await this.client.upload(summarize(segment), segment.sequence, this.stopping.signal);

@@ -83,7 +83,8 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
       () => {},
     );
     containments = addon.openContainments(options);
-    return { hooks: [...probe.hooks, ...containments.hooks], mapBytes: probe.counters().mapBytes };
+    const mapBytes = Object.values(probe.maps()).reduce((sum, bytes) => sum + bytes, 0);
+    return { hooks: [...probe.hooks, ...containments.hooks], mapBytes };
   } finally {
     await probe?.close();
     containments?.remove();

@@ -58,6 +58,14 @@ std::string LibbpfWords::reason() const {
   return reason.substr(0, kReasonBytes);
 }
 
+HeldSignals::HeldSignals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before_);
+}
+
+HeldSignals::~HeldSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
 Fd& Fd::operator=(Fd&& other) noexcept {
   if (this != &other) {
     reset();

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <csignal>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,6 +29,19 @@ class LibbpfWords {
   friend int collect(enum libbpf_print_level level, const char* format, va_list arguments);
   std::string text_;
   LibbpfWords* outer_;
+};
+
+// Holds this thread's signals back while it lives: threads made meanwhile are made so, as signals are JavaScript's; and the
+// kernel gives up loading a program when one comes, five times at most until libbpf gives up, too.
+class HeldSignals {
+ public:
+  HeldSignals();
+  ~HeldSignals();
+  HeldSignals(const HeldSignals&) = delete;
+  HeldSignals& operator=(const HeldSignals&) = delete;
+
+ private:
+  sigset_t before_;
 };
 
 class Fd {

@@ -124,6 +124,7 @@ Error Containments::adopt(bool& complete) {
 
 // Leaves out what this kernel refuses; what is left works without it.
 Error Containments::load(struct contain_bpf** skeleton) {
+  HeldSignals held;
   std::map<std::string, std::string> refused;
   for (;;) {
     LibbpfWords words;

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 
 #include "records.h"
 
@@ -35,12 +34,8 @@ Error Drain::start() {
   if (urgent_ == nullptr || bulk_ == nullptr || !stop_fd_) {
     return system_error("PICKET_BPF_REFUSED", "ring buffer", errno);
   }
-  // Signals are JavaScript's: the thread is made with all of them blocked.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
+  HeldSignals held;
   thread_ = std::thread([this] { run(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return {};
 }
 

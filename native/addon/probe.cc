@@ -163,6 +163,7 @@ Error Probe::load_once(const KernelTypes& types, std::string& refused) {
 }
 
 Error Probe::load(const std::atomic<bool>& cancelled) {
+  HeldSignals held;
   KernelTypes types;
   Error unable = slots_.make_pattern();
   if (unable) return unable;
@@ -261,6 +262,17 @@ void Probe::read_lost(uint64_t (&lost)[LOSS_REASONS]) const {
   std::memset(lost, 0, sizeof lost);
   if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.totals), &zero, by_cpu.data()) != 0) return;
   for (size_t i = 0; i < by_cpu.size(); i++) lost[i % LOSS_REASONS] += by_cpu[i];
+}
+
+uint64_t Probe::missed_runs() const {
+  uint64_t missed = 0;
+  for (size_t program : programs_) {
+    struct bpf_prog_info info = {};
+    uint32_t size = sizeof info;
+    int fd = bpf_program__fd(*skeleton_->skeleton->progs[program].prog);
+    if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0) missed += info.recursion_misses;
+  }
+  return missed;
 }
 
 std::map<std::string, uint64_t> Probe::map_groups() const {

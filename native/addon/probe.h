@@ -13,23 +13,13 @@
 #include "drain.h"
 #include "flows.h"
 #include "handoff.h"
+#include "probe_settings.h"
 #include "profiles.h"
 #include "records.h"
 
 struct probe_bpf;
 
 namespace picket {
-
-struct ProbeSettings {
-  std::string pin_folder, cgroup_root;
-  uint32_t cgroup_hierarchy = 0;  // of cgroup v1; 0: cgroup2
-  uint32_t self_pid = 0, urgent_bytes = 0, bulk_bytes = 0, bulk_ms = 0, slots = 0, live_slots = 0, flows = 0, queue_batches = 0;
-  uint32_t records_per_second = 0, record_burst = 0;  // per slot and record kind
-  uint8_t call_ids[SYSCALL_NUMBERS] = {};             // of calls in pairs; never 0
-  uint64_t seen_key = 0;                              // of the fingerprints of bpf/seen.h
-  bool by_helpers = false;                            // as on a kernel without bpf_rdonly_cast
-  std::vector<std::pair<std::string, bool>> watched_names;  // name, is it a folder's
-};
 
 class Probe {
  public:
@@ -46,11 +36,15 @@ class Probe {
 
   const std::vector<Hook>& hooks() const { return hooks_; }
   Handoff& handoff() { return handoff_; }
+  const Handoff& handoff() const { return handoff_; }
 
   // These: JavaScript thread, before shut_down().
   Profiles& profiles() { return profiles_; }
+  const Profiles& profiles() const { return profiles_; }
   std::vector<flow_entry> read_flows();
   void read_lost(uint64_t (&lost)[LOSS_REASONS]) const;
+  // Times that a program was not run, as it was running on that CPU already: what it would have seen is lost.
+  uint64_t missed_runs() const;
   // Bytes that the kernel charges, by what they grow with: slots, pairs, rings, flows, other.
   std::map<std::string, uint64_t> map_groups() const;
 

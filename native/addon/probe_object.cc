@@ -5,58 +5,13 @@
 
 #include "convert.h"
 #include "instance.h"
+#include "readings.h"
 
 namespace picket {
 
 namespace {
 
 constexpr size_t kBatchesPerTurn = 4;     // so that a backlog does not hold the loop
-constexpr uint64_t kMaxRing = 1u << 30;   // bytes
-constexpr uint64_t kMaxRecords = 1'000'000;  // a second, or at once
-constexpr uint64_t kMaxWatched = 256;     // WATCHED_NAMES of bpf/maps.h
-
-bool is_power_of_two(uint64_t value) { return value != 0 && (value & (value - 1)) == 0; }
-
-void read_watched(Options& options, ProbeSettings& settings) {
-  Napi::Array watched = options.array("watchedNames");
-  if (watched.Length() > kMaxWatched) options.fail("watchedNames must be at most " + std::to_string(kMaxWatched));
-  for (uint32_t i = 0; i < watched.Length() && !options.error(); i++) {
-    Options entry(watched.Env(), watched.Get(i));
-    std::string name = entry.text("name"), where = entry.text("where");
-    if (entry.error()) return options.fail("watchedNames: " + entry.error().message);
-    if (name.empty() || name.size() >= FILE_NAME_BYTES || name.find('/') != std::string::npos) {
-      return options.fail("watchedNames: a name has 1 to 31 bytes and no slash: " + name);
-    }
-    if (where != "file" && where != "folder") return options.fail("watchedNames: where is file or folder");
-    settings.watched_names.emplace_back(name, where == "folder");
-  }
-}
-
-Error read_settings(Napi::Env env, const Napi::Value& value, ProbeSettings& settings) {
-  Options options(env, value);
-  settings.pin_folder = options.text("pinFolder");
-  settings.cgroup_root = options.text("cgroupRoot");
-  settings.cgroup_hierarchy = static_cast<uint32_t>(options.number("cgroupHierarchy", 0, INT32_MAX));
-  settings.self_pid = static_cast<uint32_t>(options.number("selfPid", 0, INT32_MAX));
-  settings.urgent_bytes = static_cast<uint32_t>(options.number("urgentBytes", 4096, kMaxRing));
-  settings.bulk_bytes = static_cast<uint32_t>(options.number("bulkBytes", 4096, kMaxRing));
-  settings.bulk_ms = static_cast<uint32_t>(options.number("bulkMs", 1, 60000));
-  settings.slots = static_cast<uint32_t>(options.number("slots", 3, MAX_SLOTS));
-  settings.live_slots = static_cast<uint32_t>(options.number("liveSlots", 0, MAX_SLOTS));
-  settings.flows = static_cast<uint32_t>(options.number("flows", 1, 1u << 20));
-  settings.queue_batches = static_cast<uint32_t>(options.number("queueBatches", 1, 1u << 20));
-  settings.records_per_second = static_cast<uint32_t>(options.number("recordsPerSecond", 1, kMaxRecords));
-  settings.record_burst = static_cast<uint32_t>(options.number("recordBurst", 1, kMaxRecords));
-  options.bytes("callIds", settings.call_ids, sizeof settings.call_ids);
-  if (std::memchr(settings.call_ids, 0, sizeof settings.call_ids) != nullptr) options.fail("callIds must not hold a 0");
-  settings.seen_key = options.big("seenKey");
-  settings.by_helpers = options.optional_flag("byHelpers");
-  read_watched(options, settings);
-  if (!options.error() && !(is_power_of_two(settings.urgent_bytes) && is_power_of_two(settings.bulk_bytes))) {
-    options.fail("urgentBytes and bulkBytes must be powers of two");
-  }
-  return options.error();
-}
 
 // False as the environment goes down. Work that ends then is told so before cleanup hooks run, so that no flag of
 // ours can say it; a call that only reads a property can.
@@ -106,33 +61,13 @@ void end_open(napi_env raw, napi_status, void* data) {
   opening->deferred.Reject(to_js(env, opening->error).Value());
 }
 
-Napi::Object slot_to_js(Napi::Env env, const SlotSums& sums) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("slot", Napi::Number::New(env, sums.slot));
-  object.Set("cgroup", number_to_js(env, sums.cgroup));
-  object.Set("calls", numbers_to_js(env, sums.calls, SYSCALL_NUMBERS));
-  Napi::Array compat = Napi::Array::New(env, sums.compat.size());
-  for (uint32_t i = 0; i < sums.compat.size(); i++) {
-    Napi::Object one = Napi::Object::New(env);
-    one.Set("number", Napi::Number::New(env, sums.compat[i].number));
-    one.Set("count", Napi::BigInt::New(env, sums.compat[i].count));
-    compat.Set(i, one);
-  }
-  object.Set("compat", compat);
-  object.Set("forks", Napi::BigInt::New(env, sums.forks));
-  object.Set("execs", Napi::BigInt::New(env, sums.execs));
-  object.Set("exits", Napi::BigInt::New(env, sums.exits));
-  object.Set("lost", numbers_to_js(env, sums.lost, LOSS_REASONS));
-  object.Set("throttled", numbers_to_js(env, sums.throttled, BUCKET_KINDS));
-  return object;
-}
-
 }  // namespace
 
 Napi::FunctionReference ProbeObject::define(Napi::Env env) {
   return Napi::Persistent(DefineClass(env, "Probe",
                                       {InstanceAccessor<&ProbeObject::hooks>("hooks"),
                                        InstanceMethod<&ProbeObject::read_counts>("readCounts"),
+                                       InstanceMethod<&ProbeObject::read_changes>("readChanges"),
                                        InstanceMethod<&ProbeObject::read_flows>("readFlows"),
                                        InstanceMethod<&ProbeObject::free_slot>("freeSlot"),
                                        InstanceMethod<&ProbeObject::set_mode>("setMode"),
@@ -142,6 +77,7 @@ Napi::FunctionReference ProbeObject::define(Napi::Env env) {
                                        InstanceMethod<&ProbeObject::read_bigrams>("readBigrams"),
                                        InstanceMethod<&ProbeObject::load_seen>("loadSeen"),
                                        InstanceMethod<&ProbeObject::counters>("counters"),
+                                       InstanceMethod<&ProbeObject::maps>("maps"),
                                        InstanceMethod<&ProbeObject::close>("close")}));
 }
 
@@ -224,12 +160,13 @@ Napi::Value ProbeObject::hooks(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ProbeObject::read_counts(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  if (!is_open(env)) return env.Undefined();
-  std::vector<SlotSums> all = probe_->profiles().read_counts();
-  Napi::Array array = Napi::Array::New(env, all.size());
-  for (uint32_t i = 0; i < all.size(); i++) array.Set(i, slot_to_js(env, all[i]));
-  return array;
+  if (!is_open(info.Env())) return info.Env().Undefined();
+  return slots_to_js(info.Env(), probe_->profiles().read_counts());
+}
+
+Napi::Value ProbeObject::read_changes(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return info.Env().Undefined();
+  return slots_to_js(info.Env(), probe_->profiles().read_changes());
 }
 
 Napi::Value ProbeObject::read_flows(const Napi::CallbackInfo& info) {
@@ -351,22 +288,12 @@ Napi::Value ProbeObject::load_seen(const Napi::CallbackInfo& info) {
 Napi::Value ProbeObject::counters(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   if (!is_open(env)) return env.Undefined();
-  uint64_t lost[LOSS_REASONS];
-  probe_->read_lost(lost);
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("lost", numbers_to_js(env, lost, LOSS_REASONS));
-  object.Set("queueFull", Napi::BigInt::New(env, probe_->handoff().queue_full()));
-  object.Set("records", Napi::BigInt::New(env, probe_->handoff().records()));
-  object.Set("batches", Napi::BigInt::New(env, probe_->handoff().batches()));
-  uint64_t bytes = 0;
-  Napi::Object groups = Napi::Object::New(env);
-  for (const auto& [name, of] : probe_->map_groups()) {
-    groups.Set(name, number_to_js(env, of));
-    bytes += of;
-  }
-  object.Set("mapBytes", number_to_js(env, bytes));
-  object.Set("mapGroups", groups);
-  return object;
+  return counters_to_js(env, *probe_);
+}
+
+Napi::Value ProbeObject::maps(const Napi::CallbackInfo& info) {
+  if (!is_open(info.Env())) return info.Env().Undefined();
+  return maps_to_js(info.Env(), *probe_);
 }
 
 struct ProbeObject::Closing {

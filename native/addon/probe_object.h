@@ -28,6 +28,7 @@ class ProbeObject : public Napi::ObjectWrap<ProbeObject> {
 
   Napi::Value hooks(const Napi::CallbackInfo& info);
   Napi::Value read_counts(const Napi::CallbackInfo& info);
+  Napi::Value read_changes(const Napi::CallbackInfo& info);
   Napi::Value read_flows(const Napi::CallbackInfo& info);
   void free_slot(const Napi::CallbackInfo& info);
   void set_mode(const Napi::CallbackInfo& info);
@@ -38,6 +39,7 @@ class ProbeObject : public Napi::ObjectWrap<ProbeObject> {
   Napi::Value read_bigrams(const Napi::CallbackInfo& info);
   Napi::Value load_seen(const Napi::CallbackInfo& info);
   Napi::Value counters(const Napi::CallbackInfo& info);
+  Napi::Value maps(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   bool is_open(Napi::Env env);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "profiles.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -101,6 +102,28 @@ std::vector<SlotSums> Profiles::read_counts() const {
   add_compat(all);
   slots_.look();
   return all;
+}
+
+static Sum sum_of(const SlotSums& sums) {
+  uint64_t counted = sums.forks + sums.execs + sums.exits;
+  for (uint64_t calls : sums.calls) counted += calls;
+  for (uint64_t lost : sums.lost) counted += lost;
+  for (uint64_t throttled : sums.throttled) counted += throttled;
+  for (const CompatSum& one : sums.compat) counted += one.count;
+  return {sums.cgroup, counted};
+}
+
+std::vector<SlotSums> Profiles::read_changes() {
+  std::vector<SlotSums> changed = read_counts();
+  changed.erase(std::remove_if(changed.begin(), changed.end(),
+                               [this](const SlotSums& sums) {
+                                 Sum now = sum_of(sums), &told = told_[sums.slot % MAX_SLOTS];
+                                 bool same = told.cgroup == now.cgroup && told.counted == now.counted;
+                                 told = now;
+                                 return same;
+                               }),
+                changed.end());
+  return changed;
 }
 
 // The host's slot is its own: cgroup 0.

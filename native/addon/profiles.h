@@ -2,6 +2,7 @@
 // What the programs know of each slot: read, loaded, cleared as its container goes. JavaScript thread only.
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "slots.h"
@@ -24,6 +25,11 @@ struct SlotSums {
   uint64_t throttled[BUCKET_KINDS] = {};
 };
 
+// Everything that a slot counted, added up: counts only grow, so that where the sum is the same all of them are.
+struct Sum {
+  uint64_t cgroup = 0, counted = 0;
+};
+
 struct ProfileMaps {
   int owners = -1, cached_slots = -1, compat_counts = -1, pair_lines = -1;
   uint32_t* epoch = nullptr;       // of bpf/maps.h
@@ -38,6 +44,10 @@ class Profiles {
 
   // Of the slots 0 and 1 and of every one that is given out.
   std::vector<SlotSums> read_counts() const;
+  // Of those that counted anything since they were last read so, or went to another container.
+  std::vector<SlotSums> read_changes();
+  // Slots that containers have now.
+  uint32_t given() const { return __atomic_load_n(maps_.given, __ATOMIC_RELAXED); }
   // Clears what is known of the slot and gives it to the next container.
   Error free_slot(uint32_t slot, uint64_t cgroup);
   Error set_mode(uint32_t slot, uint64_t cgroup, slot_mode mode);
@@ -60,6 +70,7 @@ class Profiles {
   Slots& slots_;
   const uint32_t cpus_;
   ProfileMaps maps_;
+  std::array<Sum, MAX_SLOTS> told_ = {};  // by slot, at the last read_changes()
 };
 
 }  // namespace picket

@@ -37,8 +37,8 @@ export function fakeProbe(): FakeProbe {
     queueFull: 0n,
     records: 0n,
     batches: 0n,
-    mapBytes: 4096,
-    mapGroups: { slots: 4096 },
+    missedRuns: 0n,
+    slots: 0,
   });
   return {
     hooks: [
@@ -59,6 +59,9 @@ export function fakeProbe(): FakeProbe {
     refusal: null,
     closed: false,
     readCounts() {
+      return this.counts;
+    },
+    readChanges() {
       return this.counts;
     },
     readFlows() {
@@ -90,6 +93,7 @@ export function fakeProbe(): FakeProbe {
       if (this.closed) throw Object.assign(new Error('closed'), { code: 'PICKET_CLOSED' });
       return counters(this.lost);
     },
+    maps: () => ({ slots: 4096 }),
     async close() {
       this.closed = true;
     },

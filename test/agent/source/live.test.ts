@@ -78,6 +78,7 @@ test('a tick tells what was added since the one before, with flows, losses and b
   const lost = {
     'queue-full': 0,
     'frame-queue': 3,
+    'missed-runs': 0,
     ...Object.fromEntries(LOSS_NAMES.map((name) => [name, 0])),
     'bulk-full': 9,
   };

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { dueForRenewal, enrol } from '../../../agent/uplink/enrol.ts';
 import { type Enrolled, readEnrolled, writeEnrolled } from '../../../agent/uplink/files.ts';
 import { Spool } from '../../../agent/uplink/spool.ts';
-import { detectionEntry, summaryOf } from '../../../agent/uplink/summarize.ts';
+import { detectionEntry, summaryOf, windowEntry } from '../../../agent/uplink/summarize.ts';
 import { Uplink } from '../../../agent/uplink/uplink.ts';
 import { bootId, systemClock } from '../../../kit/clock.ts';
 import type { SignedOrder } from '../../../wire/index.ts';
@@ -208,7 +208,27 @@ test('with nothing to tell it is silent while the order stream is open, and then
   await sleep(300);
   expect(uplink.counts.sent).toBe(sent);
   detect(spool, 'det-after');
+  uplink.press();
   await until(() => expect(storedIds()).toContain('det-after'));
+});
+
+test('windows wait for what is pressing, and go with it', async () => {
+  const { spool, uplink } = startUplink({ silentMs: 60_000 });
+  await until(() => expect(uplink.counts.streamsOpened).toBe(1));
+  await until(() => expect(uplink.counts.sent).toBeGreaterThan(0));
+  spool.append(windowEntry({ container: 'c1' }));
+  await sleep(300);
+  expect(central.stored.flatMap(({ windows }) => windows)).toEqual([]);
+  detect(spool, 'det-with');
+  uplink.press();
+  await until(() => expect(storedIds()).toEqual(['det-with']));
+  expect(central.stored.flatMap(({ windows }) => windows)).toHaveLength(1);
+});
+
+test('windows alone go when central has heard nothing for a while', async () => {
+  const { spool } = startUplink({ silentMs: 200 });
+  spool.append(windowEntry({ container: 'c1' }));
+  await until(() => expect(central.stored.flatMap(({ windows }) => windows)).toHaveLength(1));
 });
 
 test('opens the order stream again when heartbeats stop coming', async () => {

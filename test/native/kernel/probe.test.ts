@@ -172,6 +172,22 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect(test.counts(next.id).calls[CALL.getppid]).toBe(0n);
   });
 
+  it('gives as changes only slots that counted something since, with all that they counted', async () => {
+    const { probe } = await openTestProbe();
+    const [busy, idle] = [makeCgroup(), makeCgroup()];
+    const doer = await startDoer(busy.path);
+    await doer.ask('getppid 1000');
+    const changed = () =>
+      probe.readChanges().filter(({ cgroup }) => cgroup === busy.id || cgroup === idle.id);
+    expect(changed().map(({ cgroup }) => cgroup)).toEqual(expect.arrayContaining([busy.id, idle.id]));
+    expect(changed()).toEqual([]);
+    await doer.ask('getppid 7');
+    const again = changed();
+    expect(again.map(({ cgroup, calls }) => [cgroup, calls[CALL.getppid]])).toEqual([[busy.id, 1007n]]);
+    expect(changed()).toEqual([]);
+    expect(probe.counters().missedRuns).toBe(0n);
+  });
+
   it('finds the slot of a container that was there before the probe', async () => {
     const cgroup = makeCgroup();
     const doer = await startDoer(cgroup.path);

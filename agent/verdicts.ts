@@ -15,6 +15,7 @@ import {
   stepsOf,
   type Verdict,
 } from './alerts/judge.ts';
+import { judgeNames } from './alerts/names.ts';
 import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
 import { judgeReach, sessionsOf } from './alerts/session.ts';
 import { rankOf } from './alerts/severity.ts';
@@ -165,6 +166,19 @@ export class Verdicts {
     if (verdict === null) return;
     for (const fact of fresh) watched.flag(fact, false);
     this.#found(verdict, { watched, situation, fact: null, when, event: first?.event ?? null });
+  }
+
+  /** The names asked for in the window that ends; true when they are told. */
+  names(watched: Watched, when: When): boolean {
+    const { window, container, sessions } = watched;
+    const situation = this.#situation(watched, [], sessions.latest ?? undefined);
+    const { workload } = container.identity;
+    const { labels } = this.#options.registry.baseline(workload);
+    const loud = { loudest: window.loudestName, labels, workload, steps: stepsOf(situation) };
+    const verdict = judgeNames(loud, this.#options.settings.minScore);
+    if (verdict === null) return false;
+    this.#found(verdict, { watched, situation, fact: null, when, event: null });
+    return true;
   }
 
   /** Records of the window that ends were lost; told once for an episode of loss, and when it gets another reason. */

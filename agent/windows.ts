@@ -47,6 +47,10 @@ interface Ending {
   readonly anybodys: Readonly<Record<string, number>>;
 }
 
+/** Of steady life, whole, and nothing of it called strange. */
+const isClean = ({ phase, complete, withheld, flagged }: Period): boolean =>
+  phase === 'steady' && complete && !withheld && flagged.length === 0;
+
 const keyOf = ({ id, cgroup }: Container): string => `${id} ${cgroup}`;
 
 export class Windows {
@@ -248,6 +252,8 @@ export class Windows {
     const baseline = registry.baseline(container.identity.workload);
     verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
     if (watched.window.lost > 0) verdicts.flood(watched, { timeNs: ending.bootNs, cpu: 0 });
+    const { loudestName } = watched.window;
+    const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
     const { facts: pairs } = watched.pairs;
     verdicts.weigh.end(watched, ending.bootNs);
     this.#learnSessions(watched);
@@ -255,7 +261,10 @@ export class Windows {
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);
-    this.#shape(window, learn, baseline);
+    if (learn.some(isClean)) {
+      this.#shape(window, baseline);
+      if (!loud) baseline.labels.learn(loudestName);
+    }
     if (learn.length > 0) registry.touch(container.identity.workload);
     sink.window({
       ...window,
@@ -270,12 +279,7 @@ export class Windows {
   }
 
   /** The numbers of a clean window of steady life are learnt; a training run is asked for when there are enough. */
-  #shape(window: Window, learn: readonly Period[], baseline: Baseline): void {
-    const clean = learn.some(
-      ({ phase, complete, withheld, flagged }) =>
-        phase === 'steady' && complete && !withheld && flagged.length === 0,
-    );
-    if (!clean) return;
+  #shape(window: Window, baseline: Baseline): void {
     baseline.shape.learn(rowOf(window));
     const request = baseline.shape.due(baseline.workload);
     if (request !== null) this.#parts.sink.train(request);

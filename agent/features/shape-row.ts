@@ -5,6 +5,13 @@ import { COUNT_FEATURES } from './catalogue.ts';
 import type { Window, WindowCounts } from './window.ts';
 
 const COUNTS = COUNT_FEATURES.map(({ name }) => name as keyof WindowCounts);
+/** Means and shares, which a longer window does not raise. */
+const MEANS: ReadonlySet<string> = new Set([
+  'dnsLabelLength',
+  'dnsLabelEntropy',
+  'dnsTextShare',
+  'dnsMissingShare',
+]);
 /** Those that tell of the window itself and are read in each. */
 const RESOURCES: readonly ResourceName[] = ['cpuUs', 'readBytes', 'writeBytes', 'memoryBytes', 'pids'];
 
@@ -23,7 +30,7 @@ export function rowOf({ counts, resources, classes, startNs, endNs }: Window): F
   const seconds = Math.max(1e-3, Number(endNs - startNs) / 1e9);
   const rate = (count: number): number => Math.log1p(count / seconds);
   return Float64Array.from([
-    ...COUNTS.map((name) => rate(counts[name])),
+    ...COUNTS.map((name) => (MEANS.has(name) ? Math.log1p(counts[name]) : rate(counts[name]))),
     ...RESOURCES.map((name) => levelOf(name, resources?.[name] ?? null, rate)),
     ...CALL_CLASSES.map((_, i) => rate(classes[i] ?? 0)),
   ]);
@@ -43,6 +50,6 @@ export function showFeature(name: string, value: number): string {
   const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
   const short = Number((count / 1000 ** step).toPrecision(2));
   const unit = `${UNITS[step]}${/bytes/i.test(name) ? 'B' : ''}`;
-  const rate = name === 'memoryBytes' || name === 'pids' ? '' : '/s';
+  const rate = name === 'memoryBytes' || name === 'pids' || MEANS.has(name) ? '' : '/s';
   return `${short}${unit === '' ? '' : ` ${unit}`}${rate}`;
 }

@@ -136,6 +136,11 @@ export class WindowBuilder {
     this.#dns.note(event);
   }
 
+  /** The registered domain below which the names asked for say most. */
+  get loudestName(): { readonly domain: string; readonly bits: number } | null {
+    return this.#dns.loudest();
+  }
+
   /** The kernel ended one of its processes for want of memory. */
   oomKill(): void {
     this.#counts.oomKills += 1;

@@ -11,6 +11,7 @@
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
 import type { Unknown } from './detector.ts';
+import { DnsLabels } from './dns-labels.ts';
 import { History, type SavedHistory } from './evidence/history.ts';
 import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
 import { type SavedShape, Shape } from './shape/shape.ts';
@@ -83,6 +84,8 @@ export interface SavedBaseline {
   readonly suspects: readonly SavedSuspect[];
   readonly shape: SavedShape;
   /** Absent in what earlier versions saved. */
+  readonly labels?: unknown;
+  /** Absent in what earlier versions saved. */
   readonly history?: SavedHistory;
 }
 
@@ -111,6 +114,8 @@ export class Baseline {
   readonly workload: string;
   /** Of the numbers of its steady windows. */
   readonly shape = new Shape({ features: ROW_FEATURES, ...SHAPE, show: showFeature });
+  /** Of the names it asks for. */
+  readonly labels: DnsLabels;
   /** Of its evidence: what calibrates it, and what became of the promise on false alarms. */
   readonly history = new History();
   readonly #options: BaselineOptions;
@@ -124,6 +129,7 @@ export class Baseline {
   constructor(workload: string, options: BaselineOptions) {
     this.workload = workload;
     this.#options = options;
+    this.labels = new DnsLabels(options);
     this.#steady = models(options.learnWindows);
     this.#start = models(LEARN_STARTS);
   }
@@ -255,6 +261,7 @@ export class Baseline {
       start: saveAll(this.#start),
       suspects: [...this.#suspects.save(), ...this.#suspectPairs.save()],
       shape: this.shape.save(),
+      labels: this.labels.save(),
       history: this.history.save(),
     };
   }
@@ -262,7 +269,7 @@ export class Baseline {
   /** @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
     const fields = (saved ?? {}) as Record<string, unknown>;
-    const { steady, start, suspects, incomplete, withheld, history, shape } = fields;
+    const { steady, start, suspects, incomplete, withheld, history, shape, labels } = fields;
     loadAll(this.#steady, steady);
     loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
@@ -273,6 +280,7 @@ export class Baseline {
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))
       (Array.isArray(entry) && entry[0] === 'pair' ? this.#suspectPairs : this.#suspects).load(entry);
     if (history !== undefined) this.history.load(history);
+    if (labels !== undefined) this.labels.load(labels);
     this.#incomplete = Number(incomplete);
     this.#withheld = Number(withheld);
   }

@@ -89,3 +89,26 @@ test('one container is not told the names of another', () => {
   world.tick();
   expect(factsOf(world).map(([, fact]) => fact)).toEqual(['connect 203.0.113.1:443']);
 });
+
+test('data that leaves through names is told, by how much it can be; lookups of the same names are not', () => {
+  const world = shop();
+  ordinaryCalls(world, 60);
+  const ask = (name: string): void => {
+    const message = question(name, 'TXT');
+    world.records(dnsRecord({ ...api, time: world.later(1), what: 'QUESTION', server: RESOLVER, message }));
+  };
+  for (let n = 0; n < 300; n++) ask('settings.example.org');
+  world.tick();
+  for (let n = 0; n < 100; n++)
+    ask(`${Buffer.from(`record ${n * 7919} of it`).toString('hex')}.t.example.net`);
+  world.tick();
+  const { told, pipeline } = run(world);
+  const loud = told.detections.filter(({ detector }) => detector === 'dns-labels');
+  expect(loud.map(({ severity, techniques, facts }) => [severity, techniques, facts['domain']])).toEqual([
+    ['medium', ['T1048', 'T1071.004'], 'example.net'],
+  ]);
+  const last = told.windows.findLast(({ container }) => container.cgroup === 500);
+  expect(last?.counts).toMatchObject({ dnsNames: 100, dnsTextShare: 1 });
+  // What was told is not learnt.
+  expect(pipeline.registry.baseline(API).labels.chance(10_000)).toBeLessThan(0.02);
+});

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Detector, MAX_PARTS } from '../../../agent/models/detector.ts';
+import { DnsLabels } from '../../../agent/models/dns-labels.ts';
 import { Rarity } from '../../../agent/models/rarity.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
 import { widthsOf } from '../../../agent/models/shape/training.ts';
@@ -75,6 +76,17 @@ const DETECTORS = [
         { length: WIDTH },
         (_, i) => [Number.NEGATIVE_INFINITY, Number.NaN, -1e300 / n, 1 / 3][(i + n) % 4] ?? 0,
       ),
+  }),
+  entry({
+    make: () => new DnsLabels({ learnWindows: 6 }),
+    learn: (n) => (n % 3 === 0 ? null : { domain: `d${n % 5}.example`, bits: 500 + n }),
+    ask: [
+      null,
+      { domain: 'd1.example', bits: 700 },
+      { domain: 'never.example', bits: 1e5 },
+      { domain: '', bits: 0 },
+    ],
+    hostile: (n) => ({ domain: `${n}\\000.`.repeat(60), bits: [1e300, 1e15, 4096, 3e9][n % 4] ?? 0 }),
   }),
   entry({
     make: () => new Rarity({ limit: 1000, maxBytes: 64 * 1024, learnPeriods: 6 }),

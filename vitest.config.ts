@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Attach programs, make cgroups and network namespaces, or measure time. */
 const alone = [
+  'test/bench/bench.test.ts',
   'test/**/kernel/**/*.test.ts',
   'test/cli/**/*.test.ts',
   'test/containers/**/*.test.ts',

@@ -14,6 +14,8 @@ export interface AgentPlan {
   readonly settings?: Readonly<Record<string, string>>;
   /** Everything that comes into its pipeline is written here. */
   readonly record?: string;
+  /** Each line of its standard output after `ready`. */
+  readonly onLine?: (line: string) => void;
 }
 
 export interface MeasuredAgent {
@@ -31,7 +33,7 @@ export interface MeasuredAgent {
 const PINS = `/sys/fs/bpf/picket-bench-${process.pid}`;
 
 /** One that nothing listens on; somebody else may take it before the agent does, who then says so and ends. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -75,6 +77,7 @@ export async function startAgent(plan: AgentPlan): Promise<MeasuredAgent> {
     args: ['agent', ...flagsOf(plan, port)],
     logFile: join(plan.folder, 'agent.log'),
     environment: plan.environment,
+    ...(plan.onLine === undefined ? {} : { onLine: plan.onLine }),
   });
   await child.ready;
   const readyMs = performance.now() - began;

@@ -4,6 +4,8 @@ import type { Frame } from '../../agent/events/frame.ts';
 import { openRecording } from '../../agent/events/recording.ts';
 import type { Sink } from '../../agent/pipeline.ts';
 import { pipelineOf } from '../recording.ts';
+import { RECORDING } from '../up/kernel.ts';
+import type { Measured, Measurement } from './measurement.ts';
 import { spread } from './summary.ts';
 
 export interface PipelineSpeed {
@@ -67,3 +69,27 @@ export async function measurePipeline(path: string): Promise<PipelineSpeed> {
     microsPerRecord: (spread(whole).median * 1000) / once,
   };
 }
+
+async function run(): Promise<Measured> {
+  const speed = await measurePipeline(RECORDING);
+  const { decodedPerSecond, microsPerRecord, records, rounds } = speed;
+  const n = `${records} records, n ${rounds}`;
+  const none = { target: '', holds: null, others: '' };
+  return {
+    figures: [
+      { what: 'decoding', here: `${Math.round(decodedPerSecond / 1000)} k records/s, ${n}`, ...none },
+      {
+        what: 'whole pipeline, windows and detectors',
+        here: `${microsPerRecord.toFixed(1)} µs a record, ${n}`,
+        ...none,
+      },
+    ],
+    values: speed,
+  };
+}
+
+export const pipeline: Measurement = {
+  name: 'pipeline',
+  sentence: 'How fast the recording that ships goes through decoding, and through the whole pipeline.',
+  run,
+};

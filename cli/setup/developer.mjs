@@ -60,7 +60,7 @@ export const fuzz = byHand('test/fuzz/run.ts');
 export const soak = byHand('test/soak/run.ts');
 
 /** Tests that skip only where the kernel refuses the programs. */
-const NEEDS_KERNEL = /\/kernel\/|^test\/(end-to-end|demo|containers|soak)\//;
+const NEEDS_KERNEL = /\/kernel\/|^test\/(end-to-end|demo|containers|soak)\/|bench\.test/;
 
 /** The kernel's reason not to run picket's programs, or null when it does. */
 function kernelRefusal() {

@@ -163,4 +163,37 @@ describe.skipIf(refusal !== null)('delivery', { timeout: 90_000 }, () => {
       return lines.every((id) => there.has(id));
     });
   });
+
+  test('a flood hides no detection of another container, and nothing else that the flooding one does', {
+    timeout: 180_000,
+  }, async () => {
+    const flooder = await world.container({ name: 'flooder', namespace: 'other' });
+    await eventually('its pod', () => agent.knows(flooder.id));
+    const beside = await flooder.join();
+    const ofReader = (): string[] =>
+      idsOf(detectionsIn(agent.alertLog, reader.id).filter(({ detector }) => detector === 'secret-read'));
+    const known = ofReader().length;
+    const floods = () =>
+      detectionsIn(agent.alertLog, flooder.id).filter(({ detector }) => detector === 'secret-read').length;
+
+    const flood = flooder.ask('flood open 100000');
+    await eventually('the flood', () => floods() > 0);
+    await read(1000);
+    await beside.ask('memory /bin/true');
+    const readDuring = floods();
+    await flood;
+
+    await eventually('a thousand lines', () => ofReader().length >= known + 1000);
+    const told = new Set(detectionsIn(agent.alertLog, flooder.id).map(({ detector }) => detector));
+    console.log(
+      `measured: 1000 reads beside a flood that made ${readDuring} lines by their end; the flooder was told for ${[...told].join(', ')}`,
+    );
+    expect(new Set(ofReader().slice(known)).size).toBe(1000);
+    expect(told).toContain('exec-from-memory-or-temp');
+    expect((await agent.status()).numbers.lost).toMatchObject({
+      'urgent-full': 0,
+      'queue-full': 0,
+      'frame-queue': 0,
+    });
+  });
 });

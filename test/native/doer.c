@@ -243,6 +243,8 @@ static void *flood_one(void *argument) {
 		} else if (!strcmp(flood->kind, "exec")) {
 			posix_spawn(&child, "/bin/true", NULL, NULL, arguments, NULL);
 			waitpid(child, NULL, 0);
+		} else if (!strcmp(flood->kind, "unshare")) {
+			unshare(CLONE_NEWUTS); // of this thread alone
 		} else {
 			struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
 			to.sin_addr.s_addr = htonl(0x7f000000u + ((unsigned)flood->cpu + 1) * 65536 * 16 + (unsigned)i);

@@ -7,7 +7,10 @@ import { cleanUp, kernelRefusal, temporaryFolder } from './kernel-fixtures.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const ADDON = join(ROOT, 'build-sanitize/Release/picket.node');
-const TESTS = ['lifecycle', 'containment'].map((name) => `test/native/kernel/${name}.test.ts`);
+/** Opening and closing in every way, all that crosses the door, and batches as fast as they come. */
+const TESTS = ['lifecycle', 'containment', 'probe', 'flood'].map(
+  (name) => `test/native/kernel/${name}.test.ts`,
+);
 
 /** The runtime has to be there before anything else is loaded. */
 function runtime(): string | null {
@@ -27,7 +30,7 @@ function refusal(): string | null {
 
 afterAll(cleanUp);
 
-test('lifecycle and containment run clean under sanitizers', { timeout: 300_000 }, (context) => {
+test('probes and containments run clean under sanitizers', { timeout: 300_000 }, (context) => {
   const reason = refusal();
   if (reason !== null) {
     console.log(`skipped: sanitizers: ${reason}`);

@@ -15,6 +15,7 @@ const FLOODS = [
   { kind: 'open', record: 'RECORD_OPEN', n: 100_000, other: 'exec' },
   { kind: 'exec', record: 'RECORD_EXEC', n: 2000, other: 'open' },
   { kind: 'flow', record: 'RECORD_FLOW', n: 20_000, other: 'exec' },
+  { kind: 'unshare', record: 'RECORD_ACTION', n: 5000, other: 'open' },
 ] as const;
 
 const RECORDS = { open: 'RECORD_OPEN', exec: 'RECORD_EXEC' } as const;

@@ -309,6 +309,7 @@ export class Windows {
   #forget(key: string, { slot, container }: Watched): void {
     this.#watched.delete(key);
     if (slot !== null) this.profiles.forget({ slot, cgroup: container.cgroup });
+    this.#parts.registry.retire(container.identity.workload);
   }
 
   /** The container as it is known now; null while its pod is waited for: its window goes on, so that nothing is learnt

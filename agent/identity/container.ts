@@ -40,6 +40,9 @@ export function unknownWorkload(cluster: string, runtime: string, id: string): s
   return `${cluster}/-/Container/${runtime}/${id.slice(0, 12)}`;
 }
 
+/** Whether the key is of one container, which nobody has again once that container is gone for good. */
+export const isOfOne = (workload: string): boolean => workload.includes('/-/Container/');
+
 /** Container name, in keys, of what is in a pod and not in its list: the sandbox that holds its namespaces, above all. */
 export const UNLISTED = '-';
 

@@ -13,6 +13,7 @@ export interface Checkpointed {
   save(limit?: number): SavedText[];
   load(text: string): void;
   touch(workload: string): void;
+  takeDropped(): string[];
 }
 
 export interface Restored {
@@ -54,10 +55,12 @@ export class Checkpoint {
   }
 
   /**
-   * Writes those baselines that changed, one at a time, leaving the event loop free between them.
+   * Writes those baselines that changed, one at a time, leaving the event loop free between them, and removes what left.
    * @returns how many were written. @throws the first error of the file system; what was not written is tried again.
    */
   async write(registry: Checkpointed): Promise<number> {
+    for (const workload of registry.takeDropped())
+      await rm(join(this.#folder, fileOf(workload)), { force: true });
     for (let written = 0; ; written++) {
       const [saved] = registry.save(1);
       if (saved === undefined) return written;

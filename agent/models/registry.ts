@@ -1,10 +1,16 @@
 /** One baseline per workload; the longest unused leaves when there are too many. Text in and out, no files. */
+import { isOfOne } from '../identity/container.ts';
 import { Baseline, type BaselineOptions } from './baseline.ts';
 
 /** A saved baseline is a document of this kind, the form of the later custom resource; others are refused. */
 export const PROFILE_VERSION = 'picket.dev/v1alpha1';
 export const PROFILE_KIND = 'PicketProfile';
 const MAX_BASELINES = 2048;
+/**
+ * Of containers that are gone and had no other name than their own: one that is started again under the same id finds what
+ * it was. Some 25 KiB each after one start; with a container a second the registry would be full of them in half an hour.
+ */
+const MAX_RETIRED = 256;
 /** Longest text taken as a saved baseline, characters: above what LIMITS of baseline.ts allow. */
 const MAX_SAVED = 16 * 1024 * 1024;
 
@@ -19,6 +25,10 @@ export class Registry {
   readonly #changed = new Set<string>();
   /** Workload → times its document was written, over restarts. */
   readonly #generations = new Map<string, number>();
+  /** Of containers that are gone, the longest first. */
+  readonly #retired = new Set<string>();
+  /** Left since the last checkpoint, whose files are to go. */
+  readonly #dropped = new Set<string>();
   #evicted = 0;
 
   constructor(options: BaselineOptions) {
@@ -43,14 +53,27 @@ export class Registry {
     const known = this.#baselines.get(workload) ?? new Baseline(workload, this.#options);
     this.#baselines.delete(workload);
     this.#baselines.set(workload, known);
+    this.#retired.delete(workload);
+    this.#dropped.delete(workload);
     const [oldest] = this.#baselines.keys();
-    if (this.#baselines.size > MAX_BASELINES && oldest !== undefined) {
-      this.#baselines.delete(oldest);
-      this.#changed.delete(oldest);
-      this.#generations.delete(oldest);
-      this.#evicted += 1;
-    }
+    if (this.#baselines.size > MAX_BASELINES && oldest !== undefined) this.#drop(oldest);
     return known;
+  }
+
+  /** The container whose own workload this is, is gone; one that had another name as well stays as it is. */
+  retire(workload: string): void {
+    if (!isOfOne(workload) || !this.#baselines.has(workload)) return;
+    this.#retired.delete(workload);
+    this.#retired.add(workload);
+    const [oldest] = this.#retired;
+    if (this.#retired.size > MAX_RETIRED && oldest !== undefined) this.#drop(oldest);
+  }
+
+  /** Workloads whose baselines left since the last call. */
+  takeDropped(): string[] {
+    const dropped = [...this.#dropped];
+    this.#dropped.clear();
+    return dropped;
   }
 
   /** The workload's baseline has learnt something since it was last saved. */
@@ -86,6 +109,20 @@ export class Registry {
     this.baseline(workload);
     this.#baselines.set(workload, baseline);
     this.#generations.set(workload, generation);
+    // Gone until it is seen; nothing leaves for it before the first that goes now.
+    if (isOfOne(workload)) this.#retired.add(workload);
+  }
+
+  #drop(workload: string): void {
+    this.#baselines.delete(workload);
+    this.#changed.delete(workload);
+    this.#generations.delete(workload);
+    this.#retired.delete(workload);
+    this.#evicted += 1;
+    this.#dropped.add(workload);
+    // In a replay nobody takes them.
+    const [oldest] = this.#dropped;
+    if (this.#dropped.size > MAX_BASELINES && oldest !== undefined) this.#dropped.delete(oldest);
   }
 
   #document(workload: string, baseline: Baseline): string {

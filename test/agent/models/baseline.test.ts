@@ -125,6 +125,42 @@ test('keeps a bounded number of baselines, the latest used', () => {
   expect([registry.size, registry.evicted]).toEqual([2048, 952]);
 });
 
+test('of containers without another name the baselines of the last that went stay, and of all others every one', () => {
+  const registry = new Registry(options);
+  const names = Array.from({ length: 300 }, (_, n) => `c/-/Container/runc/${n}`);
+  for (const name of [...names, 'c/ns/Deployment/api/api']) registry.baseline(name);
+  for (const name of [...names, 'c/ns/Deployment/api/api']) registry.retire(name);
+  expect([registry.size, registry.evicted]).toEqual([257, 44]);
+  expect(registry.takeDropped()).toEqual(names.slice(0, 44));
+  // Started again before it would have left.
+  registry.baseline(names[44] ?? '').learn(period([exec('a')]));
+  for (const name of ['x', 'y']) registry.baseline(`c/-/Container/runc/${name}`);
+  for (const name of ['x', 'y']) registry.retire(`c/-/Container/runc/${name}`);
+  expect(registry.takeDropped()).toEqual([names[45]]);
+  expect(registry.baseline(names[44] ?? '').periods).toBe(1);
+});
+
+test('the file of a baseline that left goes with the next checkpoint', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'baselines-'));
+  const registry = new Registry(options);
+  const checkpoint = new Checkpoint(folder);
+  const names = Array.from({ length: 260 }, (_, n) => `c/-/Container/runc/${n}`);
+  for (const name of names) registry.baseline(name).learn(period([exec('a')]));
+  for (const name of names.slice(0, 10)) registry.touch(name);
+  await checkpoint.write(registry);
+  for (const name of names) registry.retire(name);
+  await checkpoint.write(registry);
+  const restored = new Registry(options);
+  expect(new Checkpoint(folder).restore(restored).loaded).toBe(6);
+  expect(
+    restored
+      .all()
+      .map(({ workload }) => workload)
+      .toSorted(),
+  ).toEqual(names.slice(4, 10));
+  rmSync(folder, { recursive: true });
+});
+
 test('checkpoints survive a restart; a broken file is moved aside and told', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'baselines-'));
   const registry = new Registry(options);

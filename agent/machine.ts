@@ -12,6 +12,7 @@ import { type CgroupTree, scanCgroups } from './source/cgroups.ts';
 import { LiveSource } from './source/live.ts';
 import { PodsReader } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
+import { watchedNames } from './source/watched-names.ts';
 
 /** By then the first windows have ended and the first summaries are with central. */
 const SETTLED_MS = 12_000;
@@ -111,8 +112,6 @@ export class Machine {
   private async openProbe(addon: NativeAddon, { root, hierarchy }: CgroupTree): Promise<Probe> {
     const { settings } = this.context;
     const there = await scanCgroups(root);
-    const names = (list: readonly string[], where: 'file' | 'folder') =>
-      list.map((name) => ({ name, where }));
     return addon.openProbe(
       {
         pinFolder: settings['pin-folder'],
@@ -129,10 +128,7 @@ export class Machine {
         flows: settings.flows,
         callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
         seenKey: randomBytes(8).readBigUInt64LE(),
-        watchedNames: [
-          ...names(settings['watched-files'], 'file'),
-          ...names(settings['watched-folders'], 'folder'),
-        ],
+        watchedNames: watchedNames(settings),
         queueBatches: settings['queue-batches'],
       },
       (records) => {

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 export interface WatchedName {
   readonly name: string;
   readonly where: 'file' | 'folder';
+  /** Opens that only read are not told; other changes are. */
+  readonly writesOnly?: boolean;
 }
 
 export interface ProbeOptions {

@@ -59,8 +59,12 @@ struct pair_line {
 #define PAIR_SLOT(pair) ((pair) >> 18 & (MAX_SLOTS - 1))
 #define BIGRAM_OF(pair) ((((pair) & 0x3ffff) * 2654435761u) >> 20)
 
-/* A filter before the hash of watched names: 256 bits by the first eight bytes of a name, those behind its end being 0. */
-#define HEAD_WORDS 4
-#define HEAD_BIT(head) ((__u32)((__u64)(head) * 0x9e3779b97f4a7c15ull >> 56))
+/* How a name is watched: every opening, or those that may change the file. Other changes are told of both. */
+#define WATCHED_ALWAYS 1
+#define WATCHED_WRITES 2
+
+/* A filter before the hash of watched names: 1024 bits by the first eight bytes of a name, those behind its end being 0. */
+#define HEAD_WORDS 16
+#define HEAD_BIT(head) ((__u32)((__u64)(head) * 0x9e3779b97f4a7c15ull >> 54))
 
 #endif

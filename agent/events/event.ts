@@ -74,6 +74,8 @@ export interface OpenEvent extends EventBase {
   readonly pathCut: boolean;
   /** Opened so that it can be changed. */
   readonly write: boolean;
+  /** What was in it is gone. */
+  readonly truncated: boolean;
   /** File name of the caller's executable. */
   readonly exe: string;
 }

@@ -129,12 +129,10 @@ class Compiler {
 
   #list(nodes: readonly ASTNode[]): Compiled {
     const values = nodes.map((node) => this.compile(node));
-    if (
-      values.length === 0 ||
-      values.some(({ type, constant: value }) => type !== 'string' || value === undefined)
-    )
-      throw new Unknown('list');
-    return constant('list<string>', new Set(values.map(({ constant: value }) => value)));
+    const type = values[0]?.type;
+    if (type !== 'string' && type !== 'int') throw new Unknown('list');
+    if (values.some((each) => each.type !== type || each.constant === undefined)) throw new Unknown('list');
+    return constant(`list<${type}>`, new Set(values.map(({ constant: value }) => value)));
   }
 
   #item(list: Compiled, index: Compiled): Compiled {
@@ -221,8 +219,8 @@ function binary(op: Operator, left: Compiled, right: Compiled): Compiled {
   return bool((variables) => (a(variables) as Plain) >= (b(variables) as Plain));
 }
 
-function membership({ type, run }: Compiled, { constant: list }: Compiled): Compiled {
-  if (type !== 'string') throw new Unknown('in');
+function membership({ type, run }: Compiled, { type: of, constant: list }: Compiled): Compiled {
+  if (type !== 'string' && of !== `list<${type}>`) throw new Unknown('in');
   if (list instanceof Names) return { type: 'bool', run: (variables) => list.has(run(variables) as string) };
   if (list instanceof Set) return { type: 'bool', run: (variables) => list.has(run(variables)) };
   throw new Unknown('in');

@@ -16,6 +16,7 @@ const FILE = {
   path: ['string', 'path of the file'],
   file: ['string', 'its last name'],
   folder: ['string', 'what stands before its last name'],
+  within: ['string', 'name of the folder directly above'],
   top: ['string', 'the first name of the path'],
 } as const satisfies Fields;
 
@@ -41,6 +42,8 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     arguments: ['int', 'how many there are, the name among them'],
     cut: ['bool', 'there are more arguments than are kept'],
     comm: ['string', 'the name that the process had before'],
+    hidden: ['bool', 'its name, or that of a folder above, begins with a dot'],
+    kernel_like: ['bool', 'it calls itself what only threads of the kernel are called'],
     memfd: ['bool', 'run from memory'],
     deleted: ['bool', 'run from a file without a name'],
     upper: ['bool', 'run from a file that was made or changed since the container was made'],
@@ -52,6 +55,7 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     ...WHO,
     ...FILE,
     write: ['bool', 'opened so that it can be changed'],
+    truncated: ['bool', 'opened so that what was in it is gone'],
     claimed: ['bool', 'through io_uring, by the name that was asked for'],
   },
   flow: {
@@ -72,6 +76,8 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     claimed: ['bool', "name or path are the caller's words"],
     namespaces: ['string', 'of new namespaces: `mnt+net`'],
     user: ['int', 'of a change of ids: the new effective user'],
+    from_user: ['int', 'of a change of ids: the effective user before'],
+    gained: ['bool', 'of a change of capabilities: one is there that was not'],
     outside: ['bool', 'the target is a process of another container or of the host'],
   },
   denied: {

@@ -8,15 +8,17 @@ import type { Expressions } from './expression.ts';
 /** The event has this value in this field; of names, in one of their forms. */
 export interface Key {
   readonly field: string;
-  readonly value: string | boolean;
+  readonly value: string | boolean | bigint;
 }
 
 /** A condition with more is as well given every event. */
 const MAX_KEYS = 400;
 /** Fields that are looked at for every event, and how many of a thousand events have a value that a rule names. */
 const INDEXED: ReadonlyMap<string, number> = new Map([
-  ...'exe tool parent action verb file'.split(' ').map((field) => [field, 1] as const),
-  ...'memfd deleted upper stdin stdout'.split(' ').map((field) => [field, 10] as const),
+  ...'exe tool parent action verb file within port peer'.split(' ').map((field) => [field, 1] as const),
+  ...'memfd deleted upper stdin stdout hidden kernel_like truncated'
+    .split(' ')
+    .map((field) => [field, 10] as const),
   ['top', 20],
   ['what', 300],
   ['write', 400],
@@ -91,16 +93,15 @@ function keysOfComparison(
   return values === null || values.length > MAX_KEYS ? null : values.map((value) => ({ field, value }));
 }
 
-function valuesOf(node: ASTNode, expressions: Expressions): readonly (string | boolean)[] | null {
-  if (node.op === 'value')
-    return typeof node.args === 'string' || typeof node.args === 'boolean' ? [node.args] : null;
+function valuesOf(node: ASTNode, expressions: Expressions): readonly Key['value'][] | null {
   if (node.op === 'id') {
     const names = expressions.list(node.args);
     return names === null ? null : [...names.values];
   }
-  if (node.op !== 'list') return null;
-  const values = node.args.map((each) =>
-    each.op === 'value' && typeof each.args === 'string' ? each.args : null,
-  );
+  const nodes = node.op === 'list' ? node.args : [node];
+  const values = nodes.map((each) => (each.op === 'value' && isPlain(each.args) ? each.args : null));
   return values.every((value) => value !== null) ? values : null;
 }
+
+const isPlain = (value: unknown): value is Key['value'] =>
+  typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint';

@@ -49,10 +49,16 @@ export function ourFiles(): Files {
   return ours;
 }
 
-/** Our rules alone, made anew: a set counts. @throws when one of them is broken. */
+let ourSet: RuleSet | null = null;
+
+/** Our rules alone, with nothing counted yet. @throws when one of them is broken. */
 export function ourRules(): RuleSet {
+  if (ourSet !== null) return ourSet.fresh();
   const set = rulesWith({ files: [], problems: [] });
-  if (set instanceof RuleSet) return set;
+  if (set instanceof RuleSet) {
+    ourSet = set;
+    return set.fresh();
+  }
   throw new Error(
     set.map(({ file, line, column, reason }) => `${file}:${line}:${column}: ${reason}`).join('\n'),
   );
@@ -61,7 +67,7 @@ export function ourRules(): RuleSet {
 /** Our rules with the user's, or everything that is wrong. */
 export function rulesWith(theirs: Files): RuleSet | readonly Problem[] {
   const { files, problems } = ourFiles();
-  const made = compileRules(files, theirs.files, BUILT_IN);
+  const made = compileRules(files, theirs.files, { builtIn: BUILT_IN, compiled: ourSet?.rules ?? [] });
   const found = made instanceof RuleSet ? [] : made;
   const all = [...problems, ...theirs.problems, ...found];
   return all.length > 0 || !(made instanceof RuleSet) ? all : made;

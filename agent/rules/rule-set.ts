@@ -4,6 +4,7 @@ import type { Event } from '../events/event.ts';
 import type { Exception, Problem, RuleDocument, RuleFile } from './document.ts';
 import { Expressions, type Vocabulary } from './expression.ts';
 import { SUBJECTS, type Subject } from './fields.ts';
+import type { Key } from './keys.ts';
 import { otherFormOf } from './names.ts';
 import { compileRule, Rule } from './rule.ts';
 import { type View, viewsOf } from './subjects.ts';
@@ -17,7 +18,7 @@ interface FieldIndex {
   readonly field: string;
   /** Names stand in lists without their versions. */
   readonly ofNames: boolean;
-  readonly rules: Map<string | boolean, readonly Rule[]>;
+  readonly rules: Map<Key['value'], readonly Rule[]>;
 }
 
 const NAME_FIELDS: ReadonlySet<string> = new Set(['exe', 'tool', 'parent']);
@@ -39,7 +40,7 @@ class Index {
   candidates(view: View): readonly Rule[] {
     let found = this.#always;
     for (const { field, ofNames, rules } of this.#fields) {
-      const value = (view as unknown as Record<string, string | boolean>)[field];
+      const value = (view as unknown as Record<string, Key['value']>)[field];
       if (value === undefined) continue;
       const named = rules.get(value) ?? (ofNames ? this.#byOtherForm(rules, value as string) : undefined);
       if (named === undefined) continue;
@@ -66,7 +67,7 @@ class Index {
     return made;
   }
 
-  #addTo(index: FieldIndex['rules'], value: string | boolean, rule: Rule): void {
+  #addTo(index: FieldIndex['rules'], value: Key['value'], rule: Rule): void {
     const rules = index.get(value) ?? [];
     if (!rules.includes(rule)) index.set(value, [...rules, rule]);
   }
@@ -84,6 +85,11 @@ export class RuleSet implements Rules {
     >;
     for (const rule of rules)
       for (const subject of new Set(rule.document.on)) this.#bySubject[subject].add(rule, subject);
+  }
+
+  /** The same rules with nothing counted and nothing remembered. */
+  fresh(): RuleSet {
+    return new RuleSet(this.rules.map((rule) => rule.fresh()));
   }
 
   hits(event: Event, context: RuleContext): readonly RuleHit[] {
@@ -149,7 +155,7 @@ function checkExceptions(exceptions: readonly Exception[], rules: readonly RuleD
 export function compileRules(
   ourFiles: readonly RuleFile[],
   theirFiles: readonly RuleFile[],
-  builtIn: Vocabulary['builtIn'],
+  { builtIn, compiled = [] }: { builtIn: Vocabulary['builtIn']; compiled?: readonly Rule[] },
 ): RuleSet | readonly Problem[] {
   const [ours, theirs] = [joined(ourFiles), joined(theirFiles)];
   const documents = merged(ours.rules, theirs.rules);
@@ -167,7 +173,17 @@ export function compileRules(
     builtIn,
   });
   const rules: Rule[] = [];
+  // A list or macro of the user's may change any rule; without one, ours are as they were.
+  const unchanged = theirs.lists.length + theirs.macros.length === 0 ? compiled : [];
+  const known = new Map(unchanged.map((rule) => [rule.document, rule]));
   for (const document of documents) {
+    const asBefore = theirs.exceptions.some(({ rule }) => rule === document.name)
+      ? undefined
+      : known.get(document);
+    if (asBefore !== undefined) {
+      rules.push(asBefore.fresh());
+      continue;
+    }
     const found = compileRule(
       document,
       expressions,

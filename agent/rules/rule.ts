@@ -85,6 +85,11 @@ export class Rule {
     this.#tally = document.count === null ? null : new Tally(document.count);
   }
 
+  /** The same rule with nothing counted and nothing remembered. */
+  fresh(): Rule {
+    return new Rule(this.document, this.#forms);
+  }
+
   /** Values of which an event must have one to be worth a look; null: none are known. */
   keys(subject: Subject): readonly Key[] | null {
     return this.#forms.get(subject)?.keys ?? null;

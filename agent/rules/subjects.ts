@@ -20,6 +20,8 @@ import type { Subject } from './fields.ts';
 /** What is known of no start is very old. */
 const VERY_OLD = 1e9;
 const O_ACCMODE = 3n;
+const O_TRUNC = 0o1000n;
+const LOW = 0xffff_ffffn;
 
 export const secondsSince = (time: bigint, start: bigint | null): number =>
   start === null || start === 0n ? VERY_OLD : Number(time - start) / 1e9;
@@ -57,12 +59,19 @@ abstract class WithFile<
   get folder(): string {
     return folderOf(this.path);
   }
+  get within(): string {
+    return lastName(this.folder);
+  }
   get top(): string {
     const { path } = this;
     const end = path.indexOf('/', 1);
     return path.slice(1, end === -1 ? undefined : end);
   }
 }
+
+/** As the kernel's own threads are called, and what imitates them. */
+const KERNEL_THREAD =
+  /^(?:kworker|ksoftirqd|kswapd|kthread|kdevtmp|khugepaged|kcompactd|kauditd|kblockd|migration|rcu_)/;
 
 /** The program a start is: of busybox and its like, the applet. */
 function toolOf({ exe, args }: ExecEvent): string {
@@ -73,6 +82,7 @@ function toolOf({ exe, args }: ExecEvent): string {
 
 export class Exec extends WithFile<ExecEvent> {
   readonly tool: string;
+  #command: string | null = null;
 
   constructor(event: ExecEvent) {
     super(event);
@@ -99,7 +109,8 @@ export class Exec extends WithFile<ExecEvent> {
     return argsTail.length === 0 ? args : [...args, ...argsTail];
   }
   get command(): string {
-    return this.args.slice(1).join(' ');
+    this.#command ??= this.args.slice(1).join(' ');
+    return this.#command;
   }
   get arguments(): bigint {
     return BigInt(this.event.argsCount);
@@ -109,6 +120,12 @@ export class Exec extends WithFile<ExecEvent> {
   }
   get comm(): string {
     return this.event.comm;
+  }
+  get hidden(): boolean {
+    return this.event.path.includes('/.');
+  }
+  get kernel_like(): boolean {
+    return this.event.args[0]?.startsWith('[') === true || KERNEL_THREAD.test(this.event.exe);
   }
   get memfd(): boolean {
     return this.event.memfd;
@@ -130,11 +147,17 @@ export class Exec extends WithFile<ExecEvent> {
   }
 }
 
-type Opening = Pick<OpenEvent, 'path' | 'write' | 'exe' | 'process'> & { readonly claimed?: boolean };
+type Opening = Pick<OpenEvent, 'path' | 'write' | 'exe' | 'process'> & {
+  readonly truncated?: boolean;
+  readonly claimed?: boolean;
+};
 
 export class Open extends WithFile<Opening> {
   get write(): boolean {
     return this.event.write;
+  }
+  get truncated(): boolean {
+    return this.event.truncated === true;
   }
   get claimed(): boolean {
     return this.event.claimed === true;
@@ -147,7 +170,14 @@ function ringOpening(event: ActionEvent): Opening | null {
   if (!isRingOperation(event, RING.openat) && !isRingOperation(event, RING.openat2)) return null;
   const { exe, process, args } = event;
   const path = event.path.startsWith('/') ? event.path : `…/${event.path}`;
-  return { path, exe, process, write: (args[1] & O_ACCMODE) !== 0n, claimed: true };
+  return {
+    path,
+    exe,
+    process,
+    write: (args[1] & O_ACCMODE) !== 0n,
+    truncated: (args[1] & O_TRUNC) !== 0n,
+    claimed: true,
+  };
 }
 
 // RFC 1918, 6598, 4193 and 3927; link-local of IPv6.
@@ -163,6 +193,8 @@ function kindOfPeer(peer: string): string {
 }
 
 export class Flow extends Doer<Extract<Event, { kind: 'flow' }>> {
+  #peerIs: string | null = null;
+
   get peer(): string {
     return this.event.peer;
   }
@@ -170,7 +202,8 @@ export class Flow extends Doer<Extract<Event, { kind: 'flow' }>> {
     return BigInt(this.event.port);
   }
   get peer_is(): string {
-    return kindOfPeer(this.event.peer);
+    this.#peerIs ??= kindOfPeer(this.event.peer);
+    return this.#peerIs;
   }
   get protocol(): string {
     return this.event.protocol;
@@ -219,6 +252,12 @@ export class Act extends WithFile<ActionEvent> {
   }
   get user(): bigint {
     return BigInt(newUser(this.event));
+  }
+  get from_user(): bigint {
+    return this.event.args[0] & LOW;
+  }
+  get gained(): boolean {
+    return this.event.action === 'capset' && (this.event.args[1] & ~this.event.args[0]) !== 0n;
   }
   get outside(): boolean {
     const { target, slot } = this.event;

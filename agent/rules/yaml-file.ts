@@ -30,11 +30,12 @@ export class YamlFile {
     if (parsed.length > MAX_DOCUMENTS) this.refuse(null, `more than ${MAX_DOCUMENTS} documents`);
     const found: YAMLMap[] = [];
     for (const document of parsed.slice(0, MAX_DOCUMENTS)) {
-      for (const { pos, message } of document.errors)
-        this.problems.push({
-          ...this.#at(pos[0]),
-          reason: `YAML: ${message.split('\n')[0]?.replace(/ at line.*$/, '')}`,
-        });
+      // What follows the first fault of a document is mostly its consequence.
+      const [fault] = document.errors;
+      if (fault !== undefined) {
+        const words = fault.message.split('\n')[0]?.replace(/ at line.*$/, '') ?? '';
+        this.problems.push({ ...this.#at(fault.pos[0]), reason: `YAML: ${words}` });
+      }
       if (document.errors.length > 0 || document.contents === null) continue;
       if (isMap(document.contents)) found.push(document.contents);
       else this.refuse(document.contents, 'a document is a map');

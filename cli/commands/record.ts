@@ -17,6 +17,7 @@ import { ResourceReader } from '../../agent/resources/reader.ts';
 import { type CgroupTree, findCgroups, scanCgroups } from '../../agent/source/cgroups.ts';
 import { LiveSource } from '../../agent/source/live.ts';
 import { PodsReader } from '../../agent/source/pods.ts';
+import { watchedNames } from '../../agent/source/watched-names.ts';
 import { bootId, systemClock } from '../../kit/clock.ts';
 import { loadAddon, type ProbeOptions } from '../../native/index.ts';
 import { EXIT } from '../args.ts';
@@ -30,8 +31,6 @@ const MAX_BYTES = 4 * 1024 ** 3;
 
 async function probeOptions(values: AllSettings, { root, hierarchy }: CgroupTree): Promise<ProbeOptions> {
   const there = await scanCgroups(root);
-  const watched = (where: 'file' | 'folder', names: readonly string[]) =>
-    names.map((name) => ({ name, where }));
   return {
     pinFolder: values['pin-folder'],
     cgroupRoot: root,
@@ -47,10 +46,7 @@ async function probeOptions(values: AllSettings, { root, hierarchy }: CgroupTree
     flows: values.flows,
     callIds: callIds(architectureOf(process.arch)),
     seenKey: randomBytes(8).readBigUInt64LE(),
-    watchedNames: [
-      ...watched('file', values['watched-files']),
-      ...watched('folder', values['watched-folders']),
-    ],
+    watchedNames: watchedNames(values),
     queueBatches: values['queue-batches'],
   };
 }

@@ -94,7 +94,7 @@ void Probe::configure() {
     skeleton_->rodata->cgroup_root = root.st_ino;
   }
   uint64_t files = 0, folders = 0;
-  for (const auto& [name, folder] : settings_.watched_names) {
+  for (const auto& [name, folder, _] : settings_.watched_names) {
     (folder ? folders : files) |= 1ull << name.size();
     uint64_t head = 0;
     std::memcpy(&head, name.data(), std::min(name.size(), sizeof head));
@@ -188,12 +188,11 @@ Error Probe::fill_maps() {
   Error error = begin_slots();
   if (error) return error;
   int watched = bpf_map__fd(skeleton_->maps.watched_names);
-  for (const auto& [name, folder] : settings_.watched_names) {
+  for (const auto& [name, folder, how] : settings_.watched_names) {
     WatchedName key = {};
     std::memcpy(key.name, name.data(), name.size());
     key.folder = folder;
-    uint8_t one = 1;
-    if (bpf_map_update_elem(watched, &key, &one, BPF_ANY) != 0) {
+    if (bpf_map_update_elem(watched, &key, &how, BPF_ANY) != 0) {
       return system_error("PICKET_BPF_REFUSED", "watched_names", errno);
     }
   }

@@ -26,7 +26,8 @@ void read_watched(Options& options, ProbeSettings& settings) {
       return options.fail("watchedNames: a name has 1 to 31 bytes and no slash: " + name);
     }
     if (where != "file" && where != "folder") return options.fail("watchedNames: where is file or folder");
-    settings.watched_names.emplace_back(name, where == "folder");
+    bool writes = entry.optional_flag("writesOnly");
+    settings.watched_names.push_back({name, where == "folder", writes ? uint8_t{WATCHED_WRITES} : uint8_t{WATCHED_ALWAYS}});
   }
 }
 

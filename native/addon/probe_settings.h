@@ -21,7 +21,12 @@ struct ProbeSettings {
   uint8_t call_ids[SYSCALL_NUMBERS] = {};             // of calls in pairs; never 0
   uint64_t seen_key = 0;                              // of the fingerprints of bpf/seen.h
   bool by_helpers = false;                            // as on a kernel without bpf_rdonly_cast
-  std::vector<std::pair<std::string, bool>> watched_names;  // name, is it a folder's
+  struct Watched {
+    std::string name;
+    bool folder;
+    uint8_t how;  // WATCHED_ALWAYS, WATCHED_WRITES
+  };
+  std::vector<Watched> watched_names;
 };
 
 // Says everything that is wrong with the first option that is.

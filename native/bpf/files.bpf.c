@@ -20,22 +20,22 @@ struct opening {
 };
 
 /* The folder directly above, which for a mounted folder is named by where it is mounted. */
-static __noinline bool mounted_folder_is_watched(struct vfsmount *mnt, struct dentry *folder)
+static __noinline __u32 mounted_folder_is_watched(struct vfsmount *mnt, struct dentry *folder)
 {
 	if (folder != BPF_CORE_READ(mnt, mnt_root))
-		return false;
+		return 0;
 	struct mount *mount = mount_of(mnt);
 	struct qstr name = BPF_CORE_READ(mount, mnt_mountpoint, d_name);
-	return may_be(watched_folder_lengths, name.len) && is_watched(name.name, 1);
+	return may_be(watched_folder_lengths, name.len) ? is_watched(name.name, 1) : 0;
 }
 
-static __always_inline bool folder_is_watched(bool direct, struct vfsmount *mnt, struct dentry *folder)
+static __always_inline __u32 folder_is_watched(bool direct, struct vfsmount *mnt, struct dentry *folder)
 {
-	__u32 length = FIELD(direct, struct dentry, folder, d_name.len);
+	__u32 length = FIELD(direct, struct dentry, folder, d_name.len), watched = 0;
 
-	if (may_be(watched_folder_lengths, length) && is_watched(FIELD(direct, struct dentry, folder, d_name.name), 1))
-		return true;
-	return length == 1 && mounted_folder_is_watched(mnt, folder);
+	if (may_be(watched_folder_lengths, length))
+		watched = is_watched(FIELD(direct, struct dentry, folder, d_name.name), 1);
+	return !watched && length == 1 ? mounted_folder_is_watched(mnt, folder) : watched;
 }
 
 static __noinline int report_open(struct task_state *state, struct file *file, __u32 flags)
@@ -105,6 +105,12 @@ static __always_inline int note_folder(bool direct, struct task_state *state, st
 	return is_known(profile, novelty.key) ? 0 : tell_novelty(state, &novelty);
 }
 
+static __always_inline bool opened_to_write(bool direct, struct opening *opening)
+{
+	return (FIELD(direct, struct file, opening->file, f_mode) & (MODE_WRITE | MODE_CREATED)) ||
+	       (opening->flags != FLAGS_OF_FILE && (opening->flags & OPEN_TRUNCATE));
+}
+
 /* A place in a table of files has no type; a kiocb begins with a pointer to a file, as the place does. */
 static __always_inline struct file *file_at(bool direct, struct file **place)
 {
@@ -136,9 +142,12 @@ static __always_inline int look_at_open(bool direct, struct task_state *state, s
 		return 0;
 	opening.parent = FIELD(direct, struct dentry, opening.dentry, d_parent);
 	__u32 length = FIELD(direct, struct dentry, opening.dentry, d_name.len);
-	if ((may_be(watched_file_lengths, length) &&
-	     is_watched(FIELD(direct, struct dentry, opening.dentry, d_name.name), 0)) ||
-	    folder_is_watched(direct, opening.mnt, opening.parent))
+	__u32 watched = 0;
+	if (may_be(watched_file_lengths, length))
+		watched = is_watched(FIELD(direct, struct dentry, opening.dentry, d_name.name), 0);
+	if (!(watched & WATCHED_ALWAYS))
+		watched |= folder_is_watched(direct, opening.mnt, opening.parent);
+	if ((watched & WATCHED_ALWAYS) || (watched && opened_to_write(direct, &opening)))
 		report_open(state, file, flags == FLAGS_OF_FILE ? FIELD(direct, struct file, file, f_flags) : flags);
 	return note_folder(direct, state, profile, &opening);
 }

@@ -175,7 +175,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, WATCHED_NAMES);
 	__type(key, struct watched_name);
-	__type(value, __u8);
+	__type(value, __u8); /* WATCHED_ALWAYS, or WATCHED_WRITES: opens that only read are not told */
 } watched_names SEC(".maps");
 
 /* Two, so that user space reads and empties one while programs write the other: a counter that is deleted under

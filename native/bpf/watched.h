@@ -26,14 +26,16 @@ static __always_inline bool may_begin(const unsigned char *name, __u32 folder)
 }
 
 /* Most names have the length of some watched one: a look at their first bytes costs a fifth of a look in the map. */
-static __noinline bool is_watched(const unsigned char *name, __u32 folder)
+/* WATCHED_ALWAYS, WATCHED_WRITES or 0. */
+static __noinline __u32 is_watched(const unsigned char *name, __u32 folder)
 {
 	if (!may_begin(name, folder))
-		return false;
+		return 0;
 	struct watched_name key = {.folder = folder};
 
 	bpf_probe_read_kernel_str(key.name, sizeof(key.name), name);
-	return bpf_map_lookup_elem(&watched_names, &key) != NULL;
+	__u8 *how = bpf_map_lookup_elem(&watched_names, &key);
+	return how ? *how : 0;
 }
 
 #endif

@@ -80,7 +80,7 @@ export function ruleText(name: string, more: Readonly<Record<string, string>> = 
 /** The set of one file beside none of ours, or its problems as lines. */
 export function rulesOf(text: string): RuleSet | string[] {
   const { found, problems } = readRuleFile('a.yaml', text);
-  const made = compileRules([], [found], BUILT_IN);
+  const made = compileRules([], [found], { builtIn: BUILT_IN });
   const all = [...problems, ...(made instanceof RuleSet ? [] : made)];
   return made instanceof RuleSet && all.length === 0 ? made : all.map(describeProblem);
 }

@@ -16,6 +16,7 @@ export function openEvent(reader: Reader): Event {
     path: pathOf(reader.names(LAYOUT['open_record.path'], LAYOUT.PATH_BYTES, used), pathCut),
     pathCut,
     write: (openFlags & O_ACCMODE) !== O_RDONLY || (openFlags & O_TRUNC) !== 0,
+    truncated: (openFlags & O_TRUNC) !== 0,
     exe: reader.text(LAYOUT['open_record.exe'], LAYOUT.FILE_NAME_BYTES),
   };
 }

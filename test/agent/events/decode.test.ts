@@ -68,7 +68,15 @@ test('decodes each kind of record, in order', () => {
         device: 8n,
       },
       { kind: 'exit', ...base, status: 256 },
-      { kind: 'open', ...base, path: '/etc/shadow', pathCut: false, write: false, exe: 'cat' },
+      {
+        kind: 'open',
+        ...base,
+        path: '/etc/shadow',
+        pathCut: false,
+        truncated: false,
+        write: false,
+        exe: 'cat',
+      },
       {
         kind: 'flow',
         ...base,

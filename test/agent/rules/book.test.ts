@@ -24,7 +24,7 @@ function write(name: string, text: string): void {
 const told = (book: RuleBook): string[] =>
   hitsOn(book, makeContainer('container'), execRecord({ path: '/opt/quiet' })).map(({ rule }) => rule.name);
 
-test('a rule of the folder is in force, changes with its file, and goes with it', () => {
+test('a rule of the folder is in force, changes with its file, and goes with it', { timeout: 30_000 }, () => {
   const book = new RuleBook(folder);
   const ours = book.size;
   expect(book.refresh()).toEqual({ kind: 'loaded', rules: ours });

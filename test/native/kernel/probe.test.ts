@@ -138,6 +138,28 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect(of('RECORD_OPEN', cgroup.id).map((record) => record.path())).toEqual(watched);
   });
 
+  it('reports names that everybody reads when they are opened to be changed, and not when they are read', async () => {
+    const { of } = await openTestProbe({
+      watchedNames: [
+        { name: 'passwd', where: 'file', writesOnly: true },
+        { name: 'bin', where: 'folder', writesOnly: true },
+      ],
+    });
+    const folder = temporaryFolder();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    mkdirSync(join(folder, 'bin'));
+    const guarded = [join(folder, 'passwd'), join(folder, 'bin/x')];
+    for (const path of guarded) {
+      writeFileSync(path, '');
+      expect(await doer.ask(`open ${path}`)).toBe(0);
+      expect(await doer.ask(`open ${path} 1`)).toBe(0); // O_WRONLY
+    }
+    await until(() => of('RECORD_OPEN', cgroup.id).length >= guarded.length);
+    await sleep(100);
+    expect(of('RECORD_OPEN', cgroup.id).map((record) => record.path())).toEqual(guarded);
+  });
+
   it('gives a slot as the cgroup is made, and passes it on to nested ones', async () => {
     const { of, counts } = await openTestProbe();
     const name = containerName();

@@ -109,6 +109,8 @@ test('data that leaves through names is told, by how much it can be; lookups of 
   ]);
   const last = told.windows.findLast(({ container }) => container.cgroup === 500);
   expect(last?.counts).toMatchObject({ dnsNames: 100, dnsTextShare: 1 });
-  // What was told is not learnt.
-  expect(pipeline.registry.baseline(API).labels.chance(10_000)).toBeLessThan(0.02);
+  // What was told is not learnt: of the windows none is as loud.
+  const { labels } = pipeline.registry.baseline(API);
+  const { windows } = labels.save() as { windows: number };
+  expect([windows > 100, labels.chance(10_000)]).toEqual([true, 1 / (windows + 1)]);
 });

@@ -2,8 +2,8 @@
  * One cause, one alert: detections of a container are gathered by process lineage until none came for `groupForNs`. A cause
  * becomes an alert with the first detection that is grave by itself, or with which the evidence of its container passes
  * the budget, and then carries what was gathered before. Of an alert a worse severity and a grave detector that joins are
- * told at once, grave ones more at the next tick, together with the weak ones of the same window; what is weak alone joins
- * silently.
+ * told at once, and grave ones more when nothing was told for a second; else at the next tick, together with the weak ones of
+ * the same window. What is weak alone joins silently.
  */
 import type { Alert, Weighed } from './alert.ts';
 import type { Detection, Origin } from './detection.ts';
@@ -33,6 +33,8 @@ export interface Reason {
     | null;
 }
 
+/** A grave detection that joins is told at once when nothing of the alert was told for so long, else at the next tick. */
+const PAUSE_NS = 1_000_000_000n;
 const MAX_OPEN = 1024;
 const MAX_GROUNDS = 16;
 const MAX_CONTEXTS = 4;
@@ -60,6 +62,8 @@ interface Open {
   news: boolean;
   /** It is an alert, no longer only a cause. */
   told: boolean;
+  /** Time of the last detection that was told, ns. */
+  toldNs: bigint;
   evidence: Weighed | null;
   readonly contexts: Set<string>;
 }
@@ -107,7 +111,9 @@ export class Groups {
     alert.news = true;
     const opens = !alert.told;
     alert.told = true;
-    if (opens || joined || rankOf(severityOf(alert)) > rankOf(before)) this.#tell(alert);
+    const worse = rankOf(severityOf(alert)) > rankOf(before);
+    const due = finding.detection.timeNs - alert.toldNs >= PAUSE_NS;
+    if (opens || joined || worse || due) this.#tell(alert);
     else alert.changed = true;
     return opens;
   }
@@ -154,6 +160,7 @@ export class Groups {
       joined: false,
       news: false,
       told: false,
+      toldNs: detection.timeNs,
       evidence: null,
       contexts: new Set(),
     });
@@ -198,6 +205,7 @@ export class Groups {
 
   #tell(alert: Open): void {
     alert.revision += 1;
+    alert.toldNs = alert.last.timeNs;
     alert.changed = false;
     alert.joined = false;
     const detectors = [...alert.scores.keys()];

@@ -11,6 +11,7 @@ import type { Rule } from '../../agent/rules/rule.ts';
 import { RuleSet } from '../../agent/rules/rule-set.ts';
 import { EXIT, UsageError } from '../args.ts';
 import { type Call, type Command, toJson } from '../command.ts';
+import { coverageRows, coverageSentence, wordsOf } from '../doctor/coverage.ts';
 import { pipelineOf } from '../recording.ts';
 import { count, safe, table } from '../text.ts';
 
@@ -191,21 +192,40 @@ function explain(call: Call, name: string): number {
   return EXIT.ok;
 }
 
+function coverage(call: Call): number {
+  const set = compiled(call, call.values['rules-folder']);
+  if (set === null) return EXIT.failed;
+  const rows = coverageRows(set.rules.map(({ document }) => document));
+  if (call.json) call.io.out(`${toJson({ behaviours: rows })}\n`);
+  else {
+    call.io.out(
+      table(
+        ['ID', 'BEHAVIOUR', 'FOUND'],
+        rows.map((row) => [row.id, row.behaviour, wordsOf(row)]),
+      ),
+    );
+    call.io.out(`\n${coverageSentence(rows)}\n`);
+  }
+  return EXIT.ok;
+}
+
 async function run(call: Call): Promise<number> {
   const [what = '', path] = call.positionals;
   if (what === 'list' && path === undefined) return list(call);
-  if (path === undefined) throw new UsageError(`rules: list, or check FILE, test FILE, explain NAME`);
+  if (what === 'coverage' && path === undefined) return coverage(call);
+  if (path === undefined)
+    throw new UsageError(`rules: list, coverage, or check FILE, test FILE, explain NAME`);
   if (what === 'check') return check(call, path);
   if (what === 'test') return tryOut(call, path);
   if (what === 'explain') return explain(call, path);
-  throw new UsageError(`rules: there is no "${safe(what)}"; list, check, test or explain`);
+  throw new UsageError(`rules: there is no "${safe(what)}"; list, coverage, check, test or explain`);
 }
 
 export const rules: Command = {
   name: 'rules',
-  takes: ['list|check|test|explain', '[FILE|FOLDER|NAME]'],
+  takes: ['list|coverage|check|test|explain', '[FILE|FOLDER|NAME]'],
   sentence:
-    'Lists the rules in force; checks a file of rules, with every fault at its line and column; tries it on a recording, with hits and cost of each rule; or explains a rule.',
+    'Lists the rules in force; says which known behaviours they find; checks a file of rules, with every fault at its line and column; tries it on a recording, with hits and cost of each rule; or explains a rule.',
   flags: { recording: { value: 'FILE', sentence: 'What `test` runs the rules on: made by picket record.' } },
   settings: 'agent',
   examples: [

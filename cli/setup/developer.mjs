@@ -46,6 +46,7 @@ export function fix() {
   const codes = [
     ['test/architecture/settings-table.ts'],
     ['test/architecture/hooks-table.ts'],
+    ['test/architecture/coverage-table.ts'],
     biome('check', '--write'),
   ].map((args) => runAttached(pinnedNode(), args));
   return codes.every((code) => code === 0) ? 0 : 1;

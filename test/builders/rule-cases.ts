@@ -75,7 +75,7 @@ const MAKERS: Readonly<Record<string, (fields: never) => Buffer>> = {
   dns: dnsOf,
 };
 
-function recordOf([kind, fields]: RuleCase['records'][number]): Buffer {
+export function recordOf([kind, fields]: RuleCase['records'][number]): Buffer {
   const make = MAKERS[kind];
   if (make === undefined) throw new Error(`no records of kind ${kind}`);
   const read = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, field(name, value)]));
@@ -98,6 +98,21 @@ export function hitsOfCase(rules: Rules, one: Omit<RuleCase, 'hits' | 'what' | '
   }
   return last;
 }
+
+/** A behaviour that is found as new: a record and the fact that it is. */
+export interface LearnedCase {
+  readonly what: string;
+  readonly covers: readonly string[];
+  /** As of a case, or `calls` with the counts of a slot. */
+  readonly record: readonly [kind: string, fields: Plain];
+  readonly fact: { readonly kind: string; readonly value: string };
+}
+
+export const readLearned = (): LearnedCase[] =>
+  readFileSync(new URL('../agent/rules/learned.ndjson', import.meta.url), 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LearnedCase);
 
 /** All cases, with the file they stand in. */
 export function readCases(): (RuleCase & { readonly file: string })[] {

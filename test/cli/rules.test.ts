@@ -58,3 +58,10 @@ test('explain says what a rule looks at and when it is asked; a name there is no
   expect((await runPicket(['rules', 'explain', 'no-such'])).code).toBe(2);
   expect((await runPicket(['rules', 'what'])).code).toBe(2);
 });
+
+test('coverage says of each known behaviour how it is found', async () => {
+  const { out } = await runPicket(['rules', 'coverage']);
+  expect(out).toMatch(/^IA01 +Server spawns a shell +by rule: server-spawns-shell$/m);
+  expect(out).toMatch(/^PR18 .* as new: capability$/m);
+  expect(out).toMatch(/243 behaviours, 195 of them on a node: \d+ \(\d+ %\) by a rule/);
+});

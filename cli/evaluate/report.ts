@@ -4,7 +4,7 @@ import type { Call } from '../command.ts';
 import { table } from '../text.ts';
 import { reportAudit } from './audit-report.ts';
 import { reportFlows } from './flows-report.ts';
-import { lots, seedOf } from './lots.ts';
+import { seedOf } from './lots.ts';
 import { reportMachines, reportStreams } from './metrics-report.ts';
 import { reportTraces } from './traces-report.ts';
 
@@ -16,8 +16,7 @@ export interface Section {
 
 export interface ReportInput {
   readonly dir: string;
-  /** Fresh draws from the seed. */
-  lots(): () => number;
+  readonly seed: number;
 }
 
 /** Null when the folder holds nothing of the subject. */
@@ -37,7 +36,7 @@ export async function evaluateReport(call: Call): Promise<number> {
   const seed = seedOf(call);
   let found = 0;
   for (const reporter of REPORTERS) {
-    const section = await reporter({ dir, lots: () => lots(seed) });
+    const section = await reporter({ dir, seed });
     if (section === null) continue;
     found += 1;
     call.io.out(`${section.title}\n${table(section.head, section.rows)}\n`);

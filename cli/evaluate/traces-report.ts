@@ -2,31 +2,21 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TraceDetector, type TraceVerdict } from '../../agent/models/traces/trace-detector.ts';
-import { achieved, auc, drAt } from './figures.ts';
+import { reportHids } from './hids-report.ts';
 import { readRows } from './ndjson.ts';
 import type { ReportInput, Section } from './report.ts';
-import { type Trace, testOf, traceOf, trainingOf } from './traces.ts';
-
-export interface Judged {
-  readonly normals: readonly TraceVerdict[];
-  readonly attacks: readonly TraceVerdict[];
-}
-
-/** AUC, DR@1, DR@5 of the best simple baseline, and the aim. */
-interface Bars {
-  readonly baseline: string;
-  readonly aim: string;
-}
+import { type TraceRow, testOf, traceOf, trainingOf } from './traces.ts';
+import { type Bars, figuresOf, HEAD, type Judged } from './traces-table.ts';
 
 interface Protocol extends Bars {
   readonly name: string;
   readonly file: string;
   /** What is learnt and what is judged, of the rows of the file. */
-  select(rows: readonly Trace[]): { train: readonly Trace[]; test: readonly Trace[] };
+  select(rows: readonly TraceRow[]): { train: readonly TraceRow[]; test: readonly TraceRow[] };
 }
 
-const split = (rows: readonly Trace[]) => ({ train: trainingOf(rows), test: testOf(rows) });
-const distinct = (rows: readonly Trace[]): Trace[] => rows.filter((row) => row.distinct);
+const split = (rows: readonly TraceRow[]) => ({ train: trainingOf(rows), test: testOf(rows) });
+const distinct = (rows: readonly TraceRow[]): TraceRow[] => rows.filter((row) => row.distinct);
 
 const PROTOCOLS: readonly Protocol[] = [
   {
@@ -52,52 +42,11 @@ const PROTOCOLS: readonly Protocol[] = [
   },
 ];
 
-export const HEAD = [
-  'SET',
-  'LEARNT',
-  'NORMAL',
-  'ATTACK',
-  'AUC',
-  'DR@1',
-  'DR@5',
-  'ASKED 1 %',
-  'ASKED 5 %',
-  'UNKNOWN',
-  'BASELINE',
-  'AIM',
-];
-
-const share = (value: number): string => value.toFixed(3);
-const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
-
-/** One row of the table. `learnt` is the number of training units. */
-export function figuresOf(name: string, learnt: number, { normals, attacks }: Judged, bars: Bars): string[] {
-  const calm = normals.map(({ score }) => score);
-  const strange = attacks.map(({ score }) => score);
-  const unknown = normals.filter((verdict) => verdict.unknown).length / normals.length;
-  return [
-    name,
-    String(learnt),
-    String(normals.length),
-    String(attacks.length),
-    share(auc(calm, strange)),
-    share(drAt(calm, strange, 0.01)),
-    share(drAt(calm, strange, 0.05)),
-    percent(achieved(normals, 0.01)),
-    percent(achieved(normals, 0.05)),
-    percent(unknown),
-    bars.baseline,
-    bars.aim,
-  ];
-}
-
-function judge(train: readonly Trace[], test: readonly Trace[], lot: () => number): Judged {
-  const detector = new TraceDetector(
-    train.map(({ calls }) => calls),
-    lot,
-  );
+function judge(train: readonly TraceRow[], test: readonly TraceRow[], seed: number): Judged {
+  const detector = new TraceDetector(seed);
+  for (const trace of train) detector.learn(trace);
   const of = (label: string): TraceVerdict[] =>
-    test.filter((trace) => trace.label === label).map(({ calls }) => detector.judge(calls));
+    test.filter((trace) => trace.label === label).map((trace) => detector.judge(trace));
   return { normals: of('normal'), attacks: of('attack') };
 }
 
@@ -105,14 +54,15 @@ function judge(train: readonly Trace[], test: readonly Trace[], lot: () => numbe
 const place = (dir: string, file: string): string | undefined =>
   [join(dir, 'traces', file), join(dir, file)].find((path) => existsSync(path));
 
-export async function reportTraces({ dir, lots }: ReportInput): Promise<Section | null> {
+export async function reportTraces({ dir, seed }: ReportInput): Promise<Section | null> {
   const rows: string[][] = [];
   for (const protocol of PROTOCOLS) {
     const path = place(dir, protocol.file);
     if (path === undefined) continue;
     const { train, test } = protocol.select(await readRows(path, traceOf));
-    rows.push(figuresOf(protocol.name, train.length, judge(train, test, lots()), protocol));
+    rows.push(figuresOf(protocol.name, train.length, judge(train, test, seed), protocol));
   }
+  rows.push(...reportHids(dir, seed));
   return rows.length === 0
     ? null
     : { title: 'System-call traces (baseline and aim: AUC DR@1 DR@5)', head: HEAD, rows };

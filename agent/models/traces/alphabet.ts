@@ -1,11 +1,12 @@
 /**
- * Calls as small numbers. 0 is every call that training did not have: one unknown symbol, because how strange an unknown
- * call is does not depend on which one it is.
+ * Calls as small numbers. A call that training did not have gets a number above all learnt ones, its own within one
+ * reading: models know none of them, but a trace with five different unknown calls is not one with a single one.
  */
 
 /** Ten bits: five symbols fit in one double exactly, and Linux has fewer than 500 system calls. */
 export const SYMBOL_BITS = 10;
 export const MOST_SYMBOLS = 2 ** SYMBOL_BITS - 1;
+/** Calls for which there is no number left. */
 export const UNKNOWN_CALL = 0;
 
 export type CallName = string | number;
@@ -29,20 +30,16 @@ export class Alphabet {
   }
 
   read(calls: readonly CallName[]): Uint16Array {
-    return Uint16Array.from(calls, (call) => this.#symbols.get(String(call)) ?? UNKNOWN_CALL);
-  }
-
-  /** Names in the order of their symbols, from 1. */
-  save(): readonly string[] {
-    return [...this.#symbols.keys()];
-  }
-
-  /** @throws TypeError when it is not what `save` gave. */
-  load(saved: unknown): void {
-    if (!Array.isArray(saved) || !saved.every((name) => typeof name === 'string'))
-      throw new TypeError('not a saved alphabet');
-    this.#symbols.clear();
-    this.learn(saved);
+    const unknown = new Map<string, number>();
+    return Uint16Array.from(calls, (call) => {
+      const name = String(call);
+      const known = this.#symbols.get(name) ?? unknown.get(name);
+      if (known !== undefined) return known;
+      const symbol = this.#symbols.size + 1 + unknown.size;
+      if (symbol > MOST_SYMBOLS) return UNKNOWN_CALL;
+      unknown.set(name, symbol);
+      return symbol;
+    });
   }
 
   #learnOne(call: string): number {

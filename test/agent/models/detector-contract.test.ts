@@ -7,6 +7,7 @@ import { DnsLabels } from '../../../agent/models/dns-labels.ts';
 import { Rarity } from '../../../agent/models/rarity.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
 import { widthsOf } from '../../../agent/models/shape/training.ts';
+import { TraceDetector } from '../../../agent/models/traces/trace-detector.ts';
 
 /** A detector with what it learns in period `n`, what it is asked about, and what an attacker would have it learn. */
 interface Entry<Learnt, Asked> {
@@ -93,6 +94,16 @@ const DETECTORS = [
     learn: (n) => [`x${n % 3}`, `y${n}`],
     ask: ['x1', 'y1', 'never', ''],
     hostile: (n) => Array.from({ length: 40 }, (_, i) => `${'\u0000"é'.repeat(n % 40)}${n}/${i}`),
+  }),
+  entry({
+    make: () => new TraceDetector(),
+    learn: (n) => ({ calls: Array.from({ length: 20 + (n % 13) }, (_, i) => (i * (1 + (n % 3))) % 7) }),
+    ask: [{ calls: [0, 1, 2, 3, 4] }, { calls: ['never', 'seen'] }, { calls: [] }],
+    hostile: (n) => ({
+      calls: Array.from({ length: 60 }, (_, i) => `${'\u0000"é'.repeat(n % 5)}${n}/${i}`),
+      facts: [[`${n} ${'é"'.repeat(n)}`]],
+      group: '\u0000',
+    }),
   }),
 ];
 

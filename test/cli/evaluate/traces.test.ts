@@ -70,7 +70,7 @@ test('learns only normal rows of the split train, and judges only the split test
   ]);
   const { out, error } = await runPicket(['evaluate', 'traces', '--train', marked, '--test', marked]);
 
-  expect(error).toMatch(/^40 traces learnt in .* s, 1 judged, .* µs per call\n$/);
+  expect(error).toMatch(/^40 traces learnt in .* s, 1 judged, .* µs per call \(CPU time\)\n$/);
   const [only] = parsed(out);
   expect(only?.id).toBe('early');
   expect(only?.p).toBeLessThan(0.05);
@@ -86,6 +86,8 @@ test.each<[string, unknown, string]>([
     { id: 1, calls: ['read', null] },
     'calls[1] is neither text nor a whole number',
   ],
+  ['has facts that are none', { id: 1, calls: [1], facts: [1] }, 'facts is not a list of lists of text'],
+  ['has too few facts', { id: 1, calls: [1, 2], facts: [[]] }, 'facts has 1 lists for 2 calls'],
 ])('a row that %s is an error with file and line', async (_, row, message) => {
   const bad = file('bad.ndjson', [training[0], '', row]);
   const { code, error } = await runPicket(['evaluate', 'traces', '--train', bad, '--test', bad]);

@@ -90,7 +90,11 @@ export class Agent {
   async start(): Promise<Ready> {
     const { lifetime, replay, node, alertLogPath } = this.context;
     lifetime.atEnd(() => this.outlet.alertLog.close());
-    await serveLocal(this.context, { ...this.parts(), report: this.report });
+    await serveLocal(this.context, {
+      ...this.parts(),
+      report: this.report,
+      baseline: (text) => this.queue.push({ kind: 'baseline', text }),
+    });
     this.upward.open();
     this.keepRules();
     if (replay === null) this.keepBaselines();
@@ -183,8 +187,9 @@ export class Agent {
     const { folder, lifetime, log } = this.context;
     const checkpoint = new Checkpoint(join(folder, 'baselines'));
     const { registry } = this.pipeline;
-    const { loaded, broken } = checkpoint.restore(registry);
+    const { loaded, broken, edited } = checkpoint.restore(registry);
     log.info({ loaded, broken }, 'baselines restored');
+    if (edited.length > 0) log.warn({ edited }, 'baselines are not as the agent wrote them');
     lifetime.atEnd(async () => {
       const late = new Promise<void>((resolve) => setTimeout(resolve, STOP_CHECKPOINT_MS).unref());
       await Promise.race([checkpoint.write(registry), late]);

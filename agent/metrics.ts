@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
 import type { NameCounts } from './identity/peer-names.ts';
 import type { RuleCosts } from './rules/rule.ts';
-import type { ProfileCounts } from './status.ts';
+import type { ProfileCounts, PromiseStatus } from './status.ts';
 import type { TrainerCounts } from './training/trainer.ts';
 
 /** Everything that is told as a number; names become labels or parts of names. */
@@ -16,6 +16,8 @@ export interface Numbers {
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
   readonly profiles: ProfileCounts;
+  readonly promise: PromiseStatus;
+  readonly roles: Readonly<Record<string, number>>;
   readonly training: TrainerCounts;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
@@ -122,6 +124,25 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
       ['failed', training.failed],
       ['refused', training.refused],
     ],
+  ],
+  [
+    'evidence_alarms_total',
+    'Alerts that stand on evidence alone, in windows that were seen whole.',
+    '',
+    one(({ promise }) => promise.alarms),
+  ],
+  ['evidence_hours_total', 'Container-hours that were seen whole.', '', one(({ promise }) => promise.hours)],
+  [
+    'evidence_budget_hours',
+    'Hours of a workload in which one false alarm is promised at most.',
+    '',
+    one(({ promise }) => promise.budgetHours),
+  ],
+  [
+    'program_starts_total',
+    'Programs started, by who was at work: the workload, a runtime, a session, a probe, the node.',
+    'role',
+    ({ roles }) => Object.entries(roles),
   ],
   ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
   ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],

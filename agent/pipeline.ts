@@ -21,13 +21,19 @@ import type { Baseline } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
 import { replyOf } from './models/shape/training.ts';
 import type { Sink } from './sink.ts';
-import { Roles } from './situation/roles.ts';
-import { type PipelineCounts, type ProfileCounts, statusOf, type WorkloadStatus } from './status.ts';
+import { type RoleKind, Roles } from './situation/roles.ts';
+import {
+  type PipelineCounts,
+  type ProfileCounts,
+  type PromiseStatus,
+  statusOf,
+  type WorkloadStatus,
+} from './status.ts';
 import { Verdicts } from './verdicts.ts';
 import { Windows } from './windows.ts';
 
 export type { ContainerWindow, Sink } from './sink.ts';
-export type { PipelineCounts, ProfileCounts, WorkloadStatus } from './status.ts';
+export type { PipelineCounts, ProfileCounts, PromiseStatus, WorkloadStatus } from './status.ts';
 
 export interface PipelineSettings {
   /** Periods before a baseline judges, and before it counts as mature. */
@@ -73,6 +79,7 @@ export class Pipeline {
   readonly #lives = new Lives();
   readonly #processes = new Processes();
   readonly #roles: Roles;
+  readonly #budgetHours: number;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
@@ -88,6 +95,7 @@ export class Pipeline {
     this.#sink = sink;
     this.#bootNs = options.bootNs;
     this.#roles = new Roles(options.bootNs);
+    this.#budgetHours = Number(settings.budgetNs) / 3.6e12;
     this.registry = new Registry(settings);
     this.#containers = new Containers({
       cluster: options.cluster,
@@ -266,6 +274,21 @@ export class Pipeline {
     };
   }
 
+  /** Over all workloads. */
+  promise(): PromiseStatus {
+    let [alarms, hours] = [0, 0];
+    for (const { history } of this.registry.all()) {
+      alarms += history.achieved.alarms;
+      hours += history.achieved.hours;
+    }
+    return { alarms, hours, budgetHours: this.#budgetHours };
+  }
+
+  /** Programs started, by who was at work. */
+  roles(): Readonly<Record<RoleKind, number>> {
+    return { ...this.#roles.counts };
+  }
+
   workloads(): WorkloadStatus[] {
     const guarding = this.#windows.guarding();
     const running = new Map<string, number>();
@@ -277,6 +300,7 @@ export class Pipeline {
         statusOf(baseline, {
           containers: running.get(baseline.workload) ?? 0,
           guarding: guarding.get(baseline.workload) ?? 0,
+          budgetHours: this.#budgetHours,
         }),
       )
       .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
@@ -284,7 +308,7 @@ export class Pipeline {
 
   #baseline(text: string): void {
     try {
-      this.registry.load(text);
+      this.registry.touch(this.registry.load(text));
     } catch {
       this.#count('baseline', 1);
     }

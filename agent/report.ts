@@ -84,6 +84,8 @@ export class Report {
       lives: { starts: counts.starts, restarts: counts.restarts, oomKills: counts.oomKills },
       workloads: counts.baselines,
       profiles: pipeline.profiles(),
+      promise: pipeline.promise(),
+      roles: pipeline.roles(),
       training: training.counts,
       detections: outlet.detections,
       alerts: outlet.alerts,

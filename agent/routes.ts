@@ -11,10 +11,15 @@ interface Told {
   readonly pipeline: Pipeline;
   readonly containment: Containment;
   readonly report: Report;
+  /** Gives the pipeline a baseline in place of what it has, as a frame, so that it is in a recording too. */
+  readonly baseline: (text: string) => void;
 }
 
 /** @throws InUseError when another agent runs with this state folder. */
-export async function serveLocal(context: Context, { pipeline, containment, report }: Told): Promise<void> {
+export async function serveLocal(
+  context: Context,
+  { pipeline, containment, report, baseline }: Told,
+): Promise<void> {
   const { folder, lifetime } = context;
   const containers = () =>
     pipeline.containers().map((container) => {
@@ -23,11 +28,27 @@ export async function serveLocal(context: Context, { pipeline, containment, repo
       const resources = pipeline.resourcesOf(container);
       return { ...identity, ...rest, aliveMs, resources, life: pipeline.lifeOf(container) };
     });
+  const profile = (query: URLSearchParams) => {
+    const workload = query.get('workload') ?? '';
+    const text = pipeline.registry.document(workload);
+    return text === null ? unknown(workload) : { status: 200, type: 'application/json', body: `${text}\n` };
+  };
+  const change = (query: URLSearchParams) => {
+    const [workload, to] = [query.get('workload') ?? '', query.get('to') ?? ''];
+    if (to !== 'reset' && to !== 'pin' && to !== 'unpin')
+      return json({ error: { code: 'PICKET_INVALID', message: `to "${to}", not reset, pin or unpin` } }, 400);
+    const text = pipeline.registry.changed(workload, to);
+    if (text === null) return unknown(workload);
+    baseline(text);
+    return json({ workload, changed: to });
+  };
   const listening = await listenLocal(
     join(folder, 'agent.sock'),
     {
       '/status': () => json(plain(report.status())),
       '/workloads': () => json({ workloads: pipeline.workloads() }),
+      '/profile': profile,
+      'POST /profile': change,
       '/containers': () => json({ containers: containers() }),
       '/containments': () =>
         json({ leases: containment.leases.active(), kernel: containment.kernel?.list() ?? [] }),
@@ -36,6 +57,9 @@ export async function serveLocal(context: Context, { pipeline, containment, repo
   );
   lifetime.atEnd(() => listening.close());
 }
+
+const unknown = (workload: string) =>
+  json({ error: { code: 'PICKET_NOT_FOUND', message: `no baseline of "${workload}"` } }, 404);
 
 /** @throws when the port is taken. */
 export async function servePublic(context: Context, report: Report, scrape: Scrape): Promise<Listening> {

@@ -42,7 +42,18 @@ export interface ProfileCounts {
   readonly suspects: number;
 }
 
+/** The promise on false alarms, and what became of it. */
+export interface PromiseStatus {
+  /** Alerts that stand on evidence alone, opened in windows that were seen whole; true or false is for people to say. */
+  readonly alarms: number;
+  /** Container-hours of such windows. */
+  readonly hours: number;
+  /** Container-hours in which one false alarm is promised at most, on average. */
+  readonly budgetHours: number;
+}
+
 export interface WorkloadStatus {
+  readonly promise: PromiseStatus;
   readonly workload: string;
   readonly state: BaselineState;
   /** Steady periods learnt, and starts of containers learnt. */
@@ -66,7 +77,7 @@ export interface WorkloadStatus {
 /** The status of a workload of which so many containers run, and so many guard. */
 export function statusOf(
   baseline: Baseline,
-  { containers, guarding }: { containers: number; guarding: number },
+  { containers, guarding, budgetHours }: { containers: number; guarding: number; budgetHours: number },
 ): WorkloadStatus {
   const byKind = (value: (kind: FactKind) => number): Record<FactKind, number> => ({
     exec: value('exec'),
@@ -84,8 +95,10 @@ export function statusOf(
     name: value('name'),
   });
   const { workload, state, periods, starts, incomplete, withheld, evicted } = baseline;
+  const { alarms, hours } = baseline.history.achieved;
   return {
     workload,
+    promise: { alarms, hours, budgetHours },
     state,
     periods,
     starts,

@@ -64,6 +64,8 @@ interface Case {
 const DISCOUNT = { own: 1, probe: 1, setup: 0, session: 1 / 4, node: 1 / 2 } as const;
 /** Where people work: what is usual there says nothing of workloads. */
 const NO_WORKLOAD = /^[^/]*\/-\/(?:Session|Node)\//;
+/** Of the bits while the workload is learnt: new things are many then. */
+const YOUNG = 1 / 2;
 const ALERTS_FROM = rankOf('medium');
 
 export class Verdicts {
@@ -278,7 +280,8 @@ export class Verdicts {
   /** Adds the verdict to the evidence in its container; null where it is none. */
   #weigh(verdict: Verdict, { watched, situation }: Case): Weight | null {
     const { role } = situation;
-    const bits = verdict.bits * (role.kind === 'session' ? 1 : DISCOUNT[role.kind]);
+    const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
+    const bits = verdict.bits * young * (role.kind === 'session' ? 1 : DISCOUNT[role.kind]);
     if (bits <= 0) return null;
     const { kind, detector, summary: what } = verdict;
     return this.weigh.add(watched, role.root, { kind, bits, what, detector });

@@ -56,11 +56,13 @@ export class Weigh {
   /** The window ends, before it is closed: what it came to calibrates later ones, unless it was called an alarm or is not whole. */
   end(watched: Watched, endNs: bigint): void {
     const { registry } = this.#options;
-    const { history } = registry.baseline(watched.container.identity.workload);
+    const { history, state } = registry.baseline(watched.container.identity.workload);
     const { evidence, window, alarms } = watched;
     const whole = window.complete && watched.observed;
     if (whole) history.achieved.window(endNs - window.startNs, alarms);
-    if (whole && alarms === 0 && !watched.withheld) history.tail.learn(evidence.raw);
+    // While it is learnt everything is new once: that says nothing of later.
+    const usual = state === 'mature' && alarms === 0 && !watched.withheld;
+    if (whole && usual) history.tail.learn(evidence.raw);
     evidence.end(this.#calibration(watched), whole);
     watched.alarms = 0;
   }

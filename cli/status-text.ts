@@ -45,6 +45,14 @@ function profileWords({ containers, profiles }: AgentReport['numbers']): string 
   return `${guarding} of ${containers + 1} guard; ${known}`; // the host is one more
 }
 
+/** The promise on false alarms beside what became of it. */
+function promiseWords({ promise }: AgentReport['numbers']): string {
+  if (promise === undefined) return 'not told by this agent';
+  const { alarms, hours, budgetHours } = promise;
+  const promised = `at most one in ${budgetHours.toFixed(1)} h of a workload is promised to be false`;
+  return `${count(alarms, 'alert')} by evidence in ${hours.toFixed(1)} container-hours seen whole; ${promised}`;
+}
+
 /** Agents before this part of the report do not have it. */
 function trafficWords(traffic: AgentReport['numbers']['traffic']): string {
   if (traffic === undefined) return 'not told by this agent';
@@ -86,6 +94,7 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
     ),
     ...(report.rules === undefined ? [] : [line('rules', rulesWords(report.rules))]),
     line('profiles', profileWords(numbers)),
+    line('promise', promiseWords(numbers)),
     line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
     line('traffic', trafficWords(numbers.traffic)),
     line('lost', nonZero(numbers.lost, 'nothing')),

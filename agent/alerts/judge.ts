@@ -26,6 +26,8 @@ export interface BaselineView {
   /** The same with what was told but not learnt before the baseline was mature. */
   seenEarly(fact: Fact): number;
   suspected(fact: Fact): number;
+  /** Whether a fact of the kind is known of steady life whose value is like that. */
+  knowsLike(kind: Fact['kind'], isLike: (value: string) => boolean): boolean;
 }
 
 export interface Situation {
@@ -65,6 +67,10 @@ export const RARITY = 'rarity';
 export const KNOWN_WELL = 5;
 /** The same of periods before it was mature, when each was told. What comes every few minutes has no more of them. */
 export const KNOWN_EARLY = 2;
+/** People call out from shells; of a session only the peer says something. */
+const SHELL_CALLS_OUT = 'shell-calls-out';
+/** Starts of containers in which the same was seen, each of them told. */
+export const KNOWN_STARTS = 3;
 
 // Calls that change what a process is, sees or may do; being new they weigh more than an ordinary call.
 const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
@@ -79,10 +85,15 @@ const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
 const round = (score: number): number => Math.round(score * 10_000) / 10_000;
 
 /** Why a hit is lowered, or empty: the workload is known to do it, or it is the runtime that does. */
-function lowering(fact: Fact | null, { baseline, role }: Situation): string {
+function lowering(rule: string, fact: Fact | null, { baseline, role, phase }: Situation): string {
   if (role.kind === 'setup') return `Lowered: ${role.reason}`;
-  if (baseline.state !== 'mature' || fact === null) return '';
+  if (role.kind === 'session' && rule === SHELL_CALLS_OUT)
+    return `Lowered: in a session it is whom it calls that counts, which session-reach tells. ${role.reason}`;
+  if (fact === null) return '';
   const [seen, early] = [baseline.seen(fact), baseline.seenEarly(fact)];
+  // A job that always begins so has many starts and little else.
+  if (phase === 'start' && early >= KNOWN_STARTS) return explainKnown(baseline.workload, early);
+  if (baseline.state !== 'mature') return '';
   return seen >= KNOWN_WELL || early >= KNOWN_EARLY
     ? explainKnown(baseline.workload, Math.max(seen, early))
     : '';
@@ -92,7 +103,7 @@ function ruleVerdict(hit: RuleHit, fact: Fact | null, situation: Situation): Ver
   const { rule } = hit;
   const { baseline, role } = situation;
   const seen = fact === null ? 0 : baseline.seen(fact);
-  const because = lowering(fact, situation);
+  const because = lowering(rule.name, fact, situation);
   const lowered = because !== '';
   const strange = seen === 0 && role.kind !== 'setup';
   const why = explainRule(rule, hit.summary);
@@ -164,9 +175,35 @@ const isOrdinary = ({ kind, value }: Fact, baseline: BaselineView): boolean =>
 export const stepsOf = ({ container, baseline }: Situation): number =>
   (baseline.state === 'mature' ? 0 : -1) + (container.kind === 'host' ? -1 : 0);
 
+/**
+ * How much more than its rarity a new fact says, a prior of ours that is not learnt. A program, a secret and a peer are what
+ * an intruder cannot do without and a service seldom changes; what is written says more than what is read. A port that is
+ * connected to is the peer's doing. What is too bold is taken off by history (models/evidence/tail.ts).
+ */
+const WEIGHTS: Readonly<Partial<Record<Fact['kind'], number>>> = {
+  exec: 2,
+  file: 2,
+  connect: 2,
+  accept: 1 / 4,
+  capability: 1 / 2,
+};
+const WRITTEN = 3 / 2;
+/** A peer on a port that the workload never called either. */
+const FAR = 3;
+
+/** What people do is new more often than what a service does: it says what its rarity says. */
+function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number {
+  if (role.kind === 'session') return Math.min(1, WEIGHTS[kind] ?? 1);
+  if (kind === 'folder' && value.startsWith('w ')) return WRITTEN;
+  const port = value.slice(value.lastIndexOf(':'));
+  if (kind === 'connect' && !baseline.knowsLike('connect', (known) => known.endsWith(port))) return FAR;
+  return WEIGHTS[kind] ?? 1;
+}
+
 /** Of what was told before and came back, each return says less: it is not learnt, but no longer unheard of. */
-function bitsOf(fact: Fact, { baseline, chance }: Situation): number {
-  return -Math.log2(chance(fact.kind)) / (1 + baseline.suspected(fact));
+function bitsOf(fact: Fact, situation: Situation): number {
+  const { baseline, chance } = situation;
+  return (weightOf(fact, situation) * -Math.log2(chance(fact.kind))) / (1 + baseline.suspected(fact));
 }
 
 /** What the rarity model says of a fact: a verdict when it is new here and new things are rare enough. */

@@ -1,4 +1,4 @@
-/** Small HTTP servers of the agent: one on a unix socket for its owner, one for metrics and health. GET only. */
+/** Small HTTP servers of the agent: one on a unix socket for its owner, one for metrics and health. No request has a body. */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
@@ -9,7 +9,8 @@ export interface Answer {
   readonly type: string;
   readonly body: string;
 }
-export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
+/** By path, those that change something as `POST /path`; each is given what is behind the question mark. */
+export type Routes = Readonly<Record<string, (query: URLSearchParams) => Answer | Promise<Answer>>>;
 
 export interface Listening {
   /** 0 on a unix socket. */
@@ -39,14 +40,15 @@ function give(response: ServerResponse, { status, type, body }: Answer): void {
 
 function serve(routes: Routes, onError: (error: unknown) => void): Server {
   const server = createServer((request, response) => {
-    const path = (request.url ?? '').split('?')[0] ?? '';
-    const route = request.method === 'GET' && Object.hasOwn(routes, path) ? routes[path] : undefined;
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const name = request.method === 'GET' ? path : `${request.method} ${path}`;
+    const route = Object.hasOwn(routes, name) && !path.includes(' ') ? routes[name] : undefined;
     if (route === undefined) {
       give(response, json({ error: { code: 'PICKET_NOT_FOUND', message: 'no such route' } }, 404));
       return;
     }
     Promise.resolve()
-      .then(route)
+      .then(() => route(new URLSearchParams(query)))
       .then((answer) => give(response, answer))
       .catch((error: unknown) => {
         onError(error);

@@ -41,6 +41,13 @@ const LEARN_STARTS = 3;
 /** Rows kept, and from how many on a network is trained: 4 minutes of windows of 5 s. */
 const SHAPE = { limit: 128, least: 48 } as const;
 const MAX_SUSPECTS = 512;
+/** Bytes of each of the two when saved. */
+const SUSPECT_BYTES = 24 * 1024;
+/** Of all facts when saved. With suspects, the network of `shape` and the history a baseline stays within 256 KiB. */
+const FACT_BYTES = 88 * 1024;
+export const MAX_BASELINE_BYTES = 256 * 1024;
+/** Facts that entered though they had been called strange, the latest. */
+const MAX_ADMITTED = 64;
 /** Apart, as one strange program brings pairs by the dozen. */
 const MAX_SUSPECT_PAIRS = 1024;
 /** Periods in which a fact must have been seen to be accepted: what came once may be what is looked for. */
@@ -87,6 +94,8 @@ export interface SavedBaseline {
   readonly labels?: unknown;
   /** Absent in what earlier versions saved. */
   readonly history?: SavedHistory;
+  readonly admitted?: readonly [number, readonly (readonly [string, string, number])[]];
+  readonly pinned?: boolean;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -121,10 +130,14 @@ export class Baseline {
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
-  readonly #suspects = new Suspects(MAX_SUSPECTS);
-  readonly #suspectPairs = new Suspects(MAX_SUSPECT_PAIRS);
+  readonly #suspects = new Suspects(MAX_SUSPECTS, SUSPECT_BYTES);
+  readonly #suspectPairs = new Suspects(MAX_SUSPECT_PAIRS, SUSPECT_BYTES);
   #incomplete = 0;
   #withheld = 0;
+  #admittedCount = 0;
+  readonly #admitted: [string, string, number][] = [];
+  /** A person has said that it is as it should be: it learns nothing more. */
+  pinned = false;
 
   constructor(workload: string, options: BaselineOptions) {
     this.workload = workload;
@@ -170,9 +183,9 @@ export class Baseline {
     return this.#of(phase)[kind].newness(atLeast);
   }
 
-  /** Periods that brought so many facts of the kind which no other did, had each been the last. */
-  lonely(kind: FactKind, phase: Phase, atLeast = 1): number {
-    return this.#of(phase)[kind].lonely(atLeast);
+  /** Of the later half of its periods, those that brought so many facts of the kind which no other did. */
+  recent(kind: FactKind, phase: Phase, atLeast = 1): number {
+    return this.#of(phase)[kind].recent(atLeast);
   }
 
   /** Most facts of the kind that one learnt period has for itself. */
@@ -223,6 +236,11 @@ export class Baseline {
     return this.#steady[fact.kind].seen(fact.value) + this.#start[fact.kind].seen(fact.value);
   }
 
+  knowsLike(kind: FactKind, isLike: (value: string) => boolean): boolean {
+    for (const value of this.#steady[kind].known(1)) if (isLike(value)) return true;
+    return false;
+  }
+
   /** Periods in which the fact was seen but not learnt, because it was called anomalous. */
   suspected(fact: Fact): number {
     return this.#suspectsOf(fact).periods(fact);
@@ -233,7 +251,19 @@ export class Baseline {
     return this.seen(fact) + this.#suspectsOf(fact).early(fact);
   }
 
+  /**
+   * Facts that entered by quorum: each was called strange in so many periods before, and would be told to this day had
+   * learning been off. The latest, and how many there were.
+   */
+  get admitted(): {
+    readonly count: number;
+    readonly latest: readonly (readonly [string, string, number])[];
+  } {
+    return { count: this.#admittedCount, latest: this.#admitted };
+  }
+
   learn(period: Period): void {
+    if (this.pinned) return;
     if (!period.complete) {
       this.#incomplete += 1;
       return;
@@ -242,6 +272,7 @@ export class Baseline {
     const mature = this.state === 'mature';
     const fresh = period.flagged.filter(({ fact, byRule }) => !byRule && this.suspected(fact) === 0);
     const admitted = period.flagged.filter((entry) => this.#suspectsOf(entry.fact).note(entry, mature));
+    for (const { fact } of admitted) this.#admit(fact);
     const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(factKey(fact)));
     if (period.withheld) this.#withheld += 1;
     if (period.withheld && admitted.length === 0) return;
@@ -250,6 +281,27 @@ export class Baseline {
     for (const { fact } of admitted) values.get(fact.kind)?.push(fact.value);
     const brought = new Set(fresh.map(({ fact }) => fact.kind));
     for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of, brought.has(kind));
+    this.#fit();
+  }
+
+  #admit(fact: Fact): void {
+    const seen = this.seen(fact) > 0;
+    if (seen) return;
+    this.#admittedCount += 1;
+    this.#admitted.push([fact.kind, fact.value.slice(0, 128), this.suspected(fact)]);
+    if (this.#admitted.length > MAX_ADMITTED) this.#admitted.shift();
+  }
+
+  /** Whoever takes most gives way first, which it counts. */
+  #fit(): void {
+    const all = [...Object.values(this.#steady), ...Object.values(this.#start)];
+    const empty = new Rarity({ limit: 1, learnPeriods: 1 }).bytes;
+    for (;;) {
+      const taken = all.reduce((sum, { bytes }) => sum + bytes - empty, 0);
+      const most = all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+      if (taken <= FACT_BYTES || most.size === 0) return;
+      most.shrink();
+    }
   }
 
   save(): SavedBaseline {
@@ -263,6 +315,8 @@ export class Baseline {
       shape: this.shape.save(),
       labels: this.labels.save(),
       history: this.history.save(),
+      admitted: [this.#admittedCount, this.#admitted],
+      pinned: this.pinned,
     };
   }
 
@@ -280,9 +334,25 @@ export class Baseline {
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))
       (Array.isArray(entry) && entry[0] === 'pair' ? this.#suspectPairs : this.#suspects).load(entry);
     if (history !== undefined) this.history.load(history);
+
     if (labels !== undefined) this.labels.load(labels);
+
+    this.#loadAdmitted(fields['admitted']);
+    this.pinned = fields['pinned'] === true;
+
     this.#incomplete = Number(incomplete);
     this.#withheld = Number(withheld);
+  }
+
+  #loadAdmitted(saved: unknown): void {
+    const [count, latest] = Array.isArray(saved) ? saved : [0, []];
+    this.#admittedCount = Number(count) || 0;
+    const read = Array.isArray(latest) ? latest.slice(-MAX_ADMITTED) : [];
+    const entries = read.map((entry): [string, string, number] => {
+      const [kind, value, periods] = Array.isArray(entry) ? entry : [];
+      return [String(kind), String(value), Number(periods)];
+    });
+    this.#admitted.splice(0, this.#admitted.length, ...entries);
   }
 
   #of(phase: Phase): Models {

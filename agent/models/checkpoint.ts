@@ -1,12 +1,16 @@
 /**
  * Baselines on disk, one file each, named by the hash of the workload's key. Written beside and renamed, so that a
  * file is whole or not there; a file that cannot be read is moved aside (`.broken`) and counted.
+ *
+ * Each written version adds a line to `chain.log`: workload, generation, its hash and that of the version before. A file whose
+ * hash is none of the last two of its workload was changed by somebody else; it is loaded, and told. This shows an edit of
+ * baselines, not one by somebody who rewrites the chain as well: for that it has to be kept elsewhere.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { appendFile, open, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SavedText } from './registry.ts';
+import { hashOf, type SavedText } from './registry.ts';
 
 /** What a checkpoint needs of the registry. */
 export interface Checkpointed {
@@ -20,9 +24,14 @@ export interface Restored {
   readonly loaded: number;
   /** Files moved aside, with the reason. */
   readonly broken: readonly { readonly file: string; readonly reason: string }[];
+  /** Files that are not as the agent wrote them. */
+  readonly edited: readonly string[];
 }
 
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
+const CHAIN = 'chain.log';
+/** At which it is renamed to `.1`, in place of an older one; some 40,000 versions. */
+const MAX_CHAIN_BYTES = 8 * 1024 * 1024;
 const fileOf = (workload: string): string =>
   `${createHash('sha256').update(workload).digest('hex').slice(0, 32)}.json`;
 
@@ -38,20 +47,25 @@ export class Checkpoint {
   /** Loads every saved baseline; called once, before the first event. */
   restore(registry: Checkpointed): Restored {
     const broken: { file: string; reason: string }[] = [];
+    const edited: string[] = [];
+    const chain = this.#chain();
     let loaded = 0;
     for (const name of readdirSync(this.#folder).toSorted()) {
       if (!name.endsWith('.json')) continue;
       const file = join(this.#folder, name);
       try {
         if (statSync(file).size > MAX_FILE_BYTES) throw new Error('the file is too large');
-        registry.load(readFileSync(file, 'utf8'));
+        const text = readFileSync(file, 'utf8');
+        registry.load(text);
         loaded += 1;
+        const hashes = chain.get(name);
+        if (hashes !== undefined && !hashes.includes(hashOf(text))) edited.push(file);
       } catch (error) {
         broken.push({ file, reason: (error as Error).message });
         renameSync(file, `${file}.broken`);
       }
     }
-    return { loaded, broken };
+    return { loaded, broken, edited };
   }
 
   /**
@@ -73,6 +87,37 @@ export class Checkpoint {
     }
   }
 
+  /** File name → hashes of its last two versions: the last may not have been written any more. */
+  #chain(): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    for (const name of [`${CHAIN}.1`, CHAIN]) {
+      let text = '';
+      try {
+        text = readFileSync(join(this.#folder, name), 'utf8');
+      } catch {
+        continue; // none yet
+      }
+      for (const line of text.split('\n')) {
+        const [file, , hash] = line.split(' ');
+        if (file === undefined || hash === undefined) continue;
+        found.set(file, [...(found.get(file) ?? []), hash].slice(-2));
+      }
+    }
+    return found;
+  }
+
+  async #chained({ workload, text }: SavedText): Promise<void> {
+    const file = join(this.#folder, CHAIN);
+    const size = await stat(file).then(
+      ({ size: bytes }) => bytes,
+      () => 0,
+    );
+    if (size > MAX_CHAIN_BYTES) await rename(file, `${file}.1`);
+    const { generation, previous } = JSON.parse(text).metadata as { generation: number; previous: string };
+    const line = `${fileOf(workload)} ${generation} ${hashOf(text)} ${previous}\n`;
+    await appendFile(file, line, { mode: 0o600 });
+  }
+
   async #writeOne(saved: SavedText): Promise<void> {
     const file = join(this.#folder, fileOf(saved.workload));
     const beside = `${file}.new`;
@@ -86,6 +131,7 @@ export class Checkpoint {
     } finally {
       await handle.close();
     }
+    await this.#chained(saved);
     await rename(beside, file);
   }
 }

@@ -26,6 +26,8 @@ export interface SavedRarity {
   readonly periods: number;
   readonly sealed: number;
   readonly evicted: number;
+  /** Periods that brought something new which is kept elsewhere; absent in what earlier versions saved. */
+  readonly novel?: readonly number[];
   readonly facts: readonly (readonly [string, number, number, number])[];
 }
 
@@ -63,12 +65,14 @@ export function wilsonUpper(hits: number, trials: number): number {
 
 /** Of one model where nobody says otherwise. A fact of a path is 60 bytes: as much as a limit of 2000 facts needs. */
 const MAX_BYTES = 128 * 1024;
+/** Periods kept that brought something new which is kept elsewhere. */
+const MAX_NOVEL = 64;
 /** A saved model without a fact, and what a fact takes besides its value: brackets, commas, three numbers of up to nine digits. */
-const EMPTY_BYTES = 128;
+const EMPTY_BYTES = 128 + 12 * MAX_NOVEL;
 const FACT_BYTES = 36;
 
-/** Of a fact's value as JSON text in UTF-8; exact for what needs no escape, else no less than it takes. */
-function bytesOf(value: string): number {
+/** Of a fact's value as JSON text in UTF-8, with what is saved beside it; no less than it takes. */
+export function bytesOf(value: string): number {
   let bytes = FACT_BYTES;
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
@@ -91,6 +95,7 @@ export class Rarity implements Detector<readonly string[], string> {
   /** Periods that brought something new which was evicted since: they still count as such. */
   #sealed = 0;
   #evicted = 0;
+  readonly #novel: number[] = [];
   #bytes = EMPTY_BYTES;
 
   constructor(options: RarityOptions) {
@@ -126,9 +131,17 @@ export class Rarity implements Detector<readonly string[], string> {
 
   /** Periods that have so many facts for themselves: N1. */
   lonely(atLeast: number): number {
-    if (atLeast <= 1) return this.#singles.size + this.#sealed;
-    let lonely = this.#sealed;
+    if (atLeast <= 1) return this.#singles.size + this.#novel.length + this.#sealed;
+    let lonely = this.#sealed + this.#novel.length;
     for (const facts of this.#singles.values()) if (facts >= atLeast) lonely += 1;
+    return lonely;
+  }
+
+  /** The same of the later half of its periods: what was new when it was young says little of what is new now. */
+  recent(atLeast = 1): number {
+    const half = this.#periods / 2;
+    let lonely = this.#novel.filter((period) => period >= half).length;
+    for (const [period, facts] of this.#singles) if (period >= half && facts >= atLeast) lonely += 1;
     return lonely;
   }
 
@@ -158,7 +171,7 @@ export class Rarity implements Detector<readonly string[], string> {
   learn(period: readonly string[], novel = false): void {
     const now = this.#periods;
     this.#periods += 1;
-    if (novel) this.#sealed += 1;
+    if (novel) this.#brought(now);
     for (const fact of new Set(period)) this.#see(fact, now);
     this.#fit();
   }
@@ -179,17 +192,19 @@ export class Rarity implements Detector<readonly string[], string> {
   save(): SavedRarity {
     const facts = [...this.#facts].map(([value, s]) => [value, s.count, s.first, s.last] as const);
     facts.sort((a, b) => (a[0] < b[0] ? -1 : 1));
-    return { periods: this.#periods, sealed: this.#sealed, evicted: this.#evicted, facts };
+    const novel = [...this.#novel];
+    return { periods: this.#periods, sealed: this.#sealed, evicted: this.#evicted, novel, facts };
   }
 
   /** Takes over what was saved. @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
-    const { periods, sealed, evicted, facts } = checked(saved);
+    const { periods, sealed, evicted, facts, novel = [] } = checked(saved);
     this.#facts.clear();
     this.#singles.clear();
     this.#periods = periods;
     this.#sealed = sealed;
     this.#evicted = evicted;
+    this.#novel.splice(0, this.#novel.length, ...novel.slice(-MAX_NOVEL));
     this.#bytes = EMPTY_BYTES;
     for (const [value, count, first, last] of facts) {
       this.#facts.set(value, { count, first, last });
@@ -210,6 +225,14 @@ export class Rarity implements Detector<readonly string[], string> {
     if (seen.count === 1) this.#single(seen.first, -1);
     seen.count += 1;
     seen.last = now;
+  }
+
+  /** Remembered by period, the latest; older ones only count. */
+  #brought(period: number): void {
+    this.#novel.push(period);
+    if (this.#novel.length <= MAX_NOVEL) return;
+    this.#novel.shift();
+    this.#sealed += 1;
   }
 
   #single(period: number, change: 1 | -1): void {
@@ -263,9 +286,11 @@ function isSavedFact(value: unknown): value is [string, number, number, number] 
 }
 
 function checked(saved: unknown): SavedRarity {
-  const { periods, sealed, evicted, facts } = (saved ?? {}) as Record<string, unknown>;
+  const { periods, sealed, evicted, facts, novel = [] } = (saved ?? {}) as Record<string, unknown>;
   if (!isCount(periods) || !isCount(sealed) || !isCount(evicted) || !Array.isArray(facts))
     throw new TypeError('not a saved rarity model');
   if (!facts.every(isSavedFact)) throw new TypeError('a saved rarity model with a broken fact');
-  return { periods, sealed, evicted, facts };
+  if (!Array.isArray(novel) || !novel.every(isCount))
+    throw new TypeError('a saved rarity model with broken periods');
+  return { periods, sealed, evicted, facts, novel };
 }

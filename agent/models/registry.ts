@@ -1,4 +1,8 @@
-/** One baseline per workload; the longest unused leaves when there are too many. Text in and out, no files. */
+/**
+ * One baseline per workload; the longest unused leaves when there are too many. Text in and out, no files. Each saved
+ * document names the hash of the one before, so that what was changed behind the agent's back is seen (checkpoint.ts).
+ */
+import { createHash } from 'node:crypto';
 import { isOfOne } from '../identity/container.ts';
 import { Baseline, type BaselineOptions } from './baseline.ts';
 
@@ -29,6 +33,8 @@ export class Registry {
   readonly #retired = new Set<string>();
   /** Left since the last checkpoint, whose files are to go. */
   readonly #dropped = new Set<string>();
+  /** Workload → hash of its last document. */
+  readonly #hashes = new Map<string, string>();
   #evicted = 0;
 
   constructor(options: BaselineOptions) {
@@ -96,12 +102,32 @@ export class Registry {
 
   /** Every baseline as it is now, as it was or would be saved. */
   *documents(): Generator<string> {
-    for (const [workload, baseline] of this.#baselines)
-      yield documentOf(baseline, this.#generations.get(workload) ?? 0);
+    for (const baseline of this.#baselines.values()) yield this.#documentOf(baseline);
   }
 
-  /** Takes over one saved baseline. @throws Error naming what is wrong with it; nothing is changed then. */
-  load(text: string): void {
+  /** One of them, or null. */
+  document(workload: string): string | null {
+    const baseline = this.#baselines.get(workload);
+    return baseline === undefined ? null : this.#documentOf(baseline);
+  }
+
+  /** The document with which it would begin anew, or go on and learn nothing more; null when it is not known. */
+  changed(workload: string, change: 'reset' | 'pin' | 'unpin'): string | null {
+    const baseline = this.#baselines.get(workload);
+    if (baseline === undefined) return null;
+    const next = new Baseline(workload, this.#options);
+    if (change !== 'reset') next.load(JSON.parse(JSON.stringify(baseline.save())));
+    next.pinned = change === 'pin';
+    return this.#documentOf(next);
+  }
+
+  #documentOf(baseline: Baseline): string {
+    const { workload } = baseline;
+    return documentOf(baseline, this.#generations.get(workload) ?? 0, this.#hashes.get(workload) ?? '');
+  }
+
+  /** Takes over one saved baseline. @returns its workload. @throws Error naming what is wrong with it; nothing is changed then. */
+  load(text: string): string {
     if (text.length > MAX_SAVED) throw new Error(`a saved baseline of ${text.length} characters`);
     const { workload, generation, spec } = readProfile(text);
     const baseline = new Baseline(workload, this.#options);
@@ -109,14 +135,17 @@ export class Registry {
     this.baseline(workload);
     this.#baselines.set(workload, baseline);
     this.#generations.set(workload, generation);
+    this.#hashes.set(workload, hashOf(text));
     // Gone until it is seen; nothing leaves for it before the first that goes now.
     if (isOfOne(workload)) this.#retired.add(workload);
+    return workload;
   }
 
   #drop(workload: string): void {
     this.#baselines.delete(workload);
     this.#changed.delete(workload);
     this.#generations.delete(workload);
+    this.#hashes.delete(workload);
     this.#retired.delete(workload);
     this.#evicted += 1;
     this.#dropped.add(workload);
@@ -128,13 +157,17 @@ export class Registry {
   #document(workload: string, baseline: Baseline): string {
     const generation = (this.#generations.get(workload) ?? 0) + 1;
     this.#generations.set(workload, generation);
-    return documentOf(baseline, generation);
+    const text = documentOf(baseline, generation, this.#hashes.get(workload) ?? '');
+    this.#hashes.set(workload, hashOf(text));
+    return text;
   }
 }
 
-function documentOf(baseline: Baseline, generation: number): string {
+export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+function documentOf(baseline: Baseline, generation: number, previous: string): string {
   const { workload: name, ...spec } = baseline.save();
-  const metadata = { name, generation };
+  const metadata = { name, generation, previous };
   return JSON.stringify({ apiVersion: PROFILE_VERSION, kind: PROFILE_KIND, metadata, spec });
 }
 

@@ -1,5 +1,6 @@
 /** Facts that were called anomalous: how often, when first, and when a quorum of separate periods lets them in. */
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
+import { bytesOf } from './rarity.ts';
 
 /** A fact that was called anomalous; by a rule, or by its rarity alone. */
 export interface Flagged {
@@ -24,13 +25,16 @@ interface Suspect {
 
 const isKind = (kind: unknown): kind is FactKind => FACT_KINDS.includes(kind as FactKind);
 
-/** Bounded; those that were not seen for longest leave. */
+/** Bounded by number and by the bytes they take when saved; those that were not seen for longest leave. */
 export class Suspects {
   readonly #limit: number;
+  readonly #maxBytes: number;
   readonly #suspects = new Map<string, Suspect>();
+  #bytes = 0;
 
-  constructor(limit: number) {
+  constructor(limit: number, maxBytes: number) {
     this.#limit = limit;
+    this.#maxBytes = maxBytes;
   }
 
   get size(): number {
@@ -80,13 +84,17 @@ export class Suspects {
 
   clear(): void {
     this.#suspects.clear();
+    this.#bytes = 0;
   }
 
   #put(suspect: Suspect): void {
     const key = factKey(suspect.fact);
-    this.#suspects.delete(key);
+    if (!this.#suspects.delete(key)) this.#bytes += bytesOf(key);
     this.#suspects.set(key, suspect);
-    const [oldest] = this.#suspects.keys();
-    if (this.#suspects.size > this.#limit && oldest !== undefined) this.#suspects.delete(oldest);
+    for (const oldest of this.#suspects.keys()) {
+      if (this.#suspects.size <= this.#limit && this.#bytes <= this.#maxBytes) break;
+      this.#suspects.delete(oldest);
+      this.#bytes -= bytesOf(oldest);
+    }
   }
 }

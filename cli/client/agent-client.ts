@@ -4,9 +4,18 @@ import { requestJson } from './request.ts';
 
 export interface AgentClient {
   get(path: '/status' | '/workloads' | '/containers' | '/containments'): Promise<unknown>;
+  /** The workload's baseline, a document. */
+  profile(workload: string): Promise<unknown>;
+  change(workload: string, to: 'reset' | 'pin' | 'unpin'): Promise<unknown>;
 }
 
 export function agentClient(stateFolder: string): AgentClient {
   const socketPath = join(stateFolder, 'agent', 'agent.sock');
-  return { get: (path) => requestJson({ who: `the agent at ${socketPath}`, tls: false, socketPath, path }) };
+  const target = { who: `the agent at ${socketPath}`, tls: false, socketPath };
+  const of = (workload: string): string => `/profile?workload=${encodeURIComponent(workload)}`;
+  return {
+    get: (path) => requestJson({ ...target, path }),
+    profile: (workload) => requestJson({ ...target, path: of(workload) }),
+    change: (workload, to) => requestJson({ ...target, method: 'POST', path: `${of(workload)}&to=${to}` }),
+  };
 }

@@ -1,7 +1,7 @@
 /** The answers of the agent's socket and of central's API, as far as the command line reads them. */
 import type { Resources } from '../../agent/events/resources.ts';
 import type { Life } from '../../agent/identity/lives.ts';
-import type { ProfileCounts, WorkloadStatus } from '../../agent/pipeline.ts';
+import type { ProfileCounts, PromiseStatus, WorkloadStatus } from '../../agent/pipeline.ts';
 import type { Incident } from '../../central/correlate/incident.ts';
 import type { PlanState, Step } from '../../central/respond/execute.ts';
 import type { OrderState } from '../../central/respond/orders.ts';
@@ -43,6 +43,8 @@ export interface AgentReport extends AgentStatus {
     readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
     readonly workloads: number;
     readonly profiles: ProfileCounts;
+    /** Left out by agents of before there was a budget. */
+    readonly promise?: PromiseStatus;
     readonly detections: Readonly<Record<string, number>>;
     readonly alerts: Readonly<Record<string, number>>;
     readonly lost: Readonly<Record<string, number>>;
@@ -81,7 +83,7 @@ export type WorkloadLine = Pick<
   | 'guarding'
   | 'pairs'
   | 'suspects'
->;
+> & { readonly promise?: PromiseStatus };
 
 /** A container as the agent of this machine knows it. */
 export interface WatchedContainer {

@@ -29,6 +29,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'what is watched: state, age, quality',
     load: async () => (await import('./workloads.ts')).workloads,
   },
+  profile: {
+    sentence: 'the baseline of a workload: show, diff, export, reset, pin',
+    load: async () => (await import('./profile.ts')).profile,
+  },
   containers: {
     sentence: 'what runs, what it uses, how often it began anew',
     load: async () => (await import('./containers.ts')).containers,

@@ -14,6 +14,11 @@ function quality({ incomplete, withheld }: WorkloadLine): string {
   return parts.length === 0 ? 'complete' : parts.join(', ');
 }
 
+/** Alerts by evidence alone, and in how many container-hours that were seen whole. */
+function alarms({ promise }: WorkloadLine): string {
+  return promise === undefined ? '-' : `${promise.alarms} in ${promise.hours.toFixed(1)} h`;
+}
+
 /** Whether the kernel side tells what its containers never did; some learn while others guard. */
 function mode({ containers, guarding }: WorkloadLine): string {
   if (guarding === 0) return 'learn';
@@ -36,11 +41,23 @@ async function run(call: Call): Promise<number> {
     mode(each),
     each.pairs,
     each.suspects,
+    alarms(each),
     quality(each),
   ]);
   call.io.out(
     table(
-      ['WORKLOAD', 'CONTAINERS', 'STATE', 'PERIODS LEARNT', 'STARTS', 'MODE', 'PAIRS', 'SUSPECTS', 'QUALITY'],
+      [
+        'WORKLOAD',
+        'CONTAINERS',
+        'STATE',
+        'PERIODS LEARNT',
+        'STARTS',
+        'MODE',
+        'PAIRS',
+        'SUSPECTS',
+        'ALARMS',
+        'QUALITY',
+      ],
       rows,
     ),
   );
@@ -51,7 +68,7 @@ export const workloads: Command = {
   name: 'workloads',
   takes: [],
   sentence:
-    "Lists what the agent watches: a baseline's state, how many windows it learnt, whether its containers learn or guard, pairs of system calls that are known, facts that are not learnt as they were called strange, and what was left out.",
+    "Lists what the agent watches: a baseline's state, how many windows it learnt, whether its containers learn or guard, pairs of system calls that are known, facts that are not learnt as they were called strange, alerts by evidence alone in how many hours of its containers, and what was left out.",
   flags: {},
   settings: 'all',
   examples: ['sudo picket workloads', 'picket workloads --json --state-folder /var/lib/picket'],

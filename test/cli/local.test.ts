@@ -31,6 +31,7 @@ const WORKLOADS = {
       guarding: 1,
       pairs: 210,
       suspects: 3,
+      promise: { alarms: 1, hours: 12.34, budgetHours: 48 },
     },
     {
       workload: 'local/-/Node/n1/host',
@@ -55,9 +56,9 @@ test('workloads shows state, age and what was left out', async () => {
     code: 0,
     error: '',
     out: [
-      'WORKLOAD                       CONTAINERS  STATE     PERIODS LEARNT  STARTS  MODE     PAIRS  SUSPECTS  QUALITY',
-      'local/demo/Deployment/web/web  2           young     24 (2 min)      2       guard 1  210    3         complete',
-      'local/-/Node/n1/host           1           learning  3 (15 s)        0       learn    0      0         1 periods with losses left out, 2 with detections left out',
+      'WORKLOAD                       CONTAINERS  STATE     PERIODS LEARNT  STARTS  MODE     PAIRS  SUSPECTS  ALARMS       QUALITY',
+      'local/demo/Deployment/web/web  2           young     24 (2 min)      2       guard 1  210    3         1 in 12.3 h  complete',
+      'local/-/Node/n1/host           1           learning  3 (15 s)        0       learn    0      0         -            1 periods with losses left out, 2 with detections left out',
       '',
     ].join('\n'),
   });
@@ -140,6 +141,7 @@ const REPORT = {
     lives: { starts: 4, restarts: 1, oomKills: 0 },
     workloads: 3,
     profiles: { guarding: 1, loads: 4, armedAgain: 2, pairs: 210, suspects: 3 },
+    promise: { alarms: 2, hours: 14.4, budgetHours: 48 },
     detections: { high: 2, low: 1 },
     alerts: {},
     lost: { 'urgent-full': 2, 'bulk-full': 0 },
@@ -166,6 +168,7 @@ test('status shows the part that answers, and why the other does not', async () 
   lives        4 starts, 1 restart, 0 OOM kills
   rules        3 in force, with those of /r; what changed there is not in force: a.yaml:1:2: no
   profiles     1 of 2 guard; 210 pairs of calls known, 3 suspects, 2 armed again
+  promise      2 alerts by evidence in 14.4 container-hours seen whole; at most one in 48.0 h of a workload is promised to be false
   found        detections 3 (2 high, 1 low); alerts 0
   traffic      1.0 MiB in, 0.0 MiB out; 9 TCP segments, 4 UDP datagrams; 1 DNS question, 0 failed
   lost         urgent-full 2

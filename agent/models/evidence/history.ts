@@ -11,7 +11,7 @@ export interface SavedHistory {
 }
 
 /** Detectors whose scores are kept; more than there are. */
-const MAX_DETECTORS = 16;
+const MAX_DETECTORS = 8;
 
 export class History {
   readonly tail = new Tail();

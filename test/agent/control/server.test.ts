@@ -57,6 +57,18 @@ function ask(to: Asked): Promise<{ status: number; type: string | undefined; bod
   });
 }
 
+test('a route may read its query; what changes something is asked for with its method', async () => {
+  const routes: Routes = {
+    '/echo': (query) => json({ said: query.get('say') }),
+    'POST /echo': (query) => json({ did: query.get('say') }),
+  };
+  const socketPath = path('echo');
+  await local(socketPath, routes);
+  expect((await ask({ socketPath, path: '/echo?say=a%2Fb' })).body).toEqual({ said: 'a/b' });
+  expect((await ask({ socketPath, path: '/echo?say=x', method: 'POST' })).body).toEqual({ did: 'x' });
+  expect((await ask({ socketPath, path: '/echo', method: 'PUT' })).status).toBe(404);
+});
+
 test('answers a route with its value and status; a query does not matter', async () => {
   const socketPath = path('value');
   expect((await local(socketPath)).port).toBe(0);

@@ -1,7 +1,6 @@
 /** From an event or a fact to what is told: rules and rarity are asked, detections made, alerts grouped. */
-import { createHash } from 'node:crypto';
 import type { Alert } from './alerts/alert.ts';
-import { type Actor, type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
 import { judgeFlood } from './alerts/flood.ts';
 import { type Finding, Groups } from './alerts/group.ts';
 import type { Rules } from './alerts/hit.ts';
@@ -16,10 +15,11 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeNames } from './alerts/names.ts';
-import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
-import { judgeReach, sessionsOf } from './alerts/session.ts';
+import { judgeSequence, type NewPairs, SEQUENCE } from './alerts/sequence.ts';
+import { isWorkload, judgeReach, sessionsOf } from './alerts/session.ts';
 import { rankOf } from './alerts/severity.ts';
 import { judgeUnwatched, type Unwatched } from './alerts/unwatched.ts';
+import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
@@ -62,10 +62,10 @@ interface Case {
 
 /** Of the bits of a fact: where people work new things are many, and a session without a baseline is one of them. */
 const DISCOUNT = { own: 1, probe: 1, setup: 0, session: 1 / 4, node: 1 / 2 } as const;
-/** Where people work: what is usual there says nothing of workloads. */
-const NO_WORKLOAD = /^[^/]*\/-\/(?:Session|Node)\//;
 /** Of the bits while the workload is learnt: new things are many then. */
 const YOUNG = 1 / 2;
+/** Detectors that speak by evidence; all others are rules, or findings about what was not seen. */
+const MODELS: ReadonlySet<string> = new Set([RARITY, SEQUENCE]);
 const ALERTS_FROM = rankOf('medium');
 
 export class Verdicts {
@@ -79,9 +79,7 @@ export class Verdicts {
   constructor(options: VerdictsOptions) {
     this.#options = options;
     this.#anchor = options;
-    this.#rates = new Rates(() =>
-      options.registry.all().filter(({ workload }) => !NO_WORKLOAD.test(workload)),
-    );
+    this.#rates = new Rates(() => options.registry.all().filter(({ workload }) => isWorkload(workload)));
     this.weigh = new Weigh({ registry: options.registry, budgetNs: options.settings.budgetNs });
     this.#groups = new Groups({
       groupForNs: BigInt(Math.round(options.settings.groupForMs)) * 1_000_000n,
@@ -199,6 +197,11 @@ export class Verdicts {
     this.#found(judgeUnwatched(unwatched), { watched: host, situation, fact: null, when, event: null });
   }
 
+  /** Whether an alert about the container is open. */
+  isAlerted(watched: Watched): boolean {
+    return this.#groups.isOpen(watched.container.id);
+  }
+
   /** Tells what changed and closes what is over. */
   tick(now: bigint): void {
     this.#rates.clear();
@@ -222,7 +225,9 @@ export class Verdicts {
     const baseline = this.#options.registry.baseline(sessionsOf(container.identity.workload));
     const chance = (kind: FactKind): number => this.#rates.chance(baseline, kind, 'steady', 1);
     const compared = { ...situation, baseline, phase: 'steady', chance } as const;
-    const reach = judgeReach(fact, { ...situation, sessions: baseline });
+    const elsewhere =
+      fact.kind === 'connect' && this.#options.registry.all().some((other) => other.seen(fact) > 0);
+    const reach = judgeReach(fact, { ...situation, sessions: baseline, elsewhere });
     if (reach !== null) this.#found(reach, { ...found, fact: null });
     const known = baseline.judges(fact.kind, 'steady');
     const verdict = judgeByRarity(fact, known ? compared : situation, this.#options.settings.minScore);
@@ -259,11 +264,12 @@ export class Verdicts {
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
     if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
     const weight = this.#weigh(verdict, found);
-    const grave = verdict.bits === 0 && rankOf(verdict.severity) >= ALERTS_FROM;
-    if (situation.role.kind === 'session' && (grave || weight?.enough))
-      watched.sessions.strange(situation.role);
+    const byRule = verdict.bits === 0 && !MODELS.has(verdict.detector);
+    const grave = byRule && rankOf(verdict.severity) >= ALERTS_FROM;
+    if (situation.role.kind === 'session' && grave) watched.sessions.strange(situation.role);
     watched.told += 1;
-    if (watched.told <= MAX_TOLD) this.#tell(this.#finding(verdict, found), watched, { grave, weight });
+    if (situation.role.kind === 'setup') this.#tellSetUp(this.#finding(verdict, found), watched);
+    else if (watched.told <= MAX_TOLD) this.#tell(this.#finding(verdict, found), watched, { grave, weight });
     else this.counts.suppressed += 1;
   }
 
@@ -280,8 +286,10 @@ export class Verdicts {
   /** Adds the verdict to the evidence in its container; null where it is none. */
   #weigh(verdict: Verdict, { watched, situation }: Case): Weight | null {
     const { role } = situation;
+    // What people do is new too often to stand for itself: rules and session-reach say what of it is grave.
+    if (role.kind === 'session') return null;
     const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
-    const bits = verdict.bits * young * (role.kind === 'session' ? 1 : DISCOUNT[role.kind]);
+    const bits = verdict.bits * young * DISCOUNT[role.kind];
     if (bits <= 0) return null;
     const { kind, detector, summary: what } = verdict;
     return this.weigh.add(watched, role.root, { kind, bits, what, detector });
@@ -317,6 +325,17 @@ export class Verdicts {
     return { detection, explanation, next, context: role.reason, lineage, origin };
   }
 
+  /** What the runtime does as ever is told once for each entry and rule, and belongs to no cause. */
+  #tellSetUp(finding: Finding, watched: Watched): void {
+    const { detector, process } = finding.detection;
+    if (!watched.maySaySetUp(`${process?.parentPid} ${detector}`)) {
+      this.counts.suppressed += 1;
+      return;
+    }
+    this.counts.detections += 1;
+    this.#options.sink.detection({ ...finding.detection, alert: '' });
+  }
+
   #tell(
     finding: Finding,
     watched: Watched,
@@ -327,6 +346,7 @@ export class Verdicts {
     this.#options.sink.detection({ ...finding.detection, alert });
     const strong = weight?.enough ? { ...weight, items: watched.evidence.items() } : null;
     const opened = this.#groups.add(alert, finding, { grave, strong });
+    if (grave || strong !== null) watched.disturbed = true;
     if (strong === null) return;
     watched.evidence.told();
     if (opened && !grave) watched.alarms += 1;
@@ -368,59 +388,4 @@ function newPairsOf(fresh: readonly Fact[], situation: Situation, doers: readonl
     workload: baseline.workload,
     steps: stepsOf(situation),
   };
-}
-
-function sumOf(
-  a: Readonly<Record<string, number>>,
-  b: Readonly<Record<string, number>>,
-): Record<string, number> {
-  const sum = { ...a };
-  for (const [name, count] of Object.entries(b)) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
-}
-
-function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor | null {
-  const { pid, start, parentPid, uid } = event.process;
-  if (pid === 0) return null;
-  const [known, parent] = lineage;
-  return {
-    pid,
-    startNs: start,
-    exe: 'exe' in event && event.exe !== '' ? event.exe : (known?.exe ?? ''),
-    parent: event.kind === 'exec' ? event.parentExe : (parent?.exe ?? ''),
-    parentPid,
-    uid,
-  };
-}
-
-/** What helps to find the start again without telling its arguments, which may hold secrets. */
-function evidenceOf(event: Event | null): Record<string, string> {
-  if (event?.kind !== 'exec') return {};
-  const kept = [...event.args, ...event.argsTail].join('\0');
-  return {
-    path: event.path,
-    ...(event.script === null ? {} : { claimed_script: event.script }),
-    args_sha256: createHash('sha256').update(kept).digest('hex').slice(0, 16),
-    args_bytes: String(event.argsTotal),
-    // Of the whole vector, also where only its ends are kept; the key lasts as long as the boot.
-    args_hash: event.argsHash.toString(16).padStart(16, '0'),
-  };
-}
-
-/** An address and the name that led to it stand beside each other, whichever of them the fact has. */
-function peerEvidence(event: Event | null, { names }: Watched): Record<string, string> {
-  if (event?.kind === 'dns') return { dns_name: event.name, dns_type: event.type, dns_server: event.server };
-  if (event?.kind !== 'flow') return {};
-  const name = names.nameOf(event.peer, event.time);
-  return { peer: event.peer, ...(name === null ? {} : { peer_name: name }) };
-}
-
-function lineageKeys(lineage: readonly KnownProcess[], actor: Actor | null): string[] {
-  if (actor === null) return [];
-  const keys = new Set([processKey(actor.pid, actor.startNs)]);
-  for (const process of lineage) {
-    keys.add(processKey(process.pid, process.start));
-    if (process.parentPid > 1) keys.add(processKey(process.parentPid, process.parentStart));
-  }
-  return [...keys];
 }

@@ -62,6 +62,8 @@ export class Watched {
   readonly sessions = new SessionLog();
   /** Alerts opened by evidence alone in the open window. */
   alarms = 0;
+  /** Something grave was seen in the open window. */
+  disturbed = false;
   /** Length of the last window. */
   windowNs = 0n;
   #foldersTold = 0;
@@ -73,6 +75,7 @@ export class Watched {
   readonly #ongoing = new Map<string, LastSeen>();
   #withheld = false;
   readonly #tainted = new Set<string>();
+  readonly #setUps = new Set<string>();
   readonly #lossesTold = new Set<string>();
   /** Window in which something was lost last. */
   #lossAt = 0;
@@ -126,6 +129,13 @@ export class Watched {
     const fresh = Object.keys(this.window.losses).filter((name) => !this.#lossesTold.has(name));
     for (const name of fresh) this.#lossesTold.add(name);
     return fresh;
+  }
+
+  /** Whether a setting up of that kind was not told in this window. */
+  maySaySetUp(key: string): boolean {
+    if (this.#setUps.has(key) || this.#setUps.size >= MAX_TAINTED) return false;
+    this.#setUps.add(key);
+    return true;
   }
 
   /** Whether one more new folder may be told in this window. */
@@ -210,6 +220,7 @@ export class Watched {
     this.#flagged.clear();
     this.#withheld = false;
     this.#tainted.clear();
+    this.#setUps.clear();
     for (const [key, last] of this.#ongoing) if (this.#isOver(last)) this.#ongoing.delete(key);
   }
 

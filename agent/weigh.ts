@@ -1,4 +1,5 @@
 /** Evidence against the budget: what each container's verdicts add up to, and when that is enough for an alert. */
+import { isWorkload } from './alerts/session.ts';
 import type { Item } from './models/evidence/causes.ts';
 import { type Calibration, calibrationOf, type Standing } from './models/evidence/evidence.ts';
 import { Tail } from './models/evidence/tail.ts';
@@ -53,18 +54,19 @@ export class Weigh {
     return { ...standing, by, periods, enough: standing.total >= standing.bound };
   }
 
-  /** The window ends, before it is closed: what it came to calibrates later ones, unless it was called an alarm or is not whole. */
-  end(watched: Watched, endNs: bigint): void {
+  /** The window ends, before it is closed: what it came to calibrates later ones, unless it is not whole or something grave goes on. */
+  end(watched: Watched, endNs: bigint, alerted: boolean): void {
     const { registry } = this.#options;
     const { history, state } = registry.baseline(watched.container.identity.workload);
     const { evidence, window, alarms } = watched;
     const whole = window.complete && watched.observed;
     if (whole) history.achieved.window(endNs - window.startNs, alarms);
-    // While it is learnt everything is new once: that says nothing of later.
-    const usual = state === 'mature' && alarms === 0 && !watched.withheld;
+    // While it is learnt everything is new once, and who breaks in must not make it seem usual.
+    const usual = state === 'mature' && !alerted && !watched.disturbed && !watched.withheld;
     if (whole && usual) history.tail.learn(evidence.raw);
     evidence.end(this.#calibration(watched), whole);
     watched.alarms = 0;
+    watched.disturbed = false;
   }
 
   #calibration({ container }: Watched): Calibration {
@@ -75,7 +77,8 @@ export class Weigh {
   #pool(): Tail {
     if (this.#pooled !== null) return this.#pooled;
     const pooled = new Tail();
-    for (const { history } of this.#options.registry.all()) pooled.add(history.tail);
+    for (const { workload, history } of this.#options.registry.all())
+      if (isWorkload(workload)) pooled.add(history.tail);
     this.#pooled = pooled;
     return pooled;
   }

@@ -255,7 +255,7 @@ export class Windows {
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
     const { facts: pairs } = watched.pairs;
-    verdicts.weigh.end(watched, ending.bootNs);
+    verdicts.weigh.end(watched, ending.bootNs, verdicts.isAlerted(watched));
     this.#learnSessions(watched);
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;

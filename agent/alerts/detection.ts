@@ -45,7 +45,7 @@ export interface Detection {
   readonly summary: string;
   readonly techniques: readonly string[];
   readonly facts: Readonly<Record<string, string>>;
-  /** Id of the alert it belongs to. */
+  /** Id of its cause, which is that of the alert if it becomes one; empty: of none, as the runtime's own work. */
   readonly alert: string;
   readonly quality: Quality;
 }

@@ -83,6 +83,12 @@ export class Groups {
     return [...this.#open.values()].filter(({ told }) => told).length;
   }
 
+  /** Whether there is one about the container. */
+  isOpen(container: string): boolean {
+    for (const cause of this.#open.values()) if (cause.told && cause.container === container) return true;
+    return false;
+  }
+
   /** The alert that the finding belongs to, or will when its cause becomes one. To be followed by `add`. */
   alertOf(finding: Finding): string {
     const { detection, lineage, origin } = finding;

@@ -182,19 +182,23 @@ export const stepsOf = ({ container, baseline }: Situation): number =>
  */
 const WEIGHTS: Readonly<Partial<Record<Fact['kind'], number>>> = {
   exec: 2,
-  file: 2,
-  connect: 2,
+  file: 3,
+  connect: 3,
   accept: 1 / 4,
   capability: 1 / 2,
 };
-const WRITTEN = 3 / 2;
+const WRITTEN = 2;
+/** Whom it meets on its own loopback is in its own pod. */
+const NEAR = 1 / 4;
+export const LOOPBACK = /^(?:udp\/)?(?:127\.|::1:|\[::1\])/;
 /** A peer on a port that the workload never called either. */
-const FAR = 3;
+const FAR = 4;
 
 /** What people do is new more often than what a service does: it says what its rarity says. */
 function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number {
   if (role.kind === 'session') return Math.min(1, WEIGHTS[kind] ?? 1);
   if (kind === 'folder' && value.startsWith('w ')) return WRITTEN;
+  if (kind === 'connect' && LOOPBACK.test(value)) return NEAR;
   const port = value.slice(value.lastIndexOf(':'));
   if (kind === 'connect' && !baseline.knowsLike('connect', (known) => known.endsWith(port))) return FAR;
   return WEIGHTS[kind] ?? 1;
@@ -203,6 +207,9 @@ function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number 
 /** Of what was told before and came back, each return says less: it is not learnt, but no longer unheard of. */
 function bitsOf(fact: Fact, situation: Situation): number {
   const { baseline, chance } = situation;
+  // Who broke in comes back to the same peer and the same secret: that is no habit of the workload.
+  if (fact.kind === 'connect' || fact.kind === 'file')
+    return weightOf(fact, situation) * -Math.log2(chance(fact.kind));
   return (weightOf(fact, situation) * -Math.log2(chance(fact.kind))) / (1 + baseline.suspected(fact));
 }
 

@@ -427,3 +427,67 @@ test('a process ended for want of memory counts in the window of its container',
   const [window] = told.windows.filter(({ container }) => container.cgroup === 500);
   expect(window?.counts.oomKills).toBe(1);
 });
+
+/** A person enters through the runtime and runs the programs, each a child of the shell. */
+function visit(world: World, pid: number, programs: readonly string[]): { pid: number; start: bigint } {
+  const daemon = { pid: 77, start: 990n * SECOND };
+  world.records(
+    actionRecord({ ...daemon, cgroup: 1, slot: 1, time: world.later(), action: 'SETNS', exe: 'runtimed' }),
+  );
+  const shell = { slot: 2, pid, start: world.now, parentPid: daemon.pid, parentStart: daemon.start };
+  world.exec({ ...shell, path: '/usr/bin/dash', parentExe: 'runc' });
+  for (const [n, path] of programs.entries())
+    world.exec({
+      ...shell,
+      pid: pid + 1 + n,
+      start: world.now,
+      path,
+      parentExe: 'dash',
+      parentPid: pid,
+      parentStart: shell.start,
+    });
+  return { pid, start: shell.start };
+}
+
+test('what a session does is kept apart: told with its reason, no alert, and not learnt as the workload’s', () => {
+  const world = shop();
+  quiet(world, 60);
+  visit(world, 7000, ['/usr/bin/id', '/usr/bin/whoami', '/usr/bin/find']);
+  world.tick();
+  quiet(world, 3);
+  const { told, pipeline } = run(world);
+  const sessions = told.detections.filter(({ facts }) => facts['context'] === 'session');
+  expect(sessions.map(({ facts }) => facts['fact'])).toContain('exec dash > /usr/bin/find');
+  expect(told.alerts).toEqual([]);
+  const workloads = pipeline.workloads();
+  expect(workloads.find(({ workload }) => workload === API)?.facts.exec).toBe(0);
+  expect(workloads.find(({ workload }) => workload.includes('/Session/'))?.facts.exec).toBeGreaterThan(2);
+});
+
+test('a session that reaches a new peer is an alert; a workload’s new program is one by evidence, at once', () => {
+  const world = shop();
+  quiet(world, 200);
+  const shell = visit(world, 7000, []);
+  const curl = { slot: 2, pid: 7001, start: world.now, parentPid: shell.pid, parentStart: shell.start };
+  world.flow({ ...curl, direction: 'connect', peer: '203.0.113.9', port: 443, exe: 'curl' });
+  const before = run(world).told;
+  expect(before.alerts.flatMap(({ detectors }) => detectors)).toContain('session-reach');
+
+  const other = shop();
+  quiet(other, 400);
+  const own = {
+    slot: 2,
+    pid: 300,
+    start: other.now,
+    parentPid: NODE_PROCESS.pid,
+    parentStart: NODE_PROCESS.start,
+  };
+  other.exec({ ...own, path: '/usr/bin/xz', parentExe: 'node' });
+  other.flow({ ...own, direction: 'connect', peer: '203.0.113.9', port: 9999, exe: 'xz' });
+  const { told } = run(other);
+  expect(new Set(told.alerts.map(({ id }) => id)).size).toBe(1); // rules may join it
+  expect(told.alerts.at(-1)?.evidence).toMatchObject({ by: 'own' });
+  expect(told.alerts.at(-1)?.evidence?.grounds.map(({ kind }) => kind)).toEqual(
+    expect.arrayContaining(['exec']),
+  );
+});

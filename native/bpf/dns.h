@@ -90,6 +90,19 @@ static __always_inline __u64 in_one_case(__u64 word)
 	return word | (word & 0x4040404040404040) >> 1;
 }
 
+/* The fingerprint after the word at `at`, which ends before `end`. */
+__noinline __u64 dns_word_hash(const struct dns_message *message, __u32 at, __u32 end, __u64 hash)
+{
+	__u32 left = end - at;
+
+	if (!message)
+		return 0;
+	__u64 word = word_at(message, at);
+	if (left < 8)
+		word &= (1ull << left * 8) - 1;
+	return mixed(hash ^ in_one_case(word));
+}
+
 /* Fingerprint of the bytes from `at` to `end`: see seen.h. */
 __noinline __u64 dns_hash(const struct dns_message *message, __u32 at, __u32 end, __u64 hash)
 {
@@ -98,11 +111,7 @@ __noinline __u64 dns_hash(const struct dns_message *message, __u32 at, __u32 end
 	for (int i = 0; i < DNS_WORDS; i++) {
 		if (at >= end || at >= DNS_BYTES)
 			break;
-		__u64 word = word_at(message, at);
-		__u32 left = end - at;
-		if (left < 8)
-			word &= (1ull << left * 8) - 1;
-		hash = mixed(hash ^ in_one_case(word));
+		hash = dns_word_hash(message, at, end, hash);
 		at += 8;
 	}
 	return hash;

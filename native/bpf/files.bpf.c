@@ -34,7 +34,7 @@ static __always_inline __u32 folder_is_watched(bool direct, struct vfsmount *mnt
 	__u32 length = FIELD(direct, struct dentry, folder, d_name.len), watched = 0;
 
 	if (may_be(watched_folder_lengths, length))
-		watched = is_watched(FIELD(direct, struct dentry, folder, d_name.name), 1);
+		watched = is_watched_directly(direct, FIELD(direct, struct dentry, folder, d_name.name), 1);
 	return !watched && length == 1 ? mounted_folder_is_watched(mnt, folder) : watched;
 }
 
@@ -144,7 +144,7 @@ static __always_inline int look_at_open(bool direct, struct task_state *state, s
 	__u32 length = FIELD(direct, struct dentry, opening.dentry, d_name.len);
 	__u32 watched = 0;
 	if (may_be(watched_file_lengths, length))
-		watched = is_watched(FIELD(direct, struct dentry, opening.dentry, d_name.name), 0);
+		watched = is_watched_directly(direct, FIELD(direct, struct dentry, opening.dentry, d_name.name), 0);
 	if (!(watched & WATCHED_ALWAYS))
 		watched |= folder_is_watched(direct, opening.mnt, opening.parent);
 	if ((watched & WATCHED_ALWAYS) || (watched && opened_to_write(direct, &opening)))
@@ -153,21 +153,19 @@ static __always_inline int look_at_open(bool direct, struct task_state *state, s
 }
 
 /* Not static, so that it is verified once and not for every call that opens. */
-__noinline int opened_directly(struct task_state *state, __u32 descriptor, __u32 flags)
+__noinline int opened_directly(struct task_state *state, struct slot_profile *profile, __u32 descriptor, __u32 flags)
 {
-	struct slot_profile *profile = state ? profile_of(state->slot) : NULL;
-
-	return profile ? look_at_open(true, state, profile, descriptor, flags) : 0;
+	return state && profile ? look_at_open(true, state, profile, descriptor, flags) : 0;
 }
 
-__noinline int opened_by_helpers(struct task_state *state, __u32 descriptor, __u32 flags)
+__noinline int opened_by_helpers(struct task_state *state, struct slot_profile *profile, __u32 descriptor, __u32 flags)
 {
-	struct slot_profile *profile = state ? profile_of(state->slot) : NULL;
-
-	return profile ? look_at_open(false, state, profile, descriptor, flags) : 0;
+	return state && profile ? look_at_open(false, state, profile, descriptor, flags) : 0;
 }
 
-static __always_inline int opened(bool direct, struct task_state *state, __u32 descriptor, __u32 flags)
+static __always_inline int opened(bool direct, struct task_state *state, struct slot_profile *profile, __u32 descriptor,
+				  __u32 flags)
 {
-	return direct ? opened_directly(state, descriptor, flags) : opened_by_helpers(state, descriptor, flags);
+	return direct ? opened_directly(state, profile, descriptor, flags) :
+			opened_by_helpers(state, profile, descriptor, flags);
 }

@@ -52,11 +52,11 @@ static __always_inline int count_compat(bool direct, struct task_state *state, s
 	if (number == COMPAT_BIND)
 		return note_datagrams_port(state, COMPAT_FIRST_ARGUMENT(regs));
 	if (number == COMPAT_OPEN)
-		return opened(direct, state, result, SECOND_ARGUMENT(regs));
+		return opened(direct, state, profile, result, SECOND_ARGUMENT(regs));
 	if (number == COMPAT_OPENAT)
-		return opened(direct, state, result, THIRD_ARGUMENT(regs));
+		return opened(direct, state, profile, result, THIRD_ARGUMENT(regs));
 	if (number == COMPAT_CREAT || number == COMPAT_OPENAT2)
-		return opened(direct, state, result, FLAGS_OF_FILE);
+		return opened(direct, state, profile, result, FLAGS_OF_FILE);
 	return 0;
 }
 
@@ -65,10 +65,10 @@ static __always_inline bool is_fork(int number)
 	return number == CALL_CLONE || number == CALL_FORK || number == CALL_VFORK || number == CALL_CLONE3;
 }
 
-static __always_inline int look_closer(bool direct, struct task_state *state, struct pt_regs *regs, long result,
-				       int number)
+static __always_inline int look_closer(bool direct, struct task_state *state, struct slot_profile *profile,
+				       struct pt_regs *regs, long result, int number)
 {
-	if (!state || !regs)
+	if (!state || !profile || !regs)
 		return 0;
 	__u32 action = actions[number & (SYSCALL_NUMBERS - 1)];
 	if (action != LOOK_CLOSER)
@@ -78,22 +78,24 @@ static __always_inline int look_closer(bool direct, struct task_state *state, st
 	if (number == CALL_BIND)
 		return note_datagrams_port(state, FIRST_ARGUMENT(regs));
 	if (number == CALL_OPENAT)
-		return opened(direct, state, result, THIRD_ARGUMENT(regs));
+		return opened(direct, state, profile, result, THIRD_ARGUMENT(regs));
 	if (number == CALL_OPEN)
-		return opened(direct, state, result, SECOND_ARGUMENT(regs));
+		return opened(direct, state, profile, result, SECOND_ARGUMENT(regs));
 	if (number == CALL_OPENAT2 || number == CALL_CREAT)
-		return opened(direct, state, result, FLAGS_OF_FILE);
+		return opened(direct, state, profile, result, FLAGS_OF_FILE);
 	return 0;
 }
 
-static __noinline int look_directly(struct task_state *state, struct pt_regs *regs, long result, int number)
+static __noinline int look_directly(struct task_state *state, struct slot_profile *profile, struct pt_regs *regs, long result,
+				  int number)
 {
-	return look_closer(true, state, regs, result, number);
+	return look_closer(true, state, profile, regs, result, number);
 }
 
-static __noinline int look_by_helpers(struct task_state *state, struct pt_regs *regs, long result, int number)
+static __noinline int look_by_helpers(struct task_state *state, struct slot_profile *profile, struct pt_regs *regs, long result,
+				  int number)
 {
-	return look_closer(false, state, regs, result, number);
+	return look_closer(false, state, profile, regs, result, number);
 }
 
 /* Every instruction here is paid for by every call: what only some numbers need is behind `actions`. */
@@ -131,7 +133,8 @@ static __always_inline int returned(bool direct, struct pt_regs *regs, long resu
 	note_pair(state, profile, cpu, index);
 	if (!action)
 		return 0;
-	return direct ? look_directly(state, regs, result, index) : look_by_helpers(state, regs, result, index);
+	return direct ? look_directly(state, profile, regs, result, index) :
+			look_by_helpers(state, profile, regs, result, index);
 }
 
 SEC("tp_btf/sys_exit")

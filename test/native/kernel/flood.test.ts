@@ -61,6 +61,7 @@ describe.skipIf(skipReason('flood') !== null)('flood', () => {
       await flood;
 
       await until(() => of('RECORD_EXEC', good.id).length >= execs + 1000);
+      await until(() => of(RECORDS[other], bad.id).length > before.other);
       const lost = lostOf(test, bad.id);
       // By kind: of all that was throttled, some are the exits of what was executed.
       const delivered = (): number => of(record, bad.id).length - before.bad;

@@ -61,11 +61,13 @@ interface JudgedWindow {
 interface JudgedRecording {
   readonly recording: Recording;
   readonly windows: readonly JudgedWindow[];
+  /** Of its last window's length of calls, which whole windows may leave out. */
+  readonly last: TraceVerdict;
 }
 
-/** The verdict of a recording is that of its strangest window. */
-const strangest = ({ windows }: JudgedRecording): TraceVerdict[] => {
-  const [first, ...rest] = windows.map(({ verdict }) => verdict);
+/** The verdict of a recording is that of its strangest window, its last calls included. */
+const strangest = ({ windows, last }: JudgedRecording): TraceVerdict[] => {
+  const [first, ...rest] = [...windows.map(({ verdict }) => verdict), last];
   return first === undefined ? [] : [rest.reduce((a, b) => (b.score > a.score ? b : a), first)];
 };
 
@@ -88,6 +90,7 @@ function rowsOf(
   const judge = (recording: Recording): JudgedRecording => ({
     recording,
     windows: windowsOf(recording, WINDOW).map((window) => ({ window, verdict: detector.judge(window) })),
+    last: detector.judge({ calls: recording.calls.slice(-WINDOW), facts: recording.facts.slice(-WINDOW) }),
   });
   const calm = normal.filter(({ number }) => !protocol.learns(number)).map(judge);
   const strange = attacks.map(judge);

@@ -42,16 +42,17 @@ test('windows are whole and do not overlap', () => {
 
 test('the protocol finds what only the attack does, in windows and whole recordings', () => {
   const dir = mkdtempSync(join(tmpdir(), 'picket-hids-'));
-  const write = (kind: string, number: number, middle: string): void => {
+  const write = (kind: string, number: number, middle: string, end = ''): void => {
     mkdirSync(join(dir, 'hids-docker', kind), { recursive: true });
     const request =
       'accept(3) = 4\nread(4, "x") = 1\nopen("/srv/a", O_RDONLY) = 5\nclose(5) = 0\nclose(4) = 0\n';
-    const text = request.repeat(60 + (number % 4)) + middle + request.repeat(60);
+    const text = request.repeat(60 + (number % 4)) + middle + request.repeat(60) + end;
     writeFileSync(join(dir, 'hids-docker', kind, `x_${kind}_${number}`), text);
   };
   for (let n = 0; n < 25; n++) write('normal', n, `stat("/srv/${'ab'[n % 2]}/c", {}) = 0\n`);
-  for (let n = 0; n < 3; n++)
-    write('exec', n, 'socket(AF_INET) = 6\nconnect(6) = 0\ndup2(6, 0) = 0\n'.repeat(20));
+  const attack = 'socket(AF_INET) = 6\nconnect(6) = 0\ndup2(6, 0) = 0\n'.repeat(10);
+  // In the last one it comes after the last whole window.
+  for (let n = 0; n < 3; n++) write('exec', n, n < 2 ? attack : '', n < 2 ? '' : attack);
 
   const rows = reportHids(dir, 1);
   rmSync(dir, { recursive: true });

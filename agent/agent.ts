@@ -144,6 +144,7 @@ export class Agent {
         minScore: settings['min-score'],
         groupForMs: settings['group-for'],
         budgetNs: budgetNs(settings['false-alarms']),
+        shadow: new Set(settings.shadow),
       },
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
       podsExpected: settings.pods !== '' || replay !== null,

@@ -95,6 +95,7 @@ export class Intake {
       'min-score',
       'group-for',
       'false-alarms',
+      'shadow',
     ] as const;
     return {
       ...where,

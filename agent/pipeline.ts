@@ -41,6 +41,8 @@ export interface PipelineSettings {
   readonly matureWindows: number;
   /** Rarity from which a detection is made, 0 to 1. */
   readonly minScore: number;
+  /** Detectors on trial. */
+  readonly shadow: ReadonlySet<string>;
   /** An alert stays open for this long after its last detection, ms. */
   readonly groupForMs: number;
   /** Expected time between false alarms of one workload, ns. */

@@ -102,6 +102,12 @@ export const agentRows = {
     sentence:
       'The promise on alerts that stand on no rule: at most so many false ones of one workload in such a time, on average, as 1/7d.',
   },
+  shadow: {
+    type: 'list',
+    default: ['shape'],
+    sentence:
+      'Detectors on trial, of volume and shape: what they find is written as a detection of severity info, and no alert stands on it.',
+  },
   'pin-folder': {
     type: 'text',
     pattern: /^\//,

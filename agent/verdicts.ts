@@ -15,6 +15,7 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeNames } from './alerts/names.ts';
+import { inShadow, judgeNumbers } from './alerts/numbers.ts';
 import { judgeSequence, type NewPairs, SEQUENCE } from './alerts/sequence.ts';
 import { isWorkload, judgeReach, sessionsOf } from './alerts/session.ts';
 import { rankOf } from './alerts/severity.ts';
@@ -23,6 +24,7 @@ import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circums
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
+import type { Score } from './models/detector.ts';
 import { Rates } from './models/evidence/rates.ts';
 import type { Registry } from './models/registry.ts';
 import { OWN, type Role } from './situation/roles.ts';
@@ -36,6 +38,7 @@ export interface VerdictsOptions {
   readonly wallMs: number;
   readonly settings: {
     readonly minScore: number;
+    readonly shadow: ReadonlySet<string>;
     readonly groupForMs: number;
     readonly budgetNs: bigint;
   };
@@ -178,6 +181,24 @@ export class Verdicts {
     const verdict = judgeNames(loud, this.#options.settings.minScore);
     if (verdict === null) return false;
     this.#found(verdict, { watched, situation, fact: null, when, event: null });
+    return true;
+  }
+
+  /** What a detector says of the numbers of the window that ends. @returns whether it was told: then they are not to be learnt. */
+  numbers(
+    watched: Watched,
+    detector: string,
+    { score, bits }: { score: Score; bits: number },
+    when: When,
+  ): boolean {
+    if (score.state === 'unknown') return false;
+    const situation = this.#situation(watched, [], watched.sessions.latest ?? undefined);
+    const discount = DISCOUNT[situation.role.kind] || DISCOUNT.session;
+    const verdict = judgeNumbers({ detector, score, bits: bits * discount, steps: stepsOf(situation) });
+    if (verdict === null) return false;
+    const { shadow } = this.#options.settings;
+    const told = shadow.has(detector) ? inShadow(verdict) : verdict;
+    this.#found(told, { watched, situation, fact: null, when, event: null });
     return true;
   }
 

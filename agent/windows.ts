@@ -20,6 +20,7 @@ import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
 import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
+import { bitsOfShape } from './models/shape/shape.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import type { Sink } from './sink.ts';
 import type { Role } from './situation/roles.ts';
@@ -254,6 +255,7 @@ export class Windows {
     if (watched.window.lost > 0) verdicts.flood(watched, { timeNs: ending.bootNs, cpu: 0 });
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
+    const strange = this.#judgeShape(watched, baseline, ending);
     const { facts: pairs } = watched.pairs;
     verdicts.weigh.end(watched, ending.bootNs, verdicts.isAlerted(watched));
     this.#learnSessions(watched);
@@ -261,8 +263,9 @@ export class Windows {
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);
+    if (strange) baseline.shape.pass();
     if (learn.some(isClean)) {
-      this.#shape(window, baseline);
+      if (!strange) this.#shape(window, baseline);
       if (!loud) baseline.labels.learn(loudestName);
     }
     if (learn.length > 0) registry.touch(container.identity.workload);
@@ -276,6 +279,14 @@ export class Windows {
     });
     if (!gone) this.#profile(watched, ending.bootNs);
     else this.#forget(key, watched);
+  }
+
+  /** Whether the numbers of the window do not go together; a start has other numbers, and one with loss too few. */
+  #judgeShape(watched: Watched, { shape }: Baseline, { bootNs }: Ending): boolean {
+    if (watched.phase === 'start' || !watched.observed || !watched.window.complete) return false;
+    const score = shape.score(rowOf(watched.window.close(bootNs)));
+    const bits = score.state === 'unknown' ? 0 : bitsOfShape(score.score);
+    return this.#parts.verdicts.numbers(watched, shape.name, { score, bits }, { timeNs: bootNs, cpu: 0 });
   }
 
   /** The numbers of a clean window of steady life are learnt; a training run is asked for when there are enough. */

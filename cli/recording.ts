@@ -18,6 +18,7 @@ export const VERDICT_ROWS = {
   'min-score': agentRows['min-score'],
   'group-for': agentRows['group-for'],
   'false-alarms': agentRows['false-alarms'],
+  shadow: agentRows.shadow,
 } as const;
 export type VerdictName = keyof typeof VERDICT_ROWS;
 export type Overrides = Readonly<Partial<Record<VerdictName, string>>>;
@@ -44,6 +45,7 @@ export function verdictSettings(start: Pick<Start, 'settings'>, overrides: Overr
     learnWindows: values['learn-windows'],
     matureWindows: values['mature-windows'],
     minScore: values['min-score'],
+    shadow: new Set(values.shadow),
     groupForMs: values['group-for'],
     budgetNs: budgetNs(values['false-alarms']),
   };

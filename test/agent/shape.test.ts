@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { Frame } from '../../agent/events/frame.ts';
 import { widthsOf } from '../../agent/models/shape/training.ts';
 import { API, ordinary, shop } from '../builders/shop.ts';
-import { makePipeline, run, type World } from '../builders/world.ts';
+import { makePipeline, run, SETTINGS, type World } from '../builders/world.ts';
 
 function days(windows: number): World {
   const world = shop();
@@ -73,4 +73,60 @@ test('a network that nobody asked for is left', () => {
   for (const frame of days(30).frames) pipeline.frame(frame);
   pipeline.frame(networkFrame('c1/shop/Deployment/other/other', told.training[0]?.rows[0]?.length ?? 0));
   expect(pipeline.registry.baseline(API).shape.save().trained).toBeNull();
+});
+
+/** One input and one output of the narrow middle follow each other; nothing else is known. */
+function zeroNetwork(workload: string, width: number): Frame {
+  const layer = { kernel: Array(width * width).fill(0), bias: Array(width).fill(0), activation: 'linear' };
+  const text = JSON.stringify({
+    workload,
+    network: [layer],
+    lossBefore: 1,
+    lossAfter: 1,
+    backend: 'wasm',
+    ms: 1,
+  });
+  return { kind: 'network', text };
+}
+
+test('a window whose numbers are far off is told with what differs, and is not learnt', () => {
+  const world = days(60);
+  const at = world.frames.length;
+  for (let n = 0; n < 3; n++) {
+    ordinary(world);
+    world.tick({ calls: { 2: n === 1 ? [0, 1, 41, 42, 43, 49, 50, 56, 59, 101] : [0, 1] } });
+  }
+  const { pipeline, told } = makePipeline();
+  for (const [i, frame] of world.frames.entries()) {
+    if (i === at) pipeline.frame(zeroNetwork(API, told.training[0]?.rows[0]?.length ?? 0));
+    pipeline.frame(frame);
+  }
+  const learnt = pipeline.registry.baseline(API).shape.learnt;
+  const shapes = told.detections.filter(({ detector }) => detector === 'shape');
+  expect(shapes).toHaveLength(1);
+  expect(shapes[0]?.summary).toMatch(/^unusual numbers of a window: .*calls\/\w+ [\d.]+/);
+  expect(shapes[0]?.bits).toBeGreaterThanOrEqual(8);
+  expect(learnt).toBe(125);
+});
+
+test('on trial it is told, and no alert stands on it', () => {
+  const told = (shadow: ReadonlySet<string>) => {
+    const world = days(60);
+    const at = world.frames.length;
+    for (let n = 0; n < 3; n++) {
+      ordinary(world);
+      world.tick({ calls: { 2: [0, 1, 41, 42, 43, 49, 50, 56, 59, 101] } });
+    }
+    const made = makePipeline({ settings: { ...SETTINGS, shadow } });
+    for (const [i, frame] of world.frames.entries()) {
+      if (i === at) made.pipeline.frame(zeroNetwork(API, made.told.training[0]?.rows[0]?.length ?? 0));
+      made.pipeline.frame(frame);
+    }
+    return made.told.detections.filter(({ detector }) => detector === 'shape');
+  };
+  const [serious, onTrial] = [told(new Set()), told(new Set(['shape']))];
+  expect(onTrial).toHaveLength(serious.length);
+  expect(serious[0]).toMatchObject({ severity: 'low', bits: 12 });
+  expect(onTrial[0]).toMatchObject({ severity: 'info', bits: 0 });
+  expect(onTrial[0]?.facts).toMatchObject({ trial: 'worth 12.0 bits' });
 });

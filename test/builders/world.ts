@@ -28,6 +28,15 @@ export interface Told {
 
 export const START = { bootNs: 1000n * SECOND, wallMs: 1_700_000_000_000 };
 
+export const SETTINGS: PipelineOptions['settings'] = {
+  learnWindows: 6,
+  matureWindows: 20,
+  minScore: 0.5,
+  shadow: new Set(),
+  groupForMs: 300_000,
+  budgetNs: budgetNs('1/7d'),
+};
+
 /** A pipeline whose sink keeps everything. */
 export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline: Pipeline; told: Told } {
   const told: Told = {
@@ -45,13 +54,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
     node: 'n1',
     boot: 'b1',
     ...START,
-    settings: {
-      learnWindows: 6,
-      matureWindows: 20,
-      minScore: 0.5,
-      groupForMs: 300_000,
-      budgetNs: budgetNs('1/7d'),
-    },
+    settings: SETTINGS,
     architecture: 'x64',
     podsExpected: true,
     rules: ourRules(),

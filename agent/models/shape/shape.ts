@@ -58,6 +58,10 @@ const LEAST_SHARE = 0.05;
 const STEPS = 200;
 /** Rows are kept to a thousandth, which is little of a logarithm and short as text. */
 const GRAIN = 1000;
+/** Strange windows on end: 10 minutes of windows of 5 s of one container. */
+const CHANGED = 120;
+/** What the tail is believed to be worth at most: it is counted on some dozen windows. */
+const MOST_BITS = 12;
 /** Beyond any logarithm of a count. */
 const FARTHEST = 999;
 /** Of 128 rows and some 2,000 weights of 40 features it takes 70 KB. */
@@ -69,6 +73,8 @@ export class Shape implements Detector<Float64Array> {
   readonly #options: ShapeOptions;
   #rows: Float64Array[] = [];
   #learnt = 0;
+  /** Strange windows, less those that were not. */
+  #strange = 0;
   #trained: Trained | null = null;
   #asked: { readonly learnt: number; readonly scaling: Scaling } | null = null;
 
@@ -89,11 +95,26 @@ export class Shape implements Detector<Float64Array> {
     if (row.length !== features.length)
       throw new RangeError(`a row of ${row.length} features, not ${features.length}`);
     this.#learnt += 1;
+    this.#strange = Math.max(0, this.#strange - 1);
     const kept = row.map(
       (value) => Math.round(Math.max(-FARTHEST, Math.min(FARTHEST, value)) * GRAIN) / GRAIN,
     );
     const place = this.#rows.length < limit ? this.#rows.length : scramble(this.#learnt) % this.#learnt;
     if (place < limit) this.#rows[place] = kept;
+  }
+
+  /**
+   * A window that was called strange and is not learnt. When that goes on, the workload has changed for good: what is
+   * known is given up, and learnt anew.
+   */
+  pass(): void {
+    this.#strange += 1;
+    if (this.#strange < CHANGED) return;
+    this.#rows = [];
+    this.#learnt = 0;
+    this.#trained = null;
+    this.#asked = null;
+    this.#strange = 0;
   }
 
   /**
@@ -138,7 +159,7 @@ export class Shape implements Detector<Float64Array> {
       state: 'scored',
       score: 1 - shareAsLarge(trained.tail, error),
       reason:
-        `The numbers of this window do not go together as they did: ${(error / Math.max(usual, 1e-9)).toPrecision(2)} times the ` +
+        `The numbers of this window do not go together as they did: ${(error / usual).toPrecision(2)} times the ` +
         `usual error, of ${trained.tail.sorted.length} windows that were not trained on.`,
       parts: this.#parts(trained, { squares, made, row }),
     };
@@ -180,6 +201,10 @@ export class Shape implements Detector<Float64Array> {
   }
 }
 
+/** What a score is worth as evidence, bits. */
+export const bitsOfShape = (score: number): number =>
+  Math.min(MOST_BITS, Math.log2(1 / Math.max(Number.MIN_VALUE, 1 - score)));
+
 /** A number that has nothing to do with its input but is the same each time (splitmix, G. Steele et al., 2014; 32 bits). */
 function scramble(value: number): number {
   let z = (value + 0x9e37_79b9) >>> 0;
@@ -201,7 +226,9 @@ function errorOf(
   };
 }
 
-const logOf = (error: number): number => Math.log(Math.max(error, 1e-9));
+/** An error that is a single number a spread and a half off is none: of numbers that never moved, anything would be strange. */
+const NOISE = 0.06;
+const logOf = (error: number): number => Math.log(Math.max(error, NOISE));
 
 function tailOf(errors: readonly number[]): Tail {
   const sorted = errors.map(logOf).toSorted((a, b) => a - b);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { networkOf, reconstruct } from '../../../../agent/models/shape/network.ts';
 import { scale, scalingOf } from '../../../../agent/models/shape/scaling.ts';
-import { Shape } from '../../../../agent/models/shape/shape.ts';
+import { bitsOfShape, Shape } from '../../../../agent/models/shape/shape.ts';
 import { replyOf, type TrainingReply } from '../../../../agent/models/shape/training.ts';
 
 const FEATURES = ['calls', 'opens', 'bytes', 'tasks'];
@@ -154,6 +154,22 @@ describe('the shape model', () => {
     const before = JSON.stringify(shape.save());
     expect(() => shape.load(saved)).toThrow(TypeError);
     expect(JSON.stringify(shape.save())).toBe(before);
+  });
+
+  test('gives up what it knows when strange windows go on, but not for some among others', () => {
+    const shape = trained();
+    for (let i = 0; i < 300; i += 1) {
+      shape.pass();
+      shape.learn(row(i));
+    }
+    expect(shape.score(row(3)).state).toBe('scored');
+    for (let i = 0; i < 120; i += 1) shape.pass();
+    expect(shape.score(row(3))).toEqual({ state: 'unknown', reason: '0 of 16 windows learnt' });
+    expect(shape.due('w')).toBeNull();
+  });
+
+  test('a score is worth as many bits as the share that it leaves has, up to what is believed', () => {
+    expect([bitsOfShape(0), bitsOfShape(0.75), bitsOfShape(1)]).toEqual([0, 2, 12]);
   });
 
   test('takes no network that was not asked for', () => {

@@ -11,17 +11,29 @@ export interface Flood {
   readonly fresh: readonly string[];
 }
 
+/** Of what others lost in the same place at the same time: who lost no more than this share did not fill it. */
+const BYSTANDER = 1 / 20;
+
+/** Everything it lost was lost in a ring or map that others had filled. */
+const isBystander = (losses: Flood['losses']): boolean =>
+  Object.entries(losses).every(
+    ([name, count]) => name.startsWith('anybody/') || count <= BYSTANDER * (losses[`anybody/${name}`] ?? 0),
+  );
+
 /** What is said of a window of the container in which records were not delivered. */
 export function judgeFlood({ lost, losses, fresh }: Flood, container: Container): Verdict {
   const why = listLosses(losses);
   const summary = `${lost} record(s) of this container were not delivered: ${why}`;
   const own = Object.keys(losses).every((name) => name.startsWith('throttled'));
-  const reach = own
-    ? 'Each container has its own budget for each kind of record, so that this hid nothing of others, and of its own only more of the same kind.'
-    : 'Not all of it was over its own budget: a ring or map was full.';
+  const bystander = isBystander(losses);
+  const reach = bystander
+    ? 'Others lost most in the same place: they had filled it, and it is no doing of this container.'
+    : own
+      ? 'Each container has its own budget for each kind of record, so that this hid nothing of others, and of its own only more of the same kind.'
+      : 'Not all of it was over its own budget: a ring or map was full.';
   return {
     detector: 'flood',
-    severity: container.kind === 'host' ? 'low' : 'medium',
+    severity: container.kind === 'host' || bystander ? 'low' : 'medium',
     score: 0.5,
     summary,
     subject: `flood ${fresh.join(' ')}`,

@@ -41,7 +41,9 @@ test('the recording that ships holds the attack, all of it in one workload, and 
     new Set(['local/demo/Deployment/web/web']),
   );
   const grave = detections.filter(({ severity }) => severity === 'high').map(({ detector }) => detector);
-  expect(new Set(grave)).toEqual(new Set(['server-spawns-shell', 'shell-calls-out', 'secret-read']));
+  expect(new Set(grave)).toEqual(
+    new Set(['reverse-shell-command', 'server-spawns-shell', 'shell-calls-out', 'secret-read']),
+  );
 });
 
 test('twice replayed, the lines are the same, ids and all', async () => {

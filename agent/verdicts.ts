@@ -212,6 +212,14 @@ export class Verdicts {
     this.#found(verdict, { watched, situation, fact: null, when, event: null });
   }
 
+  /** What the numbers of the window that ends came to. While a session is at work they are its numbers as well. */
+  volume(watched: Watched, verdict: Verdict, when: When): void {
+    const situation = this.#situation(watched, [], watched.sessions.latest ?? undefined);
+    const share = situation.role.kind === 'session' ? DISCOUNT.session : 1;
+    const weighed = { ...verdict, bits: verdict.bits * share };
+    this.#found(weighed, { watched, situation, fact: null, when, event: null });
+  }
+
   /** Containers found no free slot in the window that ends; a finding about the host, in each such window. */
   unwatched(host: Watched, unwatched: Unwatched, when: When): void {
     const situation = this.#situation(host, []);

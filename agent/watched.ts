@@ -8,6 +8,7 @@ import type { PeerNames } from './identity/peer-names.ts';
 import type { Phase } from './models/baseline.ts';
 import { Evidence } from './models/evidence/evidence.ts';
 import type { Flagged } from './models/suspects.ts';
+import { Numbers } from './numbers.ts';
 import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
 import { SessionLog } from './situation/session-log.ts';
 
@@ -59,6 +60,7 @@ export class Watched {
   completeBefore = true;
   told = 0;
   readonly evidence = new Evidence();
+  readonly numbers = new Numbers();
   readonly sessions = new SessionLog();
   /** Alerts opened by evidence alone in the open window. */
   alarms = 0;

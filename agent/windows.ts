@@ -231,13 +231,15 @@ export class Windows {
   }
 
   #flow(flow: Flow): void {
-    const { containers, verdicts } = this.#parts;
+    const { containers, registry, verdicts } = this.#parts;
     const container = containers.find(flow.cgroup, flow.slot, LAYOUT.SLOT_HOST);
     if (container === null) return;
     const watched = this.of(container);
     watched.window.flow(flow);
     if (!container.settled) return;
-    verdicts.fact(watched, factOfEnds(flow, this.peerOf(watched, flow.last)), { timeNs: flow.first, cpu: 0 });
+    const fact = factOfEnds(flow, this.peerOf(watched, flow.last));
+    watched.numbers.flow(flow, fact, registry.baseline(container.identity.workload));
+    verdicts.fact(watched, fact, { timeNs: flow.first, cpu: 0 });
   }
 
   #end(key: string, watched: Watched, ending: Ending): void {
@@ -256,6 +258,7 @@ export class Windows {
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
     const strange = this.#judgeShape(watched, baseline, ending);
+    this.#volume(watched, baseline, ending.bootNs);
     const { facts: pairs } = watched.pairs;
     verdicts.weigh.end(watched, ending.bootNs, verdicts.isAlerted(watched));
     this.#learnSessions(watched);
@@ -265,6 +268,7 @@ export class Windows {
     for (const period of learn) baseline.learn(period);
     if (strange) baseline.shape.pass();
     if (learn.some(isClean)) {
+      watched.numbers.learn(baseline);
       if (!strange) this.#shape(window, baseline);
       if (!loud) baseline.labels.learn(loudestName);
     }
@@ -287,6 +291,16 @@ export class Windows {
     const score = shape.score(rowOf(watched.window.close(bootNs)));
     const bits = score.state === 'unknown' ? 0 : bitsOfShape(score.score);
     return this.#parts.verdicts.numbers(watched, shape.name, { score, bits }, { timeNs: bootNs, cpu: 0 });
+  }
+
+  /** Of the host nothing is usual: what people and services do there adds up. */
+  #volume(watched: Watched, baseline: Baseline, bootNs: bigint): void {
+    const { container, observed, phase, window, numbers } = watched;
+    if (!observed || container.kind === 'host' || phase === 'start') return;
+    const when = { timeNs: bootNs, cpu: 0 };
+    const steps = baseline.state === 'mature' ? 0 : -1;
+    for (const verdict of numbers.end(window.close(bootNs), { baseline, steps }))
+      this.#parts.verdicts.volume(watched, verdict, when);
   }
 
   /** The numbers of a clean window of steady life are learnt; a training run is asked for when there are enough. */

@@ -251,3 +251,32 @@ export const RESOURCE_FEATURES: readonly (Feature & { readonly name: ResourceNam
     sentence: 'Most of them that it may have; none: no value.',
   },
 ];
+
+/** Of whom a window's container spoke to, and of its silence. */
+export const PEER_FEATURES: readonly Feature[] = [
+  { name: 'peers', unit: 'peers', version: 1, sentence: 'Peers and ports it sent to or connected to.' },
+  {
+    name: 'peerBytesOut',
+    unit: 'bytes per second',
+    version: 1,
+    sentence: 'Payload sent to the one peer that got most.',
+  },
+  {
+    name: 'rarePeers',
+    unit: 'peers',
+    version: 1,
+    sentence: 'Of its peers, those that at most one learnt period had.',
+  },
+  {
+    name: 'rareBytesOut',
+    unit: 'bytes per second',
+    version: 1,
+    sentence: 'Payload sent to such peers.',
+  },
+  {
+    name: 'quietFor',
+    unit: 'seconds',
+    version: 1,
+    sentence: 'Time since it last did anything to speak of or had any traffic, at the end of the window.',
+  },
+];

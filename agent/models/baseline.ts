@@ -10,12 +10,14 @@
  */
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
+import { showVolume, VOLUME_FEATURES } from '../features/volume-row.ts';
 import type { Unknown } from './detector.ts';
 import { DnsLabels } from './dns-labels.ts';
 import { History, type SavedHistory } from './evidence/history.ts';
 import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
 import { type SavedShape, Shape } from './shape/shape.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
+import { Volume } from './volume/volume.ts';
 
 /** A container's first seconds are judged against its workload's other starts. */
 export type Phase = 'start' | 'steady';
@@ -96,6 +98,7 @@ export interface SavedBaseline {
   readonly history?: SavedHistory;
   readonly admitted?: readonly [number, readonly (readonly [string, string, number])[]];
   readonly pinned?: boolean;
+  readonly volume?: unknown;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -127,6 +130,7 @@ export class Baseline {
   readonly labels: DnsLabels;
   /** Of its evidence: what calibrates it, and what became of the promise on false alarms. */
   readonly history = new History();
+  readonly volume = new Volume({ features: VOLUME_FEATURES, show: showVolume });
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
@@ -317,18 +321,20 @@ export class Baseline {
       history: this.history.save(),
       admitted: [this.#admittedCount, this.#admitted],
       pinned: this.pinned,
+      volume: this.volume.save(),
     };
   }
 
   /** @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
     const fields = (saved ?? {}) as Record<string, unknown>;
-    const { steady, start, suspects, incomplete, withheld, history, shape, labels } = fields;
+    const { steady, start, suspects, incomplete, withheld, history, shape, labels, volume } = fields;
     loadAll(this.#steady, steady);
     loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
     // Baselines saved by earlier versions have none.
     if (shape !== undefined) this.shape.load(shape);
+    if (volume !== undefined) this.volume.load(volume);
     this.#suspects.clear();
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))

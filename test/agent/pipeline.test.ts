@@ -137,7 +137,10 @@ test('the first calls through the 32-bit entry are told together, of medium seve
   quiet(world, 5);
   const first = run(world);
   const of = ({ told }: typeof first) =>
-    told.detections.map(({ severity, summary, facts }) => [severity, summary, facts['fact']]);
+    told.detections
+      // The numbers of this world never vary, so that any call more is strange.
+      .filter(({ detector }) => detector !== 'volume')
+      .map(({ severity, summary, facts }) => [severity, summary, facts['fact']]);
   const together = '2 32-bit system calls never made here before: call-11, call-5';
   expect(of(first)).toEqual([['medium', together, 'compat call-11, call-5']]);
 

@@ -115,7 +115,7 @@ export class Series {
     const { views, metrics } = this.#look(row);
     return {
       bits: this.#fused.bits(this.#mean(views)),
-      peak: this.#peak.bits(largest(metrics)),
+      peak: this.#peak.bitsOfBits(largest(metrics)),
       metrics: metrics.slice(),
     };
   }

@@ -10,10 +10,20 @@ export const STRANGEST = 5;
 export function meanOfStrangest(bits: Float64Array, count = STRANGEST): number {
   const terms = Math.min(count, bits.length);
   if (terms === 0) return 0;
-  const sorted = bits.toSorted();
+  // Few and sorted, by insertion: sorting all of them would be most of what a row costs.
+  const largest = new Float64Array(terms).fill(Number.NEGATIVE_INFINITY);
   let sum = 0;
-  for (let i = sorted.length - terms; i < sorted.length; i++) sum += sorted[i] ?? 0;
+  for (let i = 0; i < bits.length; i++) insert(largest, bits[i] ?? 0);
+  for (let k = 0; k < terms; k++) sum += largest[k] ?? 0;
   return sum / terms;
+}
+
+/** Into the largest so far, smallest first, in place of the smallest. */
+function insert(largest: Float64Array, value: number): void {
+  if (value <= (largest[0] ?? 0)) return;
+  let k = 0;
+  for (; k + 1 < largest.length && (largest[k + 1] ?? 0) < value; k++) largest[k] = largest[k + 1] ?? 0;
+  largest[k] = value;
 }
 
 /** Indices of the `count` largest that are above 0, largest first. */

@@ -97,7 +97,9 @@ export class Subspace {
       const left = row[p] ?? 0;
       if (left === 0) continue;
       for (let q = 0; q <= p; q++)
-        this.#products[p * this.size + q] = (this.#products[p * this.size + q] ?? 0) + left * (row[q] ?? 0);
+        this.#products[p * this.size + q] = short(
+          (this.#products[p * this.size + q] ?? 0) + left * (row[q] ?? 0),
+        );
     }
     if (this.#count < this.#fitAt) return false;
     this.#fitAt = this.#count + Math.min(this.#count, REFIT);
@@ -180,11 +182,17 @@ export class Subspace {
       const value = values[k] ?? 0;
       if (held >= KEPT_VARIANCE * total || value <= 0) break;
       held += value;
-      kept.push({ value, vector: Float64Array.from({ length: size }, (_, j) => vectors[j * size + k] ?? 0) });
+      kept.push({
+        value,
+        vector: Float64Array.from({ length: size }, (_, j) => short(vectors[j * size + k] ?? 0)),
+      });
     }
     this.#components = kept;
   }
 }
+
+/** To a ten-thousandth: what is saved is short, and what is loaded is the same. */
+const short = (value: number): number => Math.round(value * 1e4) / 1e4;
 
 function isVector(value: unknown, length: number): value is number[] {
   return Array.isArray(value) && value.length === length && value.every(Number.isFinite);

@@ -28,6 +28,9 @@ const OTHER_REACH = 2;
 /** Half an observation more extreme than all: no share is 0. */
 const PRIOR = 0.5;
 
+/** Of bits, whose mean excess is 1.44 when they are right: less is taken for chance. */
+const LEAST_EXCESS = 1 / Math.LN2;
+
 /** Zeros, then [bin, count] for each bin that is not empty. */
 export type SavedTail = readonly number[];
 
@@ -68,7 +71,7 @@ export class Tail {
     }
     const { perOctave, lowest, highest } = this.#options;
     this.#bins ??= new Uint16Array((highest - lowest) * perOctave);
-    const bin = Math.floor(this.#position(value));
+    const bin = Math.floor(this.#positionOf(Math.log2(value)));
     const count = (this.#bins[bin] ?? 0) + 1;
     this.#bins[bin] = count;
     if (bin > this.#top) this.#top = bin;
@@ -77,26 +80,41 @@ export class Tail {
 
   /** How much of history is at least so large, in observations. */
   above(value: number): number {
-    if (value <= 0) return this.#total;
+    return value <= 0 ? this.#total : this.aboveOctave(Math.log2(value));
+  }
+
+  /** The same of a value above 0 by its log2, which costs as much as all the rest. */
+  aboveOctave(octave: number): number {
     if (this.#bins === null) return 0;
-    const position = this.#position(value);
+    const position = this.#positionOf(octave);
     const bin = Math.floor(position);
     let sum = (this.#bins[bin] ?? 0) * (1 - (position - bin));
     for (let i = bin + 1; i <= this.#top; i++) sum += this.#bins[i] ?? 0;
     return sum;
   }
 
-  /** Octaves by which the value lies beyond `reach`, or a reach that is given; at least 0. */
-  beyond(value: number, reach = this.reach): number {
-    if (value <= 0) return 0;
-    const octave = Math.log2(value);
-    const floor = Math.max(reach, this.#options.lowest);
-    return Math.max(0, octave - floor);
+  /** Octaves by which it lies beyond `reach`, or a reach that is given; at least 0. */
+  beyond(octave: number, reach = this.reach): number {
+    return Math.max(0, octave - Math.max(reach, this.#options.lowest));
   }
 
   bits(value: number): number {
     if (this.#total === 0 || !(value > 0)) return 0;
-    return -Math.log2((this.above(value) + PRIOR) / (this.#total + PRIOR)) + this.beyond(value);
+    const octave = Math.log2(value);
+    return Math.log2((this.#total + PRIOR) / (this.aboveOctave(octave) + PRIOR)) + this.beyond(octave);
+  }
+
+  /**
+   * The same of a value that is itself in bits, whose tail is exponential: beyond the largest seen, excess over it in units
+   * of the mean excess of the upper tenth (S. Coles, "An Introduction to Statistical Modeling of Extreme Values", 2001, 4).
+   */
+  bitsOfBits(value: number): number {
+    const largest = 2 ** this.reach;
+    if (this.#total === 0 || !(value > 0)) return 0;
+    const within = -Math.log2((this.above(value) + PRIOR) / (this.#total + PRIOR));
+    if (!(value > largest)) return within;
+    const mean = Math.max(LEAST_EXCESS, (this.quantileAbove(0.01) - this.quantileAbove(0.1)) / Math.LN10);
+    return within + (value - largest) / (mean * Math.LN2);
   }
 
   /** The value that a share of history reaches or exceeds. */
@@ -155,10 +173,10 @@ export class Tail {
     this.#top = top;
   }
 
-  #position(value: number): number {
+  #positionOf(octave: number): number {
     const { perOctave, lowest, highest } = this.#options;
     const last = (highest - lowest) * perOctave - 1e-9;
-    return Math.min(last, Math.max(0, (Math.log2(value) - lowest) * perOctave));
+    return Math.min(last, Math.max(0, (octave - lowest) * perOctave));
   }
 
   #octaveOf(position: number): number {
@@ -191,11 +209,12 @@ export class TailBits {
   bits(deviation: number): number {
     const total = this.total;
     if (total === 0 || deviation === 0 || !Number.isFinite(deviation)) return 0;
-    const [own, other] = deviation > 0 ? [this.#up, this.#down] : [this.#down, this.#up];
-    const value = Math.abs(deviation);
-    const above = own.above(value) + OTHER_SIDE * other.above(value);
+    const own = deviation > 0 ? this.#up : this.#down;
+    const other = deviation > 0 ? this.#down : this.#up;
+    const octave = Math.log2(Math.abs(deviation));
+    const above = own.aboveOctave(octave) + OTHER_SIDE * other.aboveOctave(octave);
     const reach = Math.max(own.reach, other.reach - OTHER_REACH);
-    return Math.max(0, -Math.log2((above + PRIOR) / (total + PRIOR)) + own.beyond(value, reach));
+    return Math.max(0, Math.log2((total + PRIOR) / (above + PRIOR)) + own.beyond(octave, reach));
   }
 
   /** The deviations between which all but a share of history on each side lies. */

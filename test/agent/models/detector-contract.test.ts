@@ -8,6 +8,7 @@ import { Rarity } from '../../../agent/models/rarity.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
 import { widthsOf } from '../../../agent/models/shape/training.ts';
 import { TraceDetector } from '../../../agent/models/traces/trace-detector.ts';
+import { Volume } from '../../../agent/models/volume/volume.ts';
 
 /** A detector with what it learns in period `n`, what it is asked about, and what an attacker would have it learn. */
 interface Entry<Learnt, Asked> {
@@ -88,6 +89,21 @@ const DETECTORS = [
       { domain: '', bits: 0 },
     ],
     hostile: (n) => ({ domain: `${n}\\000.`.repeat(60), bits: [1e300, 1e15, 4096, 3e9][n % 4] ?? 0 }),
+  }),
+  entry({
+    make: () =>
+      new Volume({
+        features: Array.from({ length: 40 }, (_, i) => `f${i}`),
+        show: (_, value) => value.toFixed(2),
+      }),
+    learn: (n) => Float64Array.from({ length: 40 }, (_, i) => 5 + Math.sin(n * 1.3 + i)),
+    ask: [new Float64Array(40), new Float64Array(40).fill(Number.NaN), new Float64Array(40).fill(1e300)],
+    hostile: (n) =>
+      Float64Array.from(
+        { length: 40 },
+        (_, i) =>
+          [2 ** ((n * 7 + i) % 17), Number.NaN, -1e300 / n, 2 ** -((n + i) % 11), Infinity][(i + n) % 5] ?? 0,
+      ),
   }),
   entry({
     make: () => new Rarity({ limit: 1000, maxBytes: 64 * 1024, learnPeriods: 6 }),

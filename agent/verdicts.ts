@@ -20,6 +20,7 @@ import { judgeSequence, type NewPairs, SEQUENCE } from './alerts/sequence.ts';
 import { isWorkload, judgeReach, sessionsOf } from './alerts/session.ts';
 import { rankOf } from './alerts/severity.ts';
 import { judgeUnwatched, type Unwatched } from './alerts/unwatched.ts';
+import { VOLUME } from './alerts/volume.ts';
 import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
@@ -70,6 +71,8 @@ const YOUNG = 1 / 2;
 /** Detectors that speak by evidence; all others are rules, or findings about what was not seen. */
 const MODELS: ReadonlySet<string> = new Set([RARITY, SEQUENCE]);
 const ALERTS_FROM = rankOf('medium');
+/** Another program makes other numbers: they follow from what was done, and are no second sign of it. */
+const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, 'shape']);
 
 export class Verdicts {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
@@ -321,7 +324,8 @@ export class Verdicts {
     const bits = verdict.bits * young * DISCOUNT[role.kind];
     if (bits <= 0) return null;
     const { kind, detector, summary: what } = verdict;
-    return this.weigh.add(watched, role.root, { kind, bits, what, detector });
+    const cause = OF_NUMBERS.has(kind) ? 'numbers' : role.root;
+    return this.weigh.add(watched, cause, { kind, bits, what, detector });
   }
 
   #finding(verdict: Verdict, { watched, situation, when, event }: Case): Finding {

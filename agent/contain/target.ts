@@ -1,14 +1,11 @@
 /** What a lease is meant for: which containers, and which never. */
 import type { Order } from '../../wire/index.ts';
-import type { Container } from '../identity/container.ts';
+import { type Container, isNameless } from '../identity/container.ts';
 import type { Lease } from './lease.ts';
 
 export type LeaseContainer = Pick<Container, 'id' | 'kind' | 'cgroup' | 'path' | 'madeAt' | 'identity'>;
 
 export type Objection = 'unknown-container' | 'host' | 'own-cgroup';
-
-/** Workload of a container whose pod is not known, or not yet. */
-const NAMELESS = /\/-\/Container\//;
 
 /** Whether a lease is meant for this container. */
 export function matches(lease: Lease, container: LeaseContainer): boolean {
@@ -29,7 +26,7 @@ export function matches(lease: Lease, container: LeaseContainer): boolean {
 export function mayMatch(lease: Lease, { madeAt, identity }: LeaseContainer): boolean {
   const { podUid, workload } = identity;
   const samePod = lease.podUid !== '' && podUid === lease.podUid;
-  return lease.networkDeny && madeAt !== null && samePod && NAMELESS.test(workload);
+  return lease.networkDeny && madeAt !== null && samePod && isNameless(workload);
 }
 
 /** Why what an order is for is not contained, or null. `lease` is the one it would become. */
@@ -56,9 +53,7 @@ export function objection(
  * or it would not follow it through a restart. Null when there is nothing to learn.
  */
 export function withName(lease: Lease, live: readonly LeaseContainer[]): Lease | null {
-  const named = live.find(
-    ({ id, identity }) => id === lease.containerId && !NAMELESS.test(identity.workload),
-  );
+  const named = live.find(({ id, identity }) => id === lease.containerId && !isNameless(identity.workload));
   if (named === undefined) return null;
   const { podUid, name, workload } = named.identity;
   if (podUid === lease.podUid && name === lease.containerName) return null;

@@ -43,6 +43,10 @@ export function unknownWorkload(cluster: string, runtime: string, id: string): s
 /** Whether the key is of one container, which nobody has again once that container is gone for good. */
 export const isOfOne = (workload: string): boolean => workload.includes('/-/Container/');
 
+/** Of a container whose pod is not known, or whose name in the pod is not, or not yet. */
+export const isNameless = (workload: string): boolean =>
+  isOfOne(workload) || workload.endsWith(`/${UNLISTED}`);
+
 /** Container name, in keys, of what is in a pod and not in its list: the sandbox that holds its namespaces, above all. */
 export const UNLISTED = '-';
 

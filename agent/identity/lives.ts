@@ -3,7 +3,7 @@
  * events alone. Of a container that was there before us, begin and first process are not known.
  */
 import type { Event } from '../events/event.ts';
-import type { Container } from './container.ts';
+import { type Container, isNameless } from './container.ts';
 import { LATE_NS } from './containers.ts';
 
 /** How a container ended. */
@@ -51,9 +51,7 @@ const keyOf = ({ id, cgroup }: Container): string => `${id} ${cgroup}`;
 /** What stays when a container begins anew: of a pod's its name there, of others the runtime's id or the unit. */
 function nameOf({ kind, id, path, identity }: Container): string {
   if (kind === 'service') return `service ${path}`;
-  return identity.workload.includes('/-/Container/')
-    ? `container ${id}`
-    : `${identity.podUid} ${identity.name}`;
+  return isNameless(identity.workload) ? `container ${id}` : `${identity.podUid} ${identity.name}`;
 }
 
 function endOf({ madeAt, endedAt, goneAt, status, oom }: Run): Ended {

@@ -38,6 +38,8 @@ interface Entry {
 
 interface Known {
   readonly home: string;
+  /** When it was first seen there, CLOCK_BOOTTIME ns. */
+  readonly since: bigint;
   readonly entry: Entry | null;
   /** Since when it runs something of the container, CLOCK_BOOTTIME ns; null: not yet. Records come late, and may be of before. */
   readonly insideAt: bigint | null;
@@ -90,10 +92,13 @@ export class Roles {
   #note(key: string, event: Event, container: Container): Known {
     const home = keyOf(container);
     const before = this.#known.get(key);
+    // Records come late, and may be of where it was before: those do not lead it back.
+    if (before !== undefined && before.home !== home && event.time < before.since)
+      return { home, since: event.time, entry: null, insideAt: ALWAYS };
     let known = before?.home === home ? before : this.#come(key, event, container, before);
     const { entry } = known;
     if (event.kind === 'exec' && entry !== null && known.insideAt === null && !isSettingUp(event)) {
-      known = { home, entry, insideAt: event.time };
+      known = { ...known, insideAt: event.time };
       this.#began(entry, event, container);
     }
     this.#known.delete(key);
@@ -106,18 +111,18 @@ export class Roles {
   /** A process acts in the container for the first time. */
   #come(key: string, event: Event, container: Container, before: Known | undefined): Known {
     const home = keyOf(container);
-    const none = { home, entry: null, insideAt: ALWAYS };
+    const none = { home, since: event.time, entry: null, insideAt: ALWAYS };
     if (container.kind !== 'container' || this.#isFirst(event, container)) return none;
     const { parentPid, parentStart } = event.process;
     const parent = this.#known.get(processKey(parentPid, parentStart));
     if (before === undefined && parent?.home === home)
-      return { home, entry: parent.entry, insideAt: parent.insideAt };
+      return { ...none, entry: parent.entry, insideAt: parent.insideAt };
     const runtime = event.kind === 'exec' && isRuntimeName(event.parentExe);
     if (before === undefined && parent === undefined && !runtime) return none;
     // Runtimes enter more than once, as their helpers are orphaned, until the first program of the container runs.
     const main = container.madeAt !== null && !this.#begun.has(home);
     const by = event.kind === 'exec' ? event.parentExe : 'exe' in event ? event.exe : '';
-    return { home, entry: { root: key, main, by, command: '', everyNs: null }, insideAt: null };
+    return { ...none, entry: { root: key, main, by, command: '', everyNs: null }, insideAt: null };
   }
 
   /** Whether the process was in the container before we looked, or belongs to its first program, which we may have forgotten. */
@@ -146,11 +151,15 @@ export class Roles {
     if (container.kind === 'host') return NODE;
     const entry = known?.entry ?? null;
     if (known === undefined || entry === null) return OWN;
-    if (known.insideAt === null || event.time < known.insideAt) return setUp(entry);
+    if (isSetUp(known, event.time)) return setUp(entry);
     if (entry.main) return OWN;
     return entry.everyNs === null ? session(entry) : probe(entry, entry.everyNs);
   }
 }
+
+/** Not for longer than a container takes to start: who runs no program and stays is no runtime. */
+const isSetUp = ({ insideAt, since }: Known, time: bigint): boolean =>
+  insideAt === null ? time - since < FIRST_NS : time < insideAt;
 
 const isSettingUp = (event: Extract<Event, { kind: 'exec' }>): boolean =>
   isRuntimeName(event.exe) && event.innerPid === event.process.pid;
@@ -168,7 +177,7 @@ const session = ({ root, by, command }: Entry): Role => ({
   kind: 'session',
   root,
   reason:
-    `It belongs to a session: ${by || 'a process'} entered from outside the container and started ${programOf(command)}, ` +
+    `It belongs to a session: ${by || 'a process'} entered from outside the container${command === '' ? '' : ` and started ${programOf(command)}`}, ` +
     'as `kubectl exec` and `kubectl cp` do. It is compared with what sessions do on this node.',
 });
 

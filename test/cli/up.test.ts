@@ -129,7 +129,9 @@ describe.skipIf(reason !== null)('picket up', { timeout: 60_000 }, () => {
     await untilShown(/^ready node=/m);
 
     expect(shown).toContain('Recorded   it was asked for (--recorded)\n');
-    await untilShown(/^\d\d:\d\d:\d\d {2}\w+ +demo\/web-\S+: ALERT node started the shell dash/m);
+    await untilShown(
+      /^\d\d:\d\d:\d\d {2}\w+ +demo\/web-\S+: ALERT node ran dash with a command line that joins a shell to a connection/m,
+    );
 
     up?.kill('SIGINT');
     expect(await ended).toBe(0);

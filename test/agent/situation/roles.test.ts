@@ -124,3 +124,25 @@ test('the same command from outside at a regular time is a probe, until it stays
 test('the node’s own processes are the node’s', () => {
   expect(new Roles(0n).of(act({ pid: 9, parent: 1, at: 9, exe: 'bash' }), HOST).kind).toBe('node');
 });
+
+test('a late record of where a process was before does not take it out of its container again', () => {
+  const roles = new Roles(0n);
+  const made = container(100n * SECOND);
+  roles.of(act({ pid: 103, parent: 90, at: 103, exe: 'runtimed' }), HOST);
+  expect(
+    roles.of(exec({ pid: 103, parent: 90, at: 105, exe: 'nginx', parentExe: 'runtimed' }), made).kind,
+  ).toBe('own');
+  // What it did on the node before comes by the slower way.
+  expect(roles.of(act({ pid: 103, parent: 90, at: 104, exe: 'runtimed' }), HOST).kind).toBe('node');
+  expect(roles.of(act({ pid: 103, parent: 90, at: 106, exe: 'nginx' }), made).kind).toBe('own');
+});
+
+test('who enters, runs no program and stays is no runtime for ever', () => {
+  const roles = new Roles(200n * SECOND);
+  const old = container(null);
+  roles.of(act({ pid: 90, parent: 1, at: 201, exe: 'shim' }), HOST);
+  const at = (time: number) =>
+    roles.of(act({ pid: 301, parent: 90, at: time, exe: 'tool', start: 301 }), old);
+  expect([at(301).kind, at(310).kind, at(317).kind]).toEqual(['setup', 'setup', 'session']);
+  expect(at(318).reason).toMatch(/^It belongs to a session: tool entered from outside the container, as/);
+});

@@ -130,3 +130,22 @@ test('on trial it is told, and no alert stands on it', () => {
   expect(onTrial[0]).toMatchObject({ severity: 'info', bits: 0 });
   expect(onTrial[0]?.facts).toMatchObject({ trial: 'worth 12.0 bits' });
 });
+
+test('a window that is strange by its numbers alone is not learnt either', () => {
+  const learnt = (calls: readonly number[]) => {
+    const world = days(60);
+    const at = world.frames.length;
+    ordinary(world);
+    world.tick({ calls: { 2: calls } });
+    const { pipeline, told } = makePipeline();
+    for (const [i, frame] of world.frames.entries()) {
+      if (i === at) pipeline.frame(zeroNetwork(API, told.training[0]?.rows[0]?.length ?? 0));
+      pipeline.frame(frame);
+    }
+    const shapes = told.detections.filter(({ detector }) => detector === 'shape').length;
+    return { shapes, learnt: pipeline.registry.baseline(API).shape.learnt };
+  };
+  const [usual, silent] = [learnt([0, 1]), learnt([])];
+  expect([usual.shapes, silent.shapes]).toEqual([0, 1]);
+  expect(silent.learnt).toBe(usual.learnt - 1);
+});

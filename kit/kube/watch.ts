@@ -1,0 +1,264 @@
+/**
+ * A collection as it is and as it changes: a list, then a watch from where the list ended, again and again. A watch that ends
+ * is taken up where it was; where the server no longer has that (410), everything is listed anew.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Backoff, backoff } from '../retry.ts';
+import type { KubeClient, Selection } from './client.ts';
+import { errorOfAnswer, isKubeError, KubeError } from './error.ts';
+import { type Collection, type KubeObject, pathOf } from './resource.ts';
+
+export type ChangeKind = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+export interface WatchQuery<T> extends Selection {
+  readonly what: Collection;
+  /** What is kept of an object, at once; null: nothing. Not called again for a whole page. */
+  readonly reduce: (object: KubeObject) => T | null;
+  /**
+   * Lists from the server's cache: cheap for it and maybe seconds old, which the watch then makes up for. For what each
+   * node asks. Comes as one page.
+   */
+  readonly cached?: boolean;
+  readonly pageSize?: number;
+}
+
+export interface WatchHandlers<T> {
+  /** Everything there is, after each list: what is not in it is gone. */
+  listed(items: readonly T[]): void | Promise<void>;
+  changed(kind: ChangeKind, item: T): void | Promise<void>;
+  /** Something failed; it goes on after a while. */
+  problem?(error: KubeError): void;
+}
+
+export interface WatchCounts {
+  lists: number;
+  watches: number;
+  changes: number;
+  /** By reason of the error. */
+  readonly problems: Map<string, number>;
+}
+
+export interface WatchTiming {
+  readonly baseMs?: number;
+  readonly limitMs?: number;
+  /** The server ends a watch after this long and up to twice that: it spreads them over its replicas. */
+  readonly lifeS?: number;
+  readonly maxLine?: number;
+  readonly random?: () => number;
+}
+
+/** etcd takes 1.5 MB of an object as protobuf or JSON; no object is longer than this. */
+const MAX_LINE = 4 * 1024 * 1024;
+const LIFE_S = 300;
+/** Watches refused or unreadable one after the other: what we ask for, its version above all, may be what is in the way. */
+const MAX_FRUITLESS = 5;
+const MAX_REASONS = 32;
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: KubeObject;
+}
+
+/** Runs until its signal is aborted; never throws for what the server or the network does. */
+export class Watch<T> {
+  readonly counts: WatchCounts = { lists: 0, watches: 0, changes: 0, problems: new Map() };
+  /** When the last word of the server came, on the clock of performance.now(); null: none yet. */
+  heardAt: number | null = null;
+  /** A watch is open now. */
+  connected = false;
+  /** What failed last; null once it works again. */
+  lastProblem: KubeError | null = null;
+  readonly #client: KubeClient;
+  readonly #query: WatchQuery<T>;
+  readonly #handlers: WatchHandlers<T>;
+  readonly #timing: WatchTiming;
+  readonly #backoff: Backoff;
+  /** Where the next watch begins; null: list first. */
+  #version: string | null = null;
+  /** Lists must not be older: null, any; empty, as it is now. */
+  #floor: string | null = null;
+  #fruitless = 0;
+
+  constructor(
+    client: KubeClient,
+    query: WatchQuery<T>,
+    handlers: WatchHandlers<T>,
+    timing: WatchTiming = {},
+  ) {
+    this.#client = client;
+    this.#query = query;
+    this.#handlers = handlers;
+    this.#timing = timing;
+    const { baseMs = 1000, limitMs = 30_000, random } = timing;
+    this.#backoff = backoff({ baseMs, limitMs, ...(random === undefined ? {} : { random }) });
+  }
+
+  /** Everything was listed, and nothing since has failed. */
+  get inStep(): boolean {
+    return this.#version !== null && this.lastProblem === null;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const problem = await this.#once(signal).catch((error: unknown) => {
+        if (isKubeError(error)) return error;
+        throw error;
+      });
+      this.connected = false;
+      if (signal.aborted) return;
+      if (problem !== null) this.#note(problem);
+      const waitMs = Math.max(problem?.retryAfterMs ?? 0, this.#backoff.next());
+      await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** One list if it is needed, and one watch. Returns what ended it, null for the server's own end. */
+  async #once(signal: AbortSignal): Promise<KubeError | null> {
+    if (this.#version === null) await this.#list(signal);
+    const before = this.counts.changes;
+    const ended = await this.#watch(signal);
+    if (ended === null || this.counts.changes > before) this.#fruitless = 0;
+    else if (isOfRequest(ended)) this.#fruitless += 1;
+    if (this.#fruitless >= MAX_FRUITLESS) this.#relist('');
+    if (ended === null) this.#backoff.reset();
+    return ended;
+  }
+
+  #relist(floor: string): void {
+    this.#version = null;
+    this.#floor = floor;
+    this.#fruitless = 0;
+  }
+
+  async #list(signal: AbortSignal): Promise<void> {
+    const { what, reduce, cached = false, pageSize, labelSelector, fieldSelector } = this.#query;
+    const selection = { ...(labelSelector && { labelSelector }), ...(fieldSelector && { fieldSelector }) };
+    // A version with a page size means "exactly this one" to the server, which forgets it soon.
+    const since = cached ? (this.#floor ?? '0') : '';
+    const items: T[] = [];
+    let [next, version] = ['', ''];
+    try {
+      do {
+        const page = await this.#client.page(what, {
+          ...selection,
+          ...(since === '' ? { ...(pageSize && { pageSize }) } : { resourceVersion: since, pageSize: 0 }),
+          next,
+          signal,
+        });
+        for (const object of page.items) push(items, reduce(object));
+        ({ next, resourceVersion: version } = page);
+      } while (next !== '');
+    } catch (error) {
+      // The cache has not got so far, or no longer has it: as it is now, then.
+      if (isKubeError(error) && (error.status === 410 || error.status === 504)) this.#relist('');
+      throw error;
+    }
+    this.counts.lists += 1;
+    this.#heard();
+    await this.#handlers.listed(items);
+    this.#version = version;
+    this.#floor = version;
+  }
+
+  async #watch(signal: AbortSignal): Promise<KubeError | null> {
+    const { what, labelSelector, fieldSelector } = this.#query;
+    const { lifeS = LIFE_S, maxLine = MAX_LINE, random = Math.random } = this.#timing;
+    const path = pathOf(what);
+    const query = {
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion: this.#version ?? undefined,
+      timeoutSeconds: Math.ceil(lifeS * (1 + random())),
+      labelSelector,
+      fieldSelector,
+    };
+    try {
+      this.counts.watches += 1;
+      const opened = (): void => {
+        this.connected = true;
+      };
+      const ask = { verb: 'watch', path, query, signal } as const;
+      for await (const line of this.#client.connection.lines(ask, maxLine, opened)) {
+        const ended = line === null ? this.#skip(path) : await this.#line(line, path);
+        if (ended !== null) return ended;
+      }
+      this.#heard();
+      return null;
+    } catch (error) {
+      if (!isKubeError(error)) throw error;
+      if (error.status === 410) this.#relist('');
+      return error;
+    }
+  }
+
+  #heard(): void {
+    this.heardAt = performance.now();
+    this.lastProblem = null;
+  }
+
+  /** An object that cannot be, by its size: it is passed over, and counted. */
+  #skip(path: string): null {
+    const message = 'a line longer than any object is';
+    this.#note(new KubeError({ verb: 'watch', path, reason: 'TooLarge', message }));
+    return null;
+  }
+
+  async #line(line: string, path: string): Promise<KubeError | null> {
+    const event = readEvent(line);
+    if (event === null) {
+      const message = 'a line of a watch that is no event';
+      return new KubeError({ verb: 'watch', path, reason: 'Malformed', message });
+    }
+    if (event.type === 'ERROR') {
+      const { code, details } = event.object as { code?: unknown; details?: unknown };
+      const status = typeof code === 'number' ? code : 500;
+      if (status === 410) this.#relist('');
+      const body = { ...event.object, kind: 'Status', details };
+      return errorOfAnswer({ verb: 'watch', path }, { status, body, retryAfterMs: null });
+    }
+    const version = event.object.metadata.resourceVersion;
+    if (event.type !== 'BOOKMARK') await this.#change(event);
+    if (version !== undefined && version !== '') this.#floor = this.#version = version;
+    this.#heard();
+    this.#backoff.reset();
+    return null;
+  }
+
+  async #change({ type, object }: WatchEvent): Promise<void> {
+    this.counts.changes += 1;
+    const item = this.#query.reduce(object);
+    if (item !== null) await this.#handlers.changed(type as ChangeKind, item);
+  }
+
+  #note(problem: KubeError): void {
+    const { problems } = this.counts;
+    const reason = problems.has(problem.reason) || problems.size < MAX_REASONS ? problem.reason : 'other';
+    problems.set(reason, (problems.get(reason) ?? 0) + 1);
+    this.lastProblem = problem;
+    this.#handlers.problem?.(problem);
+  }
+}
+
+/** What is asked for is in the way, not that the server is away, busy, or does not let us. */
+const isOfRequest = ({ status, reason }: KubeError): boolean =>
+  reason === 'Malformed' ||
+  status === 504 ||
+  (status >= 400 && status < 500 && ![401, 403, 429].includes(status));
+
+const TYPES: ReadonlySet<string> = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK', 'ERROR']);
+
+function readEvent(line: string): WatchEvent | null {
+  try {
+    const { type, object } = JSON.parse(line) as { type?: unknown; object?: unknown };
+    if (typeof type !== 'string' || !TYPES.has(type) || typeof object !== 'object' || object === null)
+      return null;
+    const withMeta = object as KubeObject;
+    return type === 'ERROR' || typeof withMeta.metadata === 'object' ? { type, object: withMeta } : null;
+  } catch {
+    return null;
+  }
+}
+
+function push<T>(items: T[], item: T | null): void {
+  if (item !== null) items.push(item);
+}

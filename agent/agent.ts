@@ -96,7 +96,7 @@ export class Agent {
       baseline: (text) => this.queue.push({ kind: 'baseline', text }),
     });
     this.upward.open();
-    this.keepRules();
+    await this.keepRules();
     if (replay === null) this.keepBaselines();
     await this.intake.openRecorder(this.pipeline.registry.documents());
     if (replay === null) await this.startMachine();
@@ -169,18 +169,18 @@ export class Agent {
   }
 
   /** Reads the user's rules now and when they change. */
-  private keepRules(): void {
+  private async keepRules(): Promise<void> {
     const { lifetime, log, settings } = this.context;
     const folder = settings['rules-folder'];
     if (folder === '') return;
-    const refresh = (): void => {
-      const outcome = this.rules.refresh();
+    const refresh = async (): Promise<void> => {
+      const outcome = await this.rules.refresh();
       if (outcome.kind === 'loaded') log.info({ folder, rules: outcome.rules }, 'rules loaded');
       else if (outcome.kind === 'refused')
         log.warn({ folder, problems: outcome.problems }, 'rules refused, those before stay in force');
     };
-    refresh();
-    lifetime.repeat(RULES_MS, async () => refresh());
+    await refresh();
+    lifetime.repeat(RULES_MS, refresh);
   }
 
   /** Of a machine, not of a recording: that is judged from nothing, each time alike. */

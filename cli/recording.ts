@@ -7,7 +7,7 @@ import type { Start } from '../agent/events/frame.ts';
 import type { Architecture } from '../agent/features/syscalls.ts';
 import { budgetNs } from '../agent/models/evidence/budget.ts';
 import { Pipeline, type PipelineSettings, type Sink } from '../agent/pipeline.ts';
-import { ourRules } from '../agent/rules/load.ts';
+import { ourRules } from '../agent/rules/ours.ts';
 import { agentRows } from '../agent/settings.ts';
 import { readSettings } from '../kit/read-settings.ts';
 

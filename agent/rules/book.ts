@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { RuleContext, RuleHit, Rules } from '../alerts/hit.ts';
 import type { Event } from '../events/event.ts';
 import { describeProblem } from './document.ts';
-import { ourRules, readFolder, rulesWith } from './load.ts';
+import { ourRules } from './ours.ts';
 import type { RuleCosts } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
 
@@ -62,13 +62,14 @@ export class RuleBook implements Rules {
     return this.#set.hits(event, context);
   }
 
-  /** Reads the folder again if anything in it changed. */
-  refresh(): Outcome {
+  /** Reads the folder again if anything in it changed; for the first, what reads YAML and CEL is loaded. */
+  async refresh(): Promise<Outcome> {
     if (this.#folder === '') return { kind: 'unchanged' };
     try {
       const state = stateOf(this.#folder);
       if (state === this.#read) return { kind: 'unchanged' };
       this.#read = state;
+      const { readFolder, rulesWith } = await import('./load.ts');
       const made = rulesWith(readFolder(this.#folder));
       return made instanceof RuleSet ? this.#load(made) : this.#refuse(made.map(describeProblem));
     } catch (error) {

@@ -1,8 +1,7 @@
 /**
  * Checked expressions as closures. The library walks its tree at each evaluation, about ten times as long for the
  * conditions that rules are made of; rules are asked about every event. What this does not know is left to the library,
- * as a whole expression, and so is one in which anything fails: CEL then has rules of its own for `&&` and `||`.
- * A test compares both on every rule of ours (test/agent/rules/fast.test.ts).
+ * as a whole expression. A test compares both on every rule of ours, and on what fails (test/agent/rules/engine.test.ts).
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { EVENT_FIELDS, type FieldType, type Subject, TYPES } from './fields.ts';
@@ -13,6 +12,8 @@ type Type = FieldType | 'Names' | 'event' | 'container' | 'process' | 'baseline'
 interface Compiled {
   readonly type: Type;
   readonly run: Run;
+  /** It may fail: an index that is not in the list, a word that the case does not set. */
+  readonly fails: boolean;
   /** The value, where it does not depend on the event. */
   readonly constant?: unknown;
 }
@@ -24,8 +25,8 @@ export interface FastOptions {
 }
 
 class Unknown extends Error {}
-const missing = (): never => {
-  throw new RangeError('no such key');
+const missing = (key: string | number): never => {
+  throw new RangeError(`no such key: ${key}`);
 };
 const PLAIN: ReadonlySet<Type> = new Set(['string', 'int', 'double', 'bool']);
 const OBJECTS: Readonly<Record<string, Readonly<Record<string, readonly [FieldType, string]>>>> = {
@@ -53,8 +54,8 @@ class Compiler {
       case '||':
         return logical(node.op, this.#bool(node.args[0]), this.#bool(node.args[1]));
       case '!_': {
-        const run = this.#bool(node.args);
-        return { type: 'bool', run: (variables) => run(variables) !== true };
+        const { run, fails } = this.#bool(node.args);
+        return { type: 'bool', fails, run: (variables) => run(variables) !== true };
       }
       case '?:':
         return this.#choice(node.args);
@@ -87,24 +88,25 @@ class Compiler {
     }
   }
 
-  #bool(node: ASTNode): Run {
-    const { type, run } = this.compile(node);
-    if (type !== 'bool') throw new Unknown(type);
-    return run;
+  #bool(node: ASTNode): Compiled {
+    const found = this.compile(node);
+    if (found.type !== 'bool') throw new Unknown(found.type);
+    return found;
   }
 
   #variable(name: string): Compiled {
     const list = this.#options.listOf(name);
     if (list !== null) return constant('Names', list);
     if (name !== 'set' && name !== 'event' && OBJECTS[name] === undefined) throw new Unknown(name);
-    return { type: name as Type, run: (variables) => variables[name] };
+    return { type: name as Type, fails: false, run: (variables) => variables[name] };
   }
 
   #field({ type, run }: Compiled, field: string): Compiled {
     if (type === 'set')
       return {
         type: 'string',
-        run: (variables) => (run(variables) as Record<string, string>)[field] ?? missing(),
+        fails: true,
+        run: (variables) => (run(variables) as Record<string, string>)[field] ?? missing(field),
       };
     const fields = type === 'event' ? EVENT_FIELDS[this.#options.subject] : OBJECTS[type];
     const declared = fields?.[field]?.[0];
@@ -112,9 +114,14 @@ class Compiler {
     if (type === 'event')
       return {
         type: declared,
+        fails: false,
         run: (variables) => (variables['event'] as unknown as Record<string, unknown>)[field],
       };
-    return { type: declared, run: (variables) => (run(variables) as Record<string, unknown>)[field] };
+    return {
+      type: declared,
+      fails: false,
+      run: (variables) => (run(variables) as Record<string, unknown>)[field],
+    };
   }
 
   #choice([when, then, otherwise]: readonly [ASTNode, ASTNode, ASTNode]): Compiled {
@@ -123,7 +130,8 @@ class Compiler {
     if (left.type !== right.type) throw new Unknown('?:');
     return {
       type: left.type,
-      run: (variables) => (condition(variables) === true ? left.run(variables) : right.run(variables)),
+      fails: condition.fails || left.fails || right.fails,
+      run: (variables) => (condition.run(variables) === true ? left.run(variables) : right.run(variables)),
     };
   }
 
@@ -136,12 +144,13 @@ class Compiler {
   }
 
   #item(list: Compiled, index: Compiled): Compiled {
-    if (typeof index.constant !== 'bigint') throw new Unknown('[]');
+    if (typeof index.constant !== 'bigint' || list.constant !== undefined) throw new Unknown('[]');
     const at = Number(index.constant);
     if (list.type !== 'list<int>' && list.type !== 'list<string>') throw new Unknown('[]');
     return {
       type: list.type === 'list<int>' ? 'int' : 'string',
-      run: (variables) => (list.run(variables) as readonly unknown[])[at] ?? missing(),
+      fails: true,
+      run: (variables) => (list.run(variables) as readonly unknown[])[at] ?? missing(at),
     };
   }
 
@@ -150,6 +159,7 @@ class Compiler {
     if (value?.constant === undefined || values.length !== 1) throw new Unknown(name);
     const bool = (run: (of: never) => boolean): Compiled => ({
       type: 'bool',
+      fails: object.fails,
       run: (variables) => run(object.run(variables) as never),
     });
     const { constant: wanted } = value;
@@ -174,11 +184,16 @@ class Compiler {
   #call(name: string, [value, ...more]: readonly Compiled[]): Compiled {
     const known = name === 'string' && value !== undefined && more.length === 0;
     if (!known || (value.type !== 'string' && value.type !== 'int')) throw new Unknown(name);
-    return { type: 'string', run: (variables) => String(value.run(variables)) };
+    return { type: 'string', fails: value.fails, run: (variables) => String(value.run(variables)) };
   }
 }
 
-const constant = (type: Type, value: unknown): Compiled => ({ type, run: () => value, constant: value });
+const constant = (type: Type, value: unknown): Compiled => ({
+  type,
+  fails: false,
+  run: () => value,
+  constant: value,
+});
 
 function typeOf(value: unknown): Type {
   const found = { string: 'string', bigint: 'int', number: 'double', boolean: 'bool' }[
@@ -188,10 +203,30 @@ function typeOf(value: unknown): Type {
   return found as Type;
 }
 
-function logical(op: '&&' | '||', left: Run, right: Run): Compiled {
-  return op === '&&'
-    ? { type: 'bool', run: (variables) => left(variables) === true && right(variables) === true }
-    : { type: 'bool', run: (variables) => left(variables) === true || right(variables) === true };
+/** What decides, decides, whatever the other side is: a side that fails counts only where it is needed. */
+function logical(op: '&&' | '||', left: Compiled, right: Compiled): Compiled {
+  const decides = op === '||';
+  const [a, b] = [left.run, right.run];
+  const fails = left.fails || right.fails;
+  const plain: Run =
+    op === '&&'
+      ? (variables) => a(variables) === true && b(variables) === true
+      : (variables) => a(variables) === true || b(variables) === true;
+  if (!left.fails) return { type: 'bool', fails, run: plain };
+  return {
+    type: 'bool',
+    fails,
+    run: (variables) => {
+      let first: unknown;
+      try {
+        first = a(variables);
+      } catch (error) {
+        if (b(variables) === decides) return decides;
+        throw error;
+      }
+      return first === decides ? decides : b(variables) === true;
+    },
+  };
 }
 
 type Operator = '==' | '!=' | 'in' | '<' | '<=' | '>' | '>=' | '+';
@@ -199,13 +234,14 @@ type Plain = string | number | bigint;
 
 function binary(op: Operator, left: Compiled, right: Compiled): Compiled {
   const [a, b] = [left.run, right.run];
+  const fails = left.fails || right.fails;
   if (op === 'in') return membership(left, right);
   if (left.type !== right.type || !PLAIN.has(left.type)) throw new Unknown(op);
   if (op === '+') {
     if (left.type !== 'string') throw new Unknown(op);
-    return { type: 'string', run: (variables) => `${a(variables)}${b(variables)}` };
+    return { type: 'string', fails, run: (variables) => `${a(variables)}${b(variables)}` };
   }
-  const bool = (run: Run): Compiled => ({ type: 'bool', run });
+  const bool = (run: Run): Compiled => ({ type: 'bool', fails, run });
   const { constant: wanted } = right;
   if (op === '==')
     return wanted === undefined
@@ -219,10 +255,11 @@ function binary(op: Operator, left: Compiled, right: Compiled): Compiled {
   return bool((variables) => (a(variables) as Plain) >= (b(variables) as Plain));
 }
 
-function membership({ type, run }: Compiled, { type: of, constant: list }: Compiled): Compiled {
+function membership({ type, run, fails }: Compiled, { type: of, constant: list }: Compiled): Compiled {
   if (type !== 'string' && of !== `list<${type}>`) throw new Unknown('in');
-  if (list instanceof Names) return { type: 'bool', run: (variables) => list.has(run(variables) as string) };
-  if (list instanceof Set) return { type: 'bool', run: (variables) => list.has(run(variables)) };
+  if (list instanceof Names)
+    return { type: 'bool', fails, run: (variables) => list.has(run(variables) as string) };
+  if (list instanceof Set) return { type: 'bool', fails, run: (variables) => list.has(run(variables)) };
   throw new Unknown('in');
 }
 

@@ -3,7 +3,7 @@
  * itself, so that an event is given only to rules whose value it has; most events have none.
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
-import type { Expressions } from './expression.ts';
+import type { Lists } from './expression.ts';
 
 /** The event has this value in this field; of names, in one of their forms. */
 export interface Key {
@@ -26,15 +26,15 @@ const INDEXED: ReadonlyMap<string, number> = new Map([
 ]);
 
 /** Keys of which each matching event has at least one; null: nothing of the kind can be said. */
-export function keysOf(node: ASTNode, expressions: Expressions): readonly Key[] | null {
+export function keysOf(node: ASTNode, lists: Lists): readonly Key[] | null {
   switch (node.op) {
     case '&&':
-      return fewer(keysOf(node.args[0], expressions), keysOf(node.args[1], expressions));
+      return fewer(keysOf(node.args[0], lists), keysOf(node.args[1], lists));
     case '||':
-      return union(node.args.map((side) => keysOf(side, expressions)));
+      return union(node.args.map((side) => keysOf(side, lists)));
     case '==':
     case 'in':
-      return keysOfComparison(node.args, expressions);
+      return keysOfComparison(node.args, lists);
     case '.':
       return keysOfField(node, true);
     case 'rcall':
@@ -83,19 +83,16 @@ function keysOfField(node: ASTNode, value: boolean): readonly Key[] | null {
   return field === null ? null : [{ field, value }];
 }
 
-function keysOfComparison(
-  [left, right]: readonly [ASTNode, ASTNode],
-  expressions: Expressions,
-): readonly Key[] | null {
+function keysOfComparison([left, right]: readonly [ASTNode, ASTNode], lists: Lists): readonly Key[] | null {
   const field = fieldOf(left);
   if (field === null) return null;
-  const values = valuesOf(right, expressions);
+  const values = valuesOf(right, lists);
   return values === null || values.length > MAX_KEYS ? null : values.map((value) => ({ field, value }));
 }
 
-function valuesOf(node: ASTNode, expressions: Expressions): readonly Key['value'][] | null {
+function valuesOf(node: ASTNode, lists: Lists): readonly Key['value'][] | null {
   if (node.op === 'id') {
-    const names = expressions.list(node.args);
+    const names = lists.list(node.args);
     return names === null ? null : [...names.values];
   }
   const nodes = node.op === 'list' ? node.args : [node];

@@ -1,18 +1,14 @@
 /** All rules that are in force, and which of them an event is given to. */
 import type { RuleContext, RuleHit, Rules } from '../alerts/hit.ts';
 import type { Event } from '../events/event.ts';
-import type { Exception, Problem, RuleDocument, RuleFile } from './document.ts';
-import { Expressions, type Vocabulary } from './expression.ts';
-import { SUBJECTS, type Subject } from './fields.ts';
+import type { Subject } from './fields.ts';
 import type { Key } from './keys.ts';
 import { otherFormOf } from './names.ts';
-import { compileRule, Rule } from './rule.ts';
+import type { Rule } from './rule.ts';
 import { type View, viewsOf } from './subjects.ts';
 import { Variables } from './surroundings.ts';
 
 const NONE: readonly RuleHit[] = [];
-/** Rules of one set; each costs memory and, at worst, time at every event. */
-const MAX_RULES = 1000;
 
 interface FieldIndex {
   readonly field: string;
@@ -75,16 +71,11 @@ class Index {
 
 export class RuleSet implements Rules {
   readonly rules: readonly Rule[];
-  readonly #bySubject: Readonly<Record<Subject, Index>>;
+  /** Made at the first event of the subject. */
+  readonly #bySubject = new Map<Subject, Index>();
 
   constructor(rules: readonly Rule[]) {
     this.rules = rules;
-    this.#bySubject = Object.fromEntries(SUBJECTS.map((subject) => [subject, new Index()])) as Record<
-      Subject,
-      Index
-    >;
-    for (const rule of rules)
-      for (const subject of new Set(rule.document.on)) this.#bySubject[subject].add(rule, subject);
   }
 
   /** The same rules with nothing counted and nothing remembered. */
@@ -95,7 +86,7 @@ export class RuleSet implements Rules {
   hits(event: Event, context: RuleContext): readonly RuleHit[] {
     let hits: RuleHit[] | null = null;
     for (const [subject, view] of viewsOf(event)) {
-      const candidates = this.#bySubject[subject].candidates(view);
+      const candidates = this.#index(subject).candidates(view);
       if (candidates.length === 0) continue;
       const exe = 'exe' in event ? event.exe : '';
       const variables = new Variables(view, { time: event.time, exe, context });
@@ -108,91 +99,13 @@ export class RuleSet implements Rules {
     }
     return hits ?? NONE;
   }
-}
 
-function duplicates(
-  named: readonly { readonly name: string; readonly place: Problem | RuleDocument['place'] }[],
-  what: string,
-): Problem[] {
-  const seen = new Map<string, string>();
-  return named.flatMap(({ name, place }) => {
-    const before = seen.get(name);
-    seen.set(name, before ?? `${place.file}:${place.line}`);
-    return before === undefined ? [] : [{ ...place, reason: `${what} ${name} stands in ${before} too` }];
-  });
-}
-
-/** Our rules, with those of the user that have the same name in their place, and the user's behind them. */
-function merged(ours: readonly RuleDocument[], theirs: readonly RuleDocument[]): RuleDocument[] {
-  const byName = new Map(theirs.map((rule) => [rule.name, rule]));
-  const replaced = ours.map((rule) => byName.get(rule.name) ?? rule);
-  const own = new Set(ours.map(({ name }) => name));
-  return [...replaced, ...theirs.filter(({ name }) => !own.has(name))];
-}
-
-function joined(files: readonly RuleFile[]): RuleFile {
-  return {
-    rules: files.flatMap(({ rules }) => rules),
-    lists: files.flatMap(({ lists }) => lists),
-    macros: files.flatMap(({ macros }) => macros),
-    exceptions: files.flatMap(({ exceptions }) => exceptions),
-  };
-}
-
-const withoutReplaced = <T extends { readonly name: string }>(
-  ours: readonly T[],
-  theirs: readonly T[],
-): T[] => [...ours.filter(({ name }) => theirs.every((each) => each.name !== name)), ...theirs];
-
-function checkExceptions(exceptions: readonly Exception[], rules: readonly RuleDocument[]): Problem[] {
-  const names = new Set(rules.map(({ name }) => name));
-  return exceptions.flatMap(({ rule, name, place }) =>
-    names.has(rule) ? [] : [{ ...place, reason: `exception ${name} is of rule ${rule}, which there is not` }],
-  );
-}
-
-/** A set of our files and the user's, or everything that is wrong with them. A user's list, macro or rule replaces ours. */
-export function compileRules(
-  ourFiles: readonly RuleFile[],
-  theirFiles: readonly RuleFile[],
-  { builtIn, compiled = [] }: { builtIn: Vocabulary['builtIn']; compiled?: readonly Rule[] },
-): RuleSet | readonly Problem[] {
-  const [ours, theirs] = [joined(ourFiles), joined(theirFiles)];
-  const documents = merged(ours.rules, theirs.rules);
-  const exceptions = [...ours.exceptions, ...theirs.exceptions];
-  const problems: Problem[] = [ours, theirs].flatMap((files) => [
-    ...duplicates(files.rules, 'rule'),
-    ...duplicates([...files.lists, ...files.macros], 'list or macro'),
-  ]);
-  problems.push(...checkExceptions(exceptions, documents));
-  const [tooMany] = documents.slice(MAX_RULES);
-  if (tooMany !== undefined) problems.push({ ...tooMany.place, reason: `more than ${MAX_RULES} rules` });
-  const expressions = new Expressions({
-    lists: withoutReplaced(ours.lists, theirs.lists),
-    macros: withoutReplaced(ours.macros, theirs.macros),
-    builtIn,
-  });
-  const rules: Rule[] = [];
-  // A list or macro of the user's may change any rule; without one, ours are as they were.
-  const unchanged = theirs.lists.length + theirs.macros.length === 0 ? compiled : [];
-  const known = new Map(unchanged.map((rule) => [rule.document, rule]));
-  for (const document of documents) {
-    const asBefore = theirs.exceptions.some(({ rule }) => rule === document.name)
-      ? undefined
-      : known.get(document);
-    if (asBefore !== undefined) {
-      rules.push(asBefore.fresh());
-      continue;
-    }
-    const found = compileRule(
-      document,
-      expressions,
-      exceptions.filter(({ rule }) => rule === document.name),
-    );
-    if (!(found instanceof Rule)) problems.push(...found);
-    else if (document.enabled) rules.push(found);
+  #index(subject: Subject): Index {
+    const known = this.#bySubject.get(subject);
+    if (known !== undefined) return known;
+    const made = new Index();
+    for (const rule of this.rules) if (rule.document.on.includes(subject)) made.add(rule, subject);
+    this.#bySubject.set(subject, made);
+    return made;
   }
-  // A rule on several subjects, and a text that is used twice, have the same fault twice.
-  const distinct = new Map(problems.map((problem) => [JSON.stringify(problem), problem]));
-  return problems.length > 0 ? [...distinct.values()] : new RuleSet(rules);
 }

@@ -2,7 +2,13 @@
 import type { RuleContext, RuleHit } from '../alerts/hit.ts';
 import type { Event } from '../events/event.ts';
 import type { Exception, Problem, RuleDocument, Text } from './document.ts';
-import { type Expression, type Expressions, type ExpressionType, isProblem } from './expression.ts';
+import {
+  type Expression,
+  type ExpressionSource,
+  type ExpressionType,
+  isProblem,
+  type Lists,
+} from './expression.ts';
 import type { Subject } from './fields.ts';
 import { fewer, type Key, keysOf, union } from './keys.ts';
 import { scopeTest } from './scope.ts';
@@ -60,8 +66,13 @@ interface Form {
   readonly subject: Template;
   readonly facts: readonly (readonly [string, Template])[];
   readonly exceptions: readonly { when: Expression | null; inScope: ReturnType<typeof scopeTest> }[];
-  /** Null: every event of the subject may match. */
-  readonly keys: readonly Key[] | null;
+}
+
+/** A rule's forms, one for each subject that it is on. */
+export interface Forms {
+  of(subject: Subject): Form;
+  /** Values of which an event must have one to be worth a look; null: every event of the subject may match. */
+  keys(subject: Subject): readonly Key[] | null;
 }
 
 export class Rule {
@@ -75,10 +86,10 @@ export class Rule {
     lastError: '',
   };
   readonly #inScope: ReturnType<typeof scopeTest>;
-  readonly #forms: ReadonlyMap<Subject, Form>;
+  readonly #forms: Forms;
   readonly #tally: Tally | null;
 
-  constructor(document: RuleDocument, forms: ReadonlyMap<Subject, Form>) {
+  constructor(document: RuleDocument, forms: Forms) {
     this.document = document;
     this.#forms = forms;
     this.#inScope = scopeTest(document.scope);
@@ -90,9 +101,9 @@ export class Rule {
     return new Rule(this.document, this.#forms);
   }
 
-  /** Values of which an event must have one to be worth a look; null: none are known. */
+  /** See Forms. */
   keys(subject: Subject): readonly Key[] | null {
-    return this.#forms.get(subject)?.keys ?? null;
+    return this.#forms.keys(subject);
   }
 
   /** What the rule says of an event; a condition that fails counts as an error and says nothing. */
@@ -101,13 +112,13 @@ export class Rule {
     variables: Variables,
     { subject, context }: { subject: Subject; context: RuleContext },
   ): RuleHit | null {
-    const form = this.#forms.get(subject);
-    if (form === undefined || (this.#inScope !== null && !this.#inScope(context.container))) return null;
     const { costs } = this;
+    if (!this.document.on.includes(subject)) return null;
+    if (this.#inScope !== null && !this.#inScope(context.container)) return null;
     const measured = costs.evaluations++ % MEASURE_EACH === MEASURE_EACH - 1;
     const before = measured ? performance.now() : 0;
     try {
-      return this.#match(event, form, variables, context);
+      return this.#match(event, this.#forms.of(subject), variables, context);
     } catch (error) {
       costs.errors += 1;
       costs.lastError = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
@@ -175,37 +186,36 @@ const distinctOf = ({ distinct }: Form, variables: Variables): string | null =>
   distinct === null ? null : String(distinct.run(variables));
 
 /** Keys of a rule's condition, or of its cases. */
-function keysOfAll(
-  when: Expression | null,
-  cases: readonly { readonly when: Expression }[],
-  expressions: Expressions,
-): readonly Key[] | null {
-  const own = when === null ? null : keysOf(when.ast, expressions);
+function keysOfForm({ when, cases }: Pick<Form, 'when' | 'cases'>, lists: Lists): readonly Key[] | null {
+  const own = when === null ? null : keysOf(when.ast, lists);
   if (cases.length === 0) return own;
-  return fewer(own, union(cases.map((each) => keysOf(each.when.ast, expressions))));
+  return fewer(own, union(cases.map((each) => keysOf(each.when.ast, lists))));
 }
 
 /** Compiles for one subject; what is wrong goes to `problems`. */
 class FormMaker {
-  readonly #expressions: Expressions;
+  readonly #expressions: ExpressionSource;
   readonly #subject: Subject;
   readonly #problems: Problem[];
 
-  constructor(expressions: Expressions, subject: Subject, problems: Problem[]) {
+  constructor(expressions: ExpressionSource, subject: Subject, problems: Problem[]) {
     this.#expressions = expressions;
     this.#subject = subject;
     this.#problems = problems;
   }
 
-  form(document: RuleDocument, more: readonly Exception[]): Form {
-    const when = this.#condition(document.when);
+  /** What a match depends on. */
+  conditions(document: RuleDocument): Pick<Form, 'when' | 'cases'> {
     const cases = document.cases.flatMap((each) => {
       const found = this.#expression(each.when, 'bool');
       return found === null ? [] : [{ ...each, when: found }];
     });
+    return { when: this.#condition(document.when), cases };
+  }
+
+  form(document: RuleDocument, exceptions: readonly Exception[]): Form {
     return {
-      when,
-      cases,
+      ...this.conditions(document),
       grades: document.grades.map((grade) => ({ ...grade, when: this.#condition(grade.when) })),
       techniques: document.techniques.map((each) => ({ ...each, when: this.#condition(each.when) })),
       distinct: document.count?.distinct ? this.#expression(document.count.distinct, 'text') : null,
@@ -215,11 +225,10 @@ class FormMaker {
         name,
         this.#template(text),
       ]),
-      exceptions: [...document.exceptions, ...more].map((each) => ({
+      exceptions: [...document.exceptions, ...exceptions].map((each) => ({
         when: this.#condition(each.when),
         inScope: scopeTest(each.scope),
       })),
-      keys: keysOfAll(when, cases, this.#expressions),
     };
   }
 
@@ -250,18 +259,47 @@ class FormMaker {
   }
 }
 
+/** Forms that are made when the first event needs them. */
+export class FormsOf implements Forms {
+  /** What was wrong with those that were made. */
+  readonly problems: Problem[] = [];
+  readonly #document: RuleDocument;
+  readonly #exceptions: readonly Exception[];
+  readonly #expressions: ExpressionSource;
+  readonly #made = new Map<Subject, Form>();
+
+  /** With exceptions of the rule that stand elsewhere. */
+  constructor(document: RuleDocument, exceptions: readonly Exception[], expressions: ExpressionSource) {
+    this.#document = document;
+    this.#exceptions = exceptions;
+    this.#expressions = expressions;
+  }
+
+  of(subject: Subject): Form {
+    const known = this.#made.get(subject);
+    if (known !== undefined) return known;
+    const made = this.#maker(subject).form(this.#document, this.#exceptions);
+    this.#made.set(subject, made);
+    return made;
+  }
+
+  keys(subject: Subject): readonly Key[] | null {
+    const found = this.#made.get(subject) ?? this.#maker(subject).conditions(this.#document);
+    return keysOfForm(found, this.#expressions);
+  }
+
+  #maker(subject: Subject): FormMaker {
+    return new FormMaker(this.#expressions, subject, this.problems);
+  }
+}
+
 /** The rule with exceptions of other files, or everything that is wrong with it. */
 export function compileRule(
   document: RuleDocument,
-  expressions: Expressions,
+  expressions: ExpressionSource,
   exceptions: readonly Exception[],
 ): Rule | readonly Problem[] {
-  const problems: Problem[] = [];
-  const forms = new Map(
-    document.on.map((subject) => [
-      subject,
-      new FormMaker(expressions, subject, problems).form(document, exceptions),
-    ]),
-  );
-  return problems.length > 0 ? problems : new Rule(document, forms);
+  const forms = new FormsOf(document, exceptions, expressions);
+  for (const subject of document.on) forms.of(subject);
+  return forms.problems.length > 0 ? forms.problems : new Rule(document, forms);
 }

@@ -1,6 +1,6 @@
 /** Texts with expressions in braces: `{event.who} opened {event.path}`. `{{` is a brace. */
 import type { Problem, Text } from './document.ts';
-import { type Expression, type Expressions, isProblem } from './expression.ts';
+import { type Expression, type ExpressionSource, isProblem } from './expression.ts';
 import type { Subject } from './fields.ts';
 
 /** Characters of one value; paths and arguments are the workload's to choose. */
@@ -11,7 +11,7 @@ export type Template = readonly (string | Expression)[];
 
 export function compileTemplate(
   text: Text,
-  expressions: Expressions,
+  expressions: ExpressionSource,
   subject: Subject,
 ): { template: Template; problems: Problem[] } {
   const template: (string | Expression)[] = [];

@@ -77,16 +77,19 @@ function isAsset(path) {
 
 /** Types are checked by `npm run check`; a start only takes them off, so that it does not pay for it. */
 function emit() {
+  // The tools of the set-up, and rules that the build makes one file of.
+  const left = [at('cli/setup'), at('agent/rules/builtin')];
   const fresh = 'dist.new';
   rmSync(at(fresh), { recursive: true, force: true });
   run(pinnedNode(), [at('node_modules/typescript/bin/tsc'), '-p', '.', '--noCheck', '--outDir', fresh]);
   for (const folder of SOURCES) {
     cpSync(at(folder), at(fresh, folder), {
       recursive: true,
-      filter: (from) => (statSync(from).isDirectory() ? from !== at('cli/setup') : isAsset(from)),
+      filter: (from) => (statSync(from).isDirectory() ? !left.includes(from) : isAsset(from)),
     });
   }
   run(pinnedNode(), [at('cli/setup/vendor.mjs'), fresh]);
+  run(pinnedNode(), [at('agent/rules/make-artefact.ts'), at(fresh, 'agent/rules/builtin.json')]);
   // Replaced as a whole: a file whose source is gone must not stay behind.
   rmSync(at('dist.old'), { recursive: true, force: true });
   if (existsSync(at('dist'))) renameSync(at('dist'), at('dist.old'));

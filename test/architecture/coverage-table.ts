@@ -1,6 +1,6 @@
 /** agent/rules/coverage.md, made from the rules and their cases; run as a program (`npm run fix`) it writes the file. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { ourRules } from '../../agent/rules/load.ts';
+import { ourRules } from '../../agent/rules/ours.ts';
 import { coverageRows, coverageSentence, wordsOf } from '../../cli/doctor/coverage.ts';
 import { readCases, readLearned } from '../builders/rule-cases.ts';
 

@@ -4,10 +4,11 @@ import { decodeRecords } from '../../agent/events/decode.ts';
 import type { Event } from '../../agent/events/event.ts';
 import type { Container, ContainerKind, Identity } from '../../agent/identity/container.ts';
 import { Processes } from '../../agent/identity/processes.ts';
+import { BUILT_IN } from '../../agent/rules/built-in.ts';
+import { compileRules } from '../../agent/rules/compile.ts';
 import { describeProblem } from '../../agent/rules/document.ts';
-import { BUILT_IN } from '../../agent/rules/load.ts';
 import { readRuleFile } from '../../agent/rules/read-file.ts';
-import { compileRules, RuleSet } from '../../agent/rules/rule-set.ts';
+import { RuleSet } from '../../agent/rules/rule-set.ts';
 
 export function makeContainer(
   kind: ContainerKind,

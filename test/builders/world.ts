@@ -8,7 +8,7 @@ import { budgetNs } from '../../agent/models/evidence/budget.ts';
 import type { TrainingRequest } from '../../agent/models/shape/training.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
 import type { Profile } from '../../agent/profile/profiles.ts';
-import { ourRules } from '../../agent/rules/load.ts';
+import { ourRules } from '../../agent/rules/ours.ts';
 import { type ExecFields, execRecord, type FlowFields, flowRecord, openRecord, SECOND } from './records.ts';
 
 export const ID = (digit: string): string => digit.repeat(64);

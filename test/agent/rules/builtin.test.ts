@@ -3,7 +3,7 @@ import { decodeRecords } from '../../../agent/events/decode.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import type { Container, ContainerKind } from '../../../agent/identity/container.ts';
 import { Processes } from '../../../agent/identity/processes.ts';
-import { ourRules } from '../../../agent/rules/load.ts';
+import { ourRules } from '../../../agent/rules/ours.ts';
 import { answer, question } from '../../builders/dns.ts';
 import {
   type ActionFields,

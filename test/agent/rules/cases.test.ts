@@ -1,6 +1,6 @@
 /** Each rule of ours on a recorded case that it finds, and on what looks like it and is ordinary. */
 import { expect, test } from 'vitest';
-import { ourRules } from '../../../agent/rules/load.ts';
+import { ourRules } from '../../../agent/rules/ours.ts';
 import { BEHAVIOURS } from '../../../cli/doctor/behaviours.ts';
 import { hitsOfCase, readCases } from '../../builders/rule-cases.ts';
 

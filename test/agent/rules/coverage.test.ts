@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { decodeRecords } from '../../../agent/events/decode.ts';
 import { factsOfCalls } from '../../../agent/features/calls.ts';
 import { factOf } from '../../../agent/features/facts.ts';
-import { ourRules } from '../../../agent/rules/load.ts';
+import { ourRules } from '../../../agent/rules/ours.ts';
 import { coverageRows, LEARNED } from '../../../cli/doctor/coverage.ts';
 import { coverageFile, coverageTable } from '../../architecture/coverage-table.ts';
 import { readCases, readLearned, recordOf } from '../../builders/rule-cases.ts';

@@ -1,10 +1,12 @@
 /** What the language means: conditions, cases, grades, counts, scopes, exceptions, and that the index leaves nothing out. */
 import { expect, test } from 'vitest';
 import { LAYOUT } from '../../../agent/events/layout.ts';
-import { type Expression, Expressions, isProblem } from '../../../agent/rules/expression.ts';
+import { BUILT_IN } from '../../../agent/rules/built-in.ts';
+import { type Compiled, Expressions } from '../../../agent/rules/cel.ts';
+import { compileRules } from '../../../agent/rules/compile.ts';
+import { isProblem } from '../../../agent/rules/expression.ts';
 import { EVENT_FIELDS, SUBJECTS, TYPES } from '../../../agent/rules/fields.ts';
-import { BUILT_IN, ourFiles, ourRules } from '../../../agent/rules/load.ts';
-import { compileRules } from '../../../agent/rules/rule-set.ts';
+import { ourFile, ourRules } from '../../../agent/rules/ours.ts';
 import { VIEWS, viewsOf } from '../../../agent/rules/subjects.ts';
 import { BaselineView, ContainerView, ProcessView, Variables } from '../../../agent/rules/surroundings.ts';
 import { actionRecord, execRecord, flowRecord, openRecord, SECOND } from '../../builders/records.ts';
@@ -188,15 +190,11 @@ test('the index gives an event to every rule that matches it', () => {
 });
 
 test('expressions as closures say what the library says of them', () => {
-  const compile = Expressions.prototype.compile;
-  const compared: (Expression & { readonly subject: string; readonly text: string })[] = [];
-  Expressions.prototype.compile = function (text, subject, wanted) {
-    const found = compile.call(this, text, subject, wanted);
-    if (!isProblem(found)) compared.push({ ...found, subject, text: text.text });
-    return found;
-  };
-  compileRules(ourFiles().files, [], { builtIn: BUILT_IN });
-  Expressions.prototype.compile = compile;
+  const compared: (Compiled & { readonly subject: string; readonly text: string })[] = [];
+  compileRules([ourFile()], [], {
+    builtIn: BUILT_IN,
+    onCompiled: ({ text }, subject, made) => compared.push({ ...made, subject, text }),
+  });
   let values = 0;
   for (const { event, context } of seen(inside, ...SAMPLES)) {
     for (const [subject, view] of viewsOf(event)) {
@@ -215,4 +213,37 @@ test('expressions as closures say what the library says of them', () => {
   expect(values).toBeGreaterThan(200);
   // What only the library can do costs ten times as much; none of ours does.
   expect(compared.filter(({ fast }) => !fast).map(({ text }) => text)).toEqual([]);
+});
+
+test.each([
+  ['event.args[9] == "x" || event.uid == 0', true],
+  ['event.uid == 0 || event.args[9] == "x"', true],
+  ['event.args[9] == "x" && event.uid == 7', false],
+  ['!(event.args[9] == "x") && event.uid == 7', false],
+  ['event.args[9] == "x" && event.uid == 0', 'fails'],
+  ['event.args[9] == "x" || event.uid == 7', 'fails'],
+  ['event.uid == 0 && event.args[9] == "x"', 'fails'],
+  ['(event.args[9] == "x" ? event.memfd : event.upper) || event.uid == 0', true],
+  ['event.args[9].startsWith("x") || event.args[8].contains("x")', 'fails'],
+  ['set.none in ["a"] && event.args[9] == "x"', 'fails'],
+  ['set.none == "a" || event.args[0] == "nc"', true],
+])('what fails counts only where it is needed: %s', (text, expected) => {
+  const expressions = new Expressions({ lists: [], macros: [], builtIn: BUILT_IN });
+  const place = () => ({ file: 'a', line: 1, column: 1 });
+  const made = expressions.compile({ text, place }, 'exec', 'bool');
+  if (isProblem(made)) throw new Error(made.reason);
+  const [{ event, context } = { event: null, context: null }] = seen(inside, nc);
+  const [, view] = event === null ? [] : (viewsOf(event)[0] ?? []);
+  if (view === undefined || event === null) throw new Error('nothing decoded');
+  const variables = new Variables(view, { time: event.time, exe: 'nc', context });
+  const said = (run: (of: object) => unknown): unknown => {
+    try {
+      return run(variables);
+    } catch {
+      return 'fails';
+    }
+  };
+
+  expect(made.fast).toBe(true);
+  expect([said(made.run), said(made.slow)]).toEqual([expected, expected]);
 });

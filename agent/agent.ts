@@ -130,7 +130,7 @@ export class Agent {
   }
 
   private makePipeline(): Pipeline {
-    const { settings, node, boot, clock, replay } = this.context;
+    const { settings, node, boot, clock, replay, kubernetes } = this.context;
     const now = { bootNs: clock.bootNs(), wallMs: clock.wallMs() };
     return new Pipeline({
       cluster: settings.cluster,
@@ -147,7 +147,7 @@ export class Agent {
         shadow: new Set(settings.shadow),
       },
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
-      podsExpected: settings.pods !== '' || replay !== null,
+      podsExpected: settings.pods !== '' || kubernetes !== null || replay !== null,
       rules: this.rules,
       sink: {
         detection: (detection) => this.outlet.detection(detection),

@@ -1,6 +1,8 @@
 /** What every part of one agent is made with. */
 import { join } from 'node:path';
 import { type Clock, bootId as readBootId, systemClock } from '../kit/clock.ts';
+import type { KubeConfig } from '../kit/kube/config.ts';
+import { kubeConfig } from '../kit/kube/settings.ts';
 import type { Log } from '../kit/log.ts';
 import type { NativeAddon } from '../native/index.ts';
 import type { Recording } from './events/recording.ts';
@@ -34,6 +36,8 @@ export interface Context extends AgentOptions {
   /** In every line and summary. */
   readonly where: { readonly node: string; readonly cluster: string };
   readonly lifetime: Lifetime;
+  /** The API server of this node's cluster, or null. */
+  readonly kubernetes: KubeConfig | null;
   /** On the clock of performance.now(). */
   readonly startedAt: number;
 }
@@ -49,6 +53,7 @@ export function contextOf(options: AgentOptions): Context {
     alertLogPath: settings['alert-log'] || join(folder, 'alerts.ndjson'),
     where: { node, cluster: settings.cluster },
     lifetime: new Lifetime(log),
+    kubernetes: replay === null ? kubeConfig(settings) : null,
     startedAt: performance.now(),
   };
 }

@@ -10,7 +10,7 @@ import { findHierarchies } from './resources/hierarchies.ts';
 import { type ResourceCounts, ResourceReader, type Subject } from './resources/reader.ts';
 import { type CgroupTree, scanCgroups } from './source/cgroups.ts';
 import { LiveSource } from './source/live.ts';
-import { PodsReader } from './source/pods.ts';
+import { PodsReader, type PodsSource } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
 import { watchedNames } from './source/watched-names.ts';
 
@@ -18,7 +18,7 @@ import { watchedNames } from './source/watched-names.ts';
 const SETTLED_MS = 12_000;
 
 export class Machine {
-  pods: PodsReader | null = null;
+  pods: PodsSource | null = null;
   private readonly context: Context;
   private readonly queue: FrameQueue;
   /** Whose resources are read. */
@@ -148,16 +148,28 @@ export class Machine {
   }
 
   private async startPods(): Promise<void> {
-    const { settings, log, lifetime } = this.context;
-    if (settings.pods === '') return;
-    const pods = new PodsReader({
-      from: settings.pods,
-      intervalMs: settings['pods-interval'],
-      emit: (list) => this.queue.push({ kind: 'pods', list }),
-      onError: (error) => log.warn({ err: error }, 'the pod list could not be read'),
-    });
+    const pods = await this.makePods();
+    if (pods === null) return;
     this.pods = pods;
+    this.context.lifetime.atEnd(() => pods.stop());
     await pods.start();
-    lifetime.atEnd(() => pods.stop());
+  }
+
+  /** A list that is named goes before the watch. */
+  private async makePods(): Promise<PodsSource | null> {
+    const { settings, log, node, version, kubernetes } = this.context;
+    const emit = (list: string): void => this.queue.push({ kind: 'pods', list });
+    const onError = (error: unknown): void => log.warn({ err: error }, 'the pod list could not be read');
+    if (settings.pods !== '')
+      return new PodsReader({
+        from: settings.pods,
+        intervalMs: settings['pods-interval'],
+        emit,
+        onError,
+      });
+    if (kubernetes === null) return null;
+    // Loaded where it is wanted: on a machine without Kubernetes it is memory for nothing.
+    const { KubePods } = await import('./source/kube-pods.ts');
+    return new KubePods({ kubernetes, node, version, emit, onError });
   }
 }

@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
 import type { NameCounts } from './identity/peer-names.ts';
 import type { RuleCosts } from './rules/rule.ts';
+import type { PodsHealth } from './source/pods.ts';
 import type { ProfileCounts, PromiseStatus } from './status.ts';
 import type { TrainerCounts } from './training/trainer.ts';
 
@@ -48,7 +49,7 @@ export interface Numbers {
     readonly reloads: { readonly loaded: number; readonly refused: number };
     readonly costs: ReadonlyMap<string, RuleCosts>;
   };
-  readonly pods: { readonly reads: number; readonly errors: number };
+  readonly pods: { readonly reads: number; readonly errors: number; readonly health: PodsHealth | null };
   readonly resources: {
     readonly readings: number;
     readonly readMs: number;
@@ -242,7 +243,24 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     ({ rules }) => [...rules.costs].map(([name, { nanoseconds }]) => [name, nanoseconds / 1e9]),
   ],
   ['pod_list_reads_total', 'Readings of the pod list.', '', one(({ pods }) => pods.reads)],
-  ['pod_list_errors_total', 'Failed readings of the pod list.', '', one(({ pods }) => pods.errors)],
+  [
+    'pod_list_errors_total',
+    'Failed readings of the pod list, or failures of the watch of pods, by reason.',
+    'reason',
+    ({ pods }) => [...(pods.health?.problems ?? [])],
+  ],
+  [
+    'pods_in_step',
+    '1 while the pods that are known are those that there are, as far as can be told; nothing where no pods are looked for.',
+    '',
+    ({ pods }) => (pods.health === null ? [] : [['', Number(pods.health.inStep)]]),
+  ],
+  [
+    'pods_heard_seconds',
+    'Time since the source of pods last said anything.',
+    '',
+    ({ pods }) => (pods.health?.heardMs == null ? [] : [['', pods.health.heardMs / 1000]]),
+  ],
   [
     'resource_readings_total',
     'Readings of what one container uses.',

@@ -106,7 +106,7 @@ export class Report {
         reloads: rules.counts,
         costs: rules.costs(),
       },
-      pods: machine.pods?.counts ?? { reads: 0, errors: 0 },
+      pods: { ...(machine.pods?.counts ?? { reads: 0, errors: 0 }), health: machine.pods?.health() ?? null },
       unplaced: machine.unplaced,
       resources: machine.resourceCounts,
       slots: counters?.slots ?? 0,
@@ -119,7 +119,8 @@ export class Report {
 
   status(): Record<string, unknown> {
     const { where, version, boot, settings, startedAt, replay, alertLogPath } = this.context;
-    const { pipeline, intake, containment, outlet, upward, rules } = this.parts;
+    const { pipeline, intake, machine, containment, outlet, upward, rules } = this.parts;
+    const pods = machine.pods?.health() ?? null;
     return {
       ...where,
       version,
@@ -131,7 +132,8 @@ export class Report {
       hooks: this.hooks(),
       alertLog: alertLogPath,
       alertLogProblem: outlet.alertLog.lastError,
-      podsProblem: pipeline.counts().podsProblem,
+      podsProblem: pipeline.counts().podsProblem ?? pods?.problem ?? null,
+      pods: pods === null ? null : { source: pods.source, inStep: pods.inStep, heardMs: pods.heardMs },
       recordingProblem: intake.recordingProblem,
       rules: { folder: settings['rules-folder'], inForce: rules.size, problems: rules.problems },
       containment: {

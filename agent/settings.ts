@@ -1,4 +1,5 @@
 /** The agent's settings, one row each. */
+import { kubeRows } from '../kit/kube/settings.ts';
 import type { Rows, Settings } from '../kit/read-settings.ts';
 import { NAME_PATTERN, sharedRows } from '../kit/shared-settings.ts';
 import { BUDGET_PATTERN } from './models/evidence/budget.ts';
@@ -12,6 +13,7 @@ const LISTEN_PATTERN = /^(\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9.-]+):\d{1,5}$/;
 
 export const agentRows = {
   ...sharedRows,
+  ...kubeRows,
   node: {
     type: 'text',
     pattern: new RegExp(`^$|${NAME_PATTERN.source}`),
@@ -21,7 +23,8 @@ export const agentRows = {
   pods: {
     type: 'text',
     default: '',
-    sentence: "File or http(s) address of a Kubernetes PodList with this node's pods; empty: no pods.",
+    sentence:
+      "File or http(s) address of a Kubernetes PodList with this node's pods, in place of the watch; empty: the pods that the API server tells of (see kubernetes).",
   },
   'pods-interval': {
     type: 'milliseconds',

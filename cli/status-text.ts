@@ -70,6 +70,11 @@ function rulesWords({ folder, inForce, problems }: NonNullable<AgentReport['rule
   return `${inForce} in force${from}${refused}`;
 }
 
+function podsWords({ source, inStep, heardMs }: NonNullable<AgentReport['pods']>): string {
+  const heard = heardMs === null ? 'never heard of' : `heard of ${ago(heardMs)} ago`;
+  return `from ${safe(source)}, ${inStep ? 'as they are' : `as they were when last heard of; ${heard}`}`;
+}
+
 /** Lines of the agent's part. */
 export function agentLines(report: AgentReport, nowMs: number): string[] {
   const { numbers } = report;
@@ -92,6 +97,7 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
       'lives',
       `${count(numbers.lives.starts, 'start')}, ${count(numbers.lives.restarts, 'restart')}, ${count(numbers.lives.oomKills, 'OOM kill')}`,
     ),
+    ...(report.pods == null ? [] : [line('pods', podsWords(report.pods))]),
     ...(report.rules === undefined ? [] : [line('rules', rulesWords(report.rules))]),
     line('profiles', profileWords(numbers)),
     line('promise', promiseWords(numbers)),

@@ -30,7 +30,8 @@ interface Entry {
 
 interface KeptPod {
   readonly pod: Pod;
-  seenAt: bigint;
+  /** Of the first list in which it was missing. */
+  readonly goneAt: bigint | null;
 }
 
 export class Containers {
@@ -165,15 +166,17 @@ export class Containers {
 
   /** Takes over a list of pods; containers that were waiting for theirs are settled. */
   pods(pods: readonly Pod[], now: bigint): void {
-    for (const pod of pods) this.#pods.set(pod.uid, { pod, seenAt: now });
+    const before = [...this.#pods];
+    for (const [uid, { pod, goneAt }] of before) this.#pods.set(uid, { pod, goneAt: goneAt ?? now });
+    for (const pod of pods) this.#pods.set(pod.uid, { pod, goneAt: null });
     this.#forgetPods(now);
     this.#podByContainer.clear();
     this.#podByAddress.clear();
-    for (const { pod, seenAt } of this.#pods.values()) {
+    for (const { pod, goneAt } of this.#pods.values()) {
       for (const container of pod.containers) this.#podByContainer.set(container.id, { pod, container });
       for (const address of pod.addresses) {
         // An address that went on to another pod belongs to the one listed now.
-        if (seenAt === now || !this.#podByAddress.has(address)) this.#podByAddress.set(address, pod);
+        if (goneAt === null || !this.#podByAddress.has(address)) this.#podByAddress.set(address, pod);
       }
     }
     for (const entry of this.#entries.values()) {
@@ -282,7 +285,8 @@ export class Containers {
   }
 
   #forgetPods(now: bigint): void {
-    for (const [uid, kept] of this.#pods) if (now - kept.seenAt >= LATE_NS) this.#pods.delete(uid);
+    for (const [uid, { goneAt }] of this.#pods)
+      if (goneAt !== null && now - goneAt >= LATE_NS) this.#pods.delete(uid);
   }
 
   #makeRoom(): void {

@@ -53,8 +53,17 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 const text = (value: unknown): string => (typeof value === 'string' ? value : '');
 const isName = (value: string): boolean => value.length <= MAX_NAME && NAME.test(value);
 
-function containerOf(status: Json): PodContainer | null {
-  const id = /^[a-z0-9.-]+:\/\/([0-9a-f]{64})$/.exec(text(status['containerID']))?.[1];
+const runOf = (state: unknown): unknown => object(object(state)['terminated'])['containerID'];
+
+/** Its run of now and the one before: what ends soon has been replaced when the list comes. */
+function containersOf(status: Json): PodContainer[] {
+  const ids = [status['containerID'], runOf(status['state']), runOf(status['lastState'])];
+  const found = [...new Set(ids)].map((id) => containerOf(status, id));
+  return found.filter((container) => container !== null);
+}
+
+function containerOf(status: Json, containerId: unknown): PodContainer | null {
+  const id = /^[a-z0-9.-]+:\/\/([0-9a-f]{64})$/.exec(text(containerId))?.[1];
   const name = text(status['name']);
   const image = text(status['image']);
   // No id yet: the container waits to be started.
@@ -107,7 +116,7 @@ function podOf(item: unknown): Pod | null {
     workload: workloadOf({ name, nodeName: text(spec['nodeName']), labels: labelsOf(metadata), owner }),
     ...(labels === null ? {} : { labels }),
     addresses: spec['hostNetwork'] === true ? [] : addresses.filter((ip) => /^[0-9a-f.:]{2,45}$/.test(ip)),
-    containers: statuses.map(containerOf).filter((container) => container !== null),
+    containers: statuses.flatMap(containersOf),
   };
 }
 

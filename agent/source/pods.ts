@@ -14,6 +14,30 @@ export interface PodsParts {
   readonly onError: (error: unknown) => void;
 }
 
+/** Where the pods of this node come from. */
+export interface PodsSource {
+  readonly counts: PodsCounts;
+  start(): Promise<void>;
+  /** Something waits for the name of its pod. */
+  refresh(): void;
+  health(): PodsHealth;
+  stop(): Promise<void>;
+}
+
+export interface PodsHealth {
+  readonly source: string;
+  /** Changes come by themselves now. */
+  readonly connected: boolean;
+  /** What is known is what there is, as far as can be told. */
+  readonly inStep: boolean;
+  /** Since the source last said something; null: it never did. */
+  readonly heardMs: number | null;
+  readonly problem: string | null;
+  /** Failures since the start, by reason. */
+  readonly problems: ReadonlyMap<string, number>;
+  readonly pods: number | null;
+}
+
 export interface PodsCounts {
   reads: number;
   unchanged: number;
@@ -84,7 +108,7 @@ async function httpSource(address: string): Promise<Source> {
   };
 }
 
-export class PodsReader {
+export class PodsReader implements PodsSource {
   readonly counts: PodsCounts = { reads: 0, unchanged: 0, errors: 0 };
   private readonly parts: PodsParts;
   private source: Source | null = null;
@@ -95,6 +119,8 @@ export class PodsReader {
   private reading: Promise<void> | null = null;
   private readAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
+  private heardAt: number | null = null;
+  private lastError: string | null = null;
 
   constructor(parts: PodsParts) {
     this.parts = parts;
@@ -109,6 +135,20 @@ export class PodsReader {
   refresh(): void {
     const dueAt = this.readAt + REFRESH_MS;
     if (this.reading === null && dueAt < this.dueAt) this.arm(dueAt);
+  }
+
+  health(): PodsHealth {
+    const heardAt = this.heardAt;
+    const problem = this.lastError;
+    return {
+      source: this.parts.from,
+      connected: false,
+      inStep: problem === null && heardAt !== null,
+      heardMs: heardAt === null ? null : Math.round(performance.now() - heardAt),
+      problem,
+      problems: new Map(this.counts.errors === 0 ? [] : [['Unreadable', this.counts.errors]]),
+      pods: null,
+    };
   }
 
   async stop(): Promise<void> {
@@ -142,6 +182,8 @@ export class PodsReader {
       const text = await this.source.read();
       if (this.stopped) return;
       this.counts.reads += 1;
+      this.heardAt = performance.now();
+      this.lastError = null;
       const digest = text === null ? this.digest : createHash('sha256').update(text).digest('hex');
       if (text === null || digest === this.digest) {
         this.counts.unchanged += 1;
@@ -152,6 +194,7 @@ export class PodsReader {
     } catch (error) {
       if (this.stopped) return;
       this.counts.errors += 1;
+      this.lastError = (error as Error).message;
       onError(error);
     }
   }

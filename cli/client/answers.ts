@@ -30,6 +30,12 @@ export interface AgentReport extends AgentStatus {
   readonly alertLogProblem: string | null;
   readonly podsProblem: string | null;
   readonly recordingProblem: string | null;
+  /** Null where no pods are looked for; left out by older agents. */
+  readonly pods?: {
+    readonly source: string;
+    readonly inStep: boolean;
+    readonly heardMs: number | null;
+  } | null;
   /** Left out by agents whose rules were code. */
   readonly rules?: {
     readonly folder: string;

@@ -1,7 +1,8 @@
 /** What this machine allows, what is missing, what each missing thing costs, and what to do. */
-import { arch, release } from 'node:os';
+import { arch, hostname, release } from 'node:os';
 import { dirname } from 'node:path';
 import { type CgroupTree, findCgroups } from '../../agent/source/cgroups.ts';
+import { kubeConfig } from '../../kit/kube/settings.ts';
 import type { NativeAddon } from '../../native/index.ts';
 import { EXIT } from '../args.ts';
 import { type Call, type Command, toJson } from '../command.ts';
@@ -17,6 +18,7 @@ import {
   type TrialOptions,
   tryHooks,
 } from '../doctor/kernel.ts';
+import { podsCheck } from '../doctor/kubernetes.ts';
 import * as limits from '../doctor/limits.ts';
 import { neighbourChecks } from '../doctor/neighbours.ts';
 import * as state from '../doctor/state.ts';
@@ -131,6 +133,7 @@ async function collect(values: AllSettings): Promise<Check[]> {
     bpffsCheck(mounts, pinFolder),
     ...checks,
     ...machineChecks(trial !== null),
+    await podsCheck({ pods: values.pods, kubernetes: kubeConfig(values), node: values.node || hostname() }),
     ...resourceChecks(values, trial?.mapBytes ?? 0),
     state.tensorflowCheck(),
   ];

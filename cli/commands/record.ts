@@ -15,10 +15,12 @@ import type { Sink } from '../../agent/pipeline.ts';
 import { findHierarchies } from '../../agent/resources/hierarchies.ts';
 import { ResourceReader } from '../../agent/resources/reader.ts';
 import { type CgroupTree, findCgroups, scanCgroups } from '../../agent/source/cgroups.ts';
+import { KubePods } from '../../agent/source/kube-pods.ts';
 import { LiveSource } from '../../agent/source/live.ts';
-import { PodsReader } from '../../agent/source/pods.ts';
+import { PodsReader, type PodsSource } from '../../agent/source/pods.ts';
 import { watchedNames } from '../../agent/source/watched-names.ts';
 import { bootId, systemClock } from '../../kit/clock.ts';
+import { kubeConfig } from '../../kit/kube/settings.ts';
 import { loadAddon, type ProbeOptions } from '../../native/index.ts';
 import { EXIT } from '../args.ts';
 import type { Call, Command } from '../command.ts';
@@ -66,7 +68,7 @@ function startOf(values: AllSettings): ConstructorParameters<typeof RecordingWri
       'group-for': `${values['group-for']}ms`,
       'false-alarms': values['false-alarms'],
       architecture: arch(),
-      pods: values.pods === '' ? '' : 'expected',
+      pods: values.pods === '' && kubeConfig(values) === null ? '' : 'expected',
     },
   };
 }
@@ -82,6 +84,19 @@ const listening = (lookup: (cgroup: number) => void): Sink => ({
   train() {},
   lookupCgroup: lookup,
 });
+
+/** As the agent has them. */
+function podsOf(
+  values: AllSettings,
+  emit: (list: string) => void,
+  onError: (error: unknown) => void,
+): PodsSource | null {
+  if (values.pods !== '')
+    return new PodsReader({ from: values.pods, intervalMs: values['pods-interval'], emit, onError });
+  const kubernetes = kubeConfig(values);
+  const node = values.node || hostname();
+  return kubernetes && new KubePods({ kubernetes, node, version: 'record', emit, onError });
+}
 
 async function run(call: Call): Promise<number> {
   const { values, io } = call;
@@ -126,15 +141,7 @@ async function run(call: Call): Promise<number> {
     emit,
     onError,
   });
-  const pods =
-    values.pods === ''
-      ? null
-      : new PodsReader({
-          from: values.pods,
-          intervalMs: values['pods-interval'],
-          emit: (list) => emit({ kind: 'pods', list }),
-          onError,
-        });
+  const pods = podsOf(values, (list) => emit({ kind: 'pods', list }), onError);
   try {
     await pods?.start();
     source.live = live;

@@ -126,9 +126,16 @@ test('a deleted pod’s names stay for late records', () => {
   containers.pods([], 2n * SECOND);
   containers.made(500, path, 3n * SECOND);
   expect(find(500)?.identity.pod).toBe('api-1');
-  containers.pods([], SECOND + LATE_NS);
-  containers.made(510, cgroupPath(UID('a'), ID('a')), SECOND + LATE_NS);
+  containers.pods([], 2n * SECOND + LATE_NS);
+  containers.made(510, cgroupPath(UID('a'), ID('a')), 2n * SECOND + LATE_NS);
   expect(find(510)?.identity.pod).toBe('');
+});
+
+test('a pod of which nothing was said for hours is as young a memory when it goes', () => {
+  containers.pods(pods, SECOND);
+  containers.pods([], 100n * LATE_NS);
+  containers.made(500, path, 100n * LATE_NS + SECOND);
+  expect(find(500)?.identity.pod).toBe('api-1');
 });
 
 test('memory is bounded: thousands of containers leave the gone ones behind', () => {

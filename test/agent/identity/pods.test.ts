@@ -107,3 +107,24 @@ test('keeps labels that name something, not those that tell revisions apart or a
 
   expect(pods[0]?.labels).toEqual({ app: 'api', 'a.example/tier': '' });
 });
+
+test('a container that ended and was begun anew is known by both of its ids', () => {
+  const [now, before] = [`containerd://${ID('b')}`, `containerd://${ID('c')}`];
+  const status = {
+    name: 'api',
+    image: 'i',
+    imageID: '',
+    containerID: now,
+    state: { terminated: { containerID: now } },
+    lastState: { terminated: { containerID: before, reason: 'Error' } },
+  };
+  const item = {
+    metadata: { name: 'a', namespace: 'b', uid: UID('a') },
+    status: { containerStatuses: [status] },
+  };
+  const { pods } = readPodList(JSON.stringify({ items: [item] }));
+  expect(pods[0]?.containers.map(({ id, name }) => [id, name])).toEqual([
+    [ID('b'), 'api'],
+    [ID('c'), 'api'],
+  ]);
+});

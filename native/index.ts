@@ -203,6 +203,11 @@ export interface NativeAddon {
    * with the same pinFolder hands over denials as RECORD_DENIED; without one they are only counted.
    */
   openContainments(options: { pinFolder: string; cgroupRoot: string }): Containments;
+  /**
+   * A short-lived process of ours in the cgroup tries to connect and to send to an address that nobody has. Rejects with
+   * PICKET_CGROUP when none can be made there (kernel before 5.7, a cgroup outside of our cgroup namespace, frozen).
+   */
+  tryInside(options: { cgroup: number; cgroupPath: string }): Promise<NetworkTries>;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
   layout(): Record<string, number>;
   /**
@@ -220,6 +225,9 @@ export interface NativeAddon {
   /** Programs that are attached where picket's are, picket's own among them. Asks for CAP_SYS_ADMIN. */
   bpfUsers(cgroupRoot: string): BpfUsers;
 }
+
+/** What each call said: 0 or an errno; 1 (EPERM): refused by containment. Null: no such sockets here. */
+export type NetworkTries = Readonly<Record<'tcp4' | 'tcp6' | 'udp4' | 'udp6', number | null>>;
 
 export interface BpfUser {
   /** As in Hook, or raw_tp/... */

@@ -1,6 +1,7 @@
 /** What central is told about its orders, and how often each outcome came up. */
 import type { Clock } from '../../kit/clock.ts';
 import type { Input, OrderReport } from '../../wire/index.ts';
+import { type Effect, NOT_LOOKED } from './effect.ts';
 import type { Lease } from './lease.ts';
 
 /** An order that is sent again is answered again, but no more often than this. */
@@ -23,10 +24,16 @@ export class Answers {
     this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + 1);
   }
 
-  tell(order: string, state: string, detail: string, untilMs: number): void {
+  tell(
+    order: string,
+    state: string,
+    { detail, untilMs, effect = NOT_LOOKED }: { detail: string; untilMs: number; effect?: Effect },
+  ): void {
     const now = this.clock.wallMs();
     this.toldAt.set(order, now);
-    this.report({ order, state, detail: detail.slice(0, MAX_DETAIL), wallMs: now, untilMs });
+    const { verified, proof, open } = effect;
+    const said = verified === '' ? {} : { verified, proof: [...proof], open: [...open] };
+    this.report({ order, state, detail: detail.slice(0, MAX_DETAIL), wallMs: now, untilMs, ...said });
   }
 
   /** The same order once more: central did not get the report. */
@@ -35,7 +42,8 @@ export class Answers {
     this.count('repeated');
     if (this.clock.wallMs() - told < REPEAT_REPORT_MS) return;
     const state = lease.state === 'active' || lease.detail.startsWith('releases ') ? 'applied' : lease.state;
-    this.tell(lease.order, state, lease.detail, lease.state === 'active' ? lease.untilMs : 0);
+    const untilMs = lease.state === 'active' ? lease.untilMs : 0;
+    this.tell(lease.order, state, { detail: lease.detail, untilMs, effect: lease.effect });
   }
 
   forget(order: string): void {

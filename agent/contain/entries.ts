@@ -64,9 +64,10 @@ export class Entries {
 
 function requestOf(
   container: LeaseContainer,
-  leases: readonly Lease[],
+  held: readonly Lease[],
   root: string,
 ): ContainmentRequest | null {
+  const leases = held.filter(({ networkDeny, killOnExec }) => networkDeny || killOnExec);
   const last = leases.toSorted((a, b) => (BigInt(a.untilNs) < BigInt(b.untilNs) ? -1 : 1)).at(-1);
   if (last === undefined) return null;
   return {

@@ -4,9 +4,11 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../../kit/clock.ts';
 import type { Order } from '../../wire/index.ts';
+import { type Effect, NOT_LOOKED } from './effect.ts';
+import type { Held } from './groups.ts';
 
-/** `seen`: not a lease any more, or never one; kept until the order can no longer be sent again. */
-export type LeaseState = 'active' | 'released' | 'expired' | 'refused' | 'failed';
+/** All but `active` are kept until the order can no longer be sent again. `done`: it was done, and nothing of it lasts. */
+export type LeaseState = 'active' | 'done' | 'released' | 'expired' | 'refused' | 'failed';
 
 export interface Lease {
   readonly order: string;
@@ -17,6 +19,16 @@ export interface Lease {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  readonly freeze: boolean;
+  readonly kill: boolean;
+  /** Of `kill`: all that was to be ended is. Until then an agent that starts again goes on with it. */
+  readonly killed: boolean;
+  /**
+   * cgroups that were to be frozen or killed, written down before it is done: who starts after a death in between thaws
+   * what must be thawed, and kills again only what was meant the first time.
+   */
+  readonly touched: readonly Held[];
+  readonly effect: Effect;
   readonly reason: string;
   readonly actor: string;
   readonly incident: string;
@@ -35,6 +47,8 @@ export interface Lease {
 }
 
 const FILE_VERSION = 1;
+/** What files of before these fields were known mean. */
+const BEFORE = { freeze: false, kill: false, killed: false, touched: [], effect: NOT_LOOKED } as const;
 
 /** What the kernel keeps of an order's id. */
 export function orderMark(id: string): bigint {
@@ -59,6 +73,11 @@ export function leaseOf(
     networkDeny: order.networkDeny,
     killOnExec: order.killOnExec,
     cutProbes: order.cutProbes,
+    freeze: order.freeze,
+    kill: order.kill,
+    killed: false,
+    touched: [],
+    effect: NOT_LOOKED,
     reason: order.reason,
     actor: order.actor,
     incident: order.incident,
@@ -97,7 +116,7 @@ export async function readLeases(path: string): Promise<Lease[]> {
   const value = JSON.parse(text) as { version?: unknown; leases?: unknown };
   if (value.version !== FILE_VERSION || !Array.isArray(value.leases) || !value.leases.every(isLease))
     throw new Error(`${path}: not a lease file of version ${FILE_VERSION}`);
-  return value.leases;
+  return value.leases.map((lease) => ({ ...BEFORE, ...lease }));
 }
 
 /** Replaces the file in one step and waits until it is on the disk. */

@@ -1,20 +1,23 @@
 /**
  * Containment leases: orders in, kernel containments and reports out. A lease follows its target through restarts
  * (pod UID + container name; the container id where there is no pod) and ends by itself: in the kernel at `untilNs`
- * even without the agent, here by a timer that reports it.
+ * even without the agent, here by a timer that reports it. What was frozen is thawed here only.
  *
- * active ──release──▶ released     active ──time──▶ expired     order ──▶ refused | failed (never active)
+ * active ──release──▶ released     active ──time──▶ expired     order ──▶ refused | failed | done (never active)
  */
 import { rename } from 'node:fs/promises';
 import type { Clock } from '../../kit/clock.ts';
 import type { Input, Order, OrderReport, SignedOrder } from '../../wire/index.ts';
 import { Answers } from './answers.ts';
+import { type EffectParts, effectOf, lasts, lookAtEntries, NOT_LOOKED } from './effect.ts';
 import { Entries, type EntriesParts } from './entries.ts';
+import { Holding, touching } from './holding.ts';
 import { type Lease, leaseOf, readLeases, writeLeases } from './lease.ts';
 import { type LeaseContainer, matches, mayMatch, type Objection, objection, withName } from './target.ts';
 import type { OrderRefusal, Verifier } from './verify.ts';
 
-export interface LeasesParts extends EntriesParts {
+export interface LeasesParts extends Omit<EntriesParts, 'containments'>, EffectParts {
+  readonly containments: EntriesParts['containments'] & EffectParts['containments'];
   /** leases.json. */
   readonly path: string;
   readonly boot: string;
@@ -43,6 +46,9 @@ export class Leases {
   private readonly leases = new Map<string, Lease>();
   private readonly entries: Entries;
   private readonly answers: Answers;
+  private readonly holding: Holding;
+  /** Orders that are being carried out: the same order once more is not answered before the first. */
+  private readonly underWay = new Set<string>();
   /** cgroups that are cut off although it is not known yet whether a lease is meant for them. */
   private readonly uncertain = new Set<number>();
   private timer: NodeJS.Timeout | null = null;
@@ -52,6 +58,7 @@ export class Leases {
     this.parts = parts;
     this.entries = new Entries(parts);
     this.answers = new Answers(parts.clock, parts.report);
+    this.holding = new Holding(parts);
   }
 
   /** Orders by outcome since the agent started. */
@@ -79,7 +86,16 @@ export class Leases {
       this.leases.set(lease.order, { ...lease, boot, untilNs });
     }
     await this.expire();
+    await this.goOn();
     this.sweep();
+  }
+
+  /** What an earlier agent had begun: only what it had written down is frozen, or killed, again. */
+  private async goOn(): Promise<void> {
+    for (const lease of this.active()) {
+      if (lease.freeze) await this.holding.freeze(lease);
+      if (lease.kill && !lease.killed) await this.finish(lease.order, []);
+    }
   }
 
   /** After a list of pods was read: containers may have got the name that a lease is for. */
@@ -102,7 +118,7 @@ export class Leases {
     const verdict = verifier.verify(signed, this.parts.clock.wallMs());
     if (verdict.ok) return this.take(verdict.order);
     const known = verdict.order === null ? undefined : this.leases.get(verdict.order.id);
-    if (known !== undefined) return this.answers.repeat(known);
+    if (known !== undefined) return this.repeat(known);
     this.parts.log('order refused', { refusal: verdict.refusal, order: verdict.order?.id ?? null });
     if (verdict.order === null) return this.answers.count(verdict.refusal);
     await this.refuse(verdict.order, verdict.refusal);
@@ -114,9 +130,14 @@ export class Leases {
    */
   appeared(container: LeaseContainer): void {
     const { cgroup } = container;
-    if (this.entries.has(cgroup) && !this.uncertain.has(cgroup)) return;
     const active = this.active();
-    if (active.some((lease) => matches(lease, container))) {
+    const meant = active.filter((lease) => matches(lease, container));
+    const toFreeze = meant.filter(
+      (lease) => lease.freeze && !lease.touched.some((held) => held.cgroup === cgroup),
+    );
+    if (toFreeze.length > 0) void this.freezeAgain(toFreeze, container);
+    if (this.entries.has(cgroup) && !this.uncertain.has(cgroup)) return;
+    if (meant.some(({ networkDeny, killOnExec }) => networkDeny || killOnExec)) {
       this.uncertain.delete(cgroup);
       this.parts.log('containing again', { container: container.id, cgroup });
       this.enforce(container);
@@ -144,9 +165,13 @@ export class Leases {
     await this.writing;
   }
 
+  private repeat(lease: Lease): void {
+    if (!this.underWay.has(lease.order)) this.answers.repeat(lease);
+  }
+
   private async take(order: Order): Promise<void> {
     const known = this.leases.get(order.id);
-    if (known !== undefined) return this.answers.repeat(known);
+    if (known !== undefined) return this.repeat(known);
     if (this.leases.size >= MAX_LEASES) return this.refuse(order, 'too-many');
     if (order.kind === 'release') return this.release(order);
     const lease = this.leaseOf(order, 'active', '');
@@ -154,16 +179,73 @@ export class Leases {
     const refusal = enabled ? objection(order, lease, this.parts.live(), ownCgroup) : 'disabled';
     if (refusal !== null) return this.refuse(order, refusal);
     this.leases.set(order.id, lease);
+    this.underWay.add(order.id);
+    await this.apply(order.id).finally(() => this.underWay.delete(order.id));
+  }
+
+  /** The kernel's programs first, which act at once; then what the cgroup's files do. */
+  private async apply(id: string): Promise<void> {
     this.takeNames(this.parts.live());
+    const lease = this.leases.get(id);
+    if (lease === undefined) return;
     const there = this.parts.live().filter((container) => matches(lease, container));
-    const failure = there.map((container) => this.enforce(container)).find((message) => message !== null);
-    if (failure !== undefined) return this.fail(order.id, failure);
+    const needsEntry = lease.networkDeny || lease.killOnExec;
+    const failure = needsEntry
+      ? there.map((container) => this.enforce(container)).find((message) => message !== null)
+      : undefined;
+    if (failure !== undefined) return this.fail(id, failure);
     this.parts.log('contained', {
-      order: order.id,
-      containers: there.map(({ id }) => id),
+      order: id,
+      containers: there.map((container) => container.id),
       until: lease.untilMs,
     });
-    await this.conclude(order.id, 'applied', there.length === 0 ? WAITING : '');
+    await this.finish(id, there);
+  }
+
+  /** Looks, freezes, kills, looks again; on disk before and after. */
+  private async finish(id: string, there: readonly LeaseContainer[]): Promise<void> {
+    const before = this.leases.get(id);
+    if (before === undefined) return;
+    const found = await lookAtEntries(this.parts, before, there);
+    if (before.freeze || before.kill) {
+      this.change(id, (lease) => touching(lease, there));
+      await this.save();
+      const failure = await this.hold(id);
+      if (failure !== null) return this.fail(id, failure);
+    }
+    const lease = this.leases.get(id);
+    // A release, or its end, came in between.
+    if (lease === undefined || lease.state !== 'active') return;
+    const effect = await effectOf(this.parts, lease, { there, found });
+    const state = lasts(lease) ? 'active' : 'done';
+    this.change(id, (now) => (now.state === 'active' ? { ...now, effect, state } : now));
+    const waiting = there.length === 0 && lease.touched.length === 0;
+    await this.conclude(id, state === 'done' ? 'done' : 'applied', waiting ? WAITING : '');
+  }
+
+  private async hold(id: string): Promise<string | null> {
+    const lease = this.leases.get(id);
+    if (lease === undefined) return null;
+    const frozen = lease.freeze ? await this.holding.freeze(lease) : null;
+    if (frozen !== null || !lease.kill || lease.killed) return frozen;
+    const failure = await this.holding.kill(lease);
+    if (failure === null) this.change(id, (now) => ({ ...now, killed: true }));
+    return failure;
+  }
+
+  private change(id: string, how: (lease: Lease) => Lease): void {
+    const lease = this.leases.get(id);
+    if (lease !== undefined) this.leases.set(id, how(lease));
+  }
+
+  /** A container that began anew under leases that freeze it. */
+  private async freezeAgain(leases: readonly Lease[], container: LeaseContainer): Promise<void> {
+    for (const { order } of leases) this.change(order, (lease) => touching(lease, [container]));
+    await this.save();
+    for (const { order } of leases) {
+      const lease = this.leases.get(order);
+      if (lease?.state === 'active') await this.holding.freeze(lease, container);
+    }
   }
 
   /** True when a lease learnt what its container is called. */
@@ -215,10 +297,12 @@ export class Leases {
     this.leases.set(lease.order, { ...lease, state, detail });
     const there = this.parts.live().filter((one) => matches(lease, one) || mayMatch(lease, one));
     for (const container of there) this.enforce(container);
+    const thawed = lease.freeze ? await this.holding.thaw(lease, this.active()) : null;
+    if (thawed !== null) this.change(lease.order, (now) => ({ ...now, detail: `not thawed: ${thawed}` }));
     // Entries under cgroups that are not known now (a container that is just gone) go by their mark.
     this.entries.releaseMarked(lease.order, new Set(there.map(({ cgroup }) => cgroup)));
     this.parts.log(`lease ${state}`, { order: lease.order, detail });
-    await this.conclude(lease.order, state, detail);
+    await this.conclude(lease.order, state, thawed === null ? detail : `not thawed: ${thawed}`);
   }
 
   private async expire(): Promise<void> {
@@ -258,6 +342,7 @@ export class Leases {
     if (lease !== undefined) {
       this.leases.set(order, { ...lease, state: 'failed', detail: message });
       for (const container of this.parts.live()) if (matches(lease, container)) this.enforce(container);
+      if (lease.freeze) await this.holding.thaw(lease, this.active());
     }
     await this.conclude(order, 'failed', message);
   }
@@ -268,12 +353,13 @@ export class Leases {
     await this.save();
     this.answers.count(state);
     const lease = this.leases.get(order);
-    this.answers.tell(
-      order,
-      state,
+    const untilMs = state === 'applied' && lease?.state === 'active' ? lease.untilMs : 0;
+    const effect = lease?.effect ?? NOT_LOOKED;
+    this.answers.tell(order, state, {
       detail,
-      state === 'applied' && lease?.state === 'active' ? lease.untilMs : 0,
-    );
+      untilMs,
+      effect: state === 'applied' || state === 'done' ? effect : NOT_LOOKED,
+    });
   }
 
   private save(): Promise<void> {

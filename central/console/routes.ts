@@ -1,5 +1,6 @@
 /** What each route of the People API reads or does. */
 import type { Incident } from '../correlate/incident.ts';
+import { actionsIn } from '../respond/actions.ts';
 import { parseDuration } from '../respond/document.ts';
 import type { Declined, Outcome } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
@@ -107,7 +108,8 @@ function reasonOf(body: Call['body']): string {
     throw new ApiError('PICKET_BAD_REQUEST', `reason: a text of 1 to ${REASON} characters is wanted`);
   return reason;
 }
-function flagOf(body: Call['body'], name: 'networkDeny' | 'killOnExec' | 'cutProbes'): boolean {
+type Flag = 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze' | 'kill';
+function flagOf(body: Call['body'], name: Flag): boolean {
   const value = body[name] ?? DEFAULT_ACTION[name];
   if (typeof value !== 'boolean') throw new ApiError('PICKET_BAD_REQUEST', `${name}: not true or false`);
   return value;
@@ -120,13 +122,20 @@ function actionOf(body: Call['body']): Action {
       'PICKET_BAD_REQUEST',
       `lease: ${JSON.stringify(lease)} is not a duration such as 10m, up to 7d`,
     );
-  const [networkDeny, killOnExec] = [flagOf(body, 'networkDeny'), flagOf(body, 'killOnExec')];
-  if (!networkDeny && !killOnExec)
+  const action: Action = {
+    networkDeny: flagOf(body, 'networkDeny'),
+    killOnExec: flagOf(body, 'killOnExec'),
+    cutProbes: flagOf(body, 'cutProbes'),
+    freeze: flagOf(body, 'freeze'),
+    kill: flagOf(body, 'kill'),
+    leaseMs,
+  };
+  if (actionsIn(action).length === 0)
     throw new ApiError(
       'PICKET_BAD_REQUEST',
-      'networkDeny, killOnExec: both are false, nothing would be done',
+      'networkDeny, killOnExec, freeze, kill: all are false, nothing would be done',
     );
-  return { networkDeny, killOnExec, cutProbes: flagOf(body, 'cutProbes'), leaseMs };
+  return action;
 }
 
 /** @throws ApiError for what was declined. */

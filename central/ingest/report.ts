@@ -27,7 +27,9 @@ export type {
 export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-export const ORDER_STATES = ['applied', 'refused', 'failed', 'released', 'expired'] as const;
+export const ORDER_STATES = ['applied', 'done', 'refused', 'failed', 'released', 'expired'] as const;
+/** What a node found when it looked whether an order took effect; empty: not told. */
+export const VERIFIED = ['', 'tried', 'read-back', 'no'] as const;
 
 /** Which node is speaking: the subject of its verified certificate. */
 export interface NodeIdentity {

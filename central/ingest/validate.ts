@@ -16,7 +16,7 @@ import {
   type WorkloadSketches,
 } from '../../wire/index.ts';
 import { RefusedError, show } from './refused.ts';
-import { type NodeIdentity, ORDER_STATES, type Report, SEVERITIES } from './report.ts';
+import { type NodeIdentity, ORDER_STATES, type Report, SEVERITIES, VERIFIED } from './report.ts';
 
 /** Longest DNS name (RFC 1035); Kubernetes names are no longer. */
 const NAME = 253;
@@ -191,6 +191,9 @@ function rest(summary: Summary, now: number): void {
     text(`${at}.detail`, report.detail, PATH);
     ms(`${at}.wall_ms`, report.wallMs, now);
     ms(`${at}.until_ms`, report.untilMs, now);
+    oneOf(`${at}.verified`, report.verified, VERIFIED);
+    texts(`${at}.proof`, report.proof, PATH);
+    texts(`${at}.open`, report.open, PATH);
   }
   if (summary.health === null) return;
   text('health.version', summary.health.version, NAME);

@@ -2,7 +2,7 @@
 import type { Incident, IncidentState, Involved } from '../correlate/incident.ts';
 import { containerKey, guardPlan, keyOf, type Situation, untouchable } from './guard.ts';
 import type { Order, OrderFactory, OrderState } from './orders.ts';
-import { type Plan, type PlanStep, planContainment, printPlan } from './plan.ts';
+import { actionInWords, type Plan, type PlanStep, planContainment, printPlan } from './plan.ts';
 import type { Action, Policy } from './policy.ts';
 
 /** A line of the append-only table of steps. */
@@ -33,7 +33,7 @@ export interface ResponseStore {
   order(id: string): Promise<Order | null>;
   updateOrder(
     id: string,
-    change: Partial<Pick<Order, 'state' | 'releasedBy' | 'detail' | 'untilMs'>>,
+    change: Partial<Pick<Order, 'state' | 'releasedBy' | 'detail' | 'untilMs' | 'effect'>>,
   ): Promise<void>;
   ordersOf(incident: string): Promise<readonly Order[]>;
   /** Contain orders that have not ended and whose time is over at `nowMs`. */
@@ -97,7 +97,7 @@ async function order(
 ): Promise<Order> {
   const made = parts.orders.contain({ ...wanted, node: wanted.target.node, target: targetOf(wanted.target) });
   await store.addOrder(made);
-  const text = `contain ${wanted.target.namespace}/${wanted.target.pod}/${wanted.target.name} on ${wanted.target.node}: ${wanted.reason}`;
+  const text = `contain (${actionInWords(wanted.action)}) ${wanted.target.namespace}/${wanted.target.pod}/${wanted.target.name} on ${wanted.target.node}: ${wanted.reason}`;
   const { incident, actor } = wanted;
   await store.appendStep({ atMs: parts.nowMs(), actor, action: 'contain', incident, order: made.id, text });
   return made;

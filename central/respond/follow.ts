@@ -2,7 +2,7 @@
 import type { IncidentState } from '../correlate/incident.ts';
 import type { NodeIdentity, ReportedOrder } from '../ingest/report.ts';
 import { type ResponseParts, type ResponseStore, settle } from './execute.ts';
-import { follows, type Order, type OrderState } from './orders.ts';
+import { type Effect, follows, type Order, type OrderState } from './orders.ts';
 
 export interface Answered {
   readonly order: Order;
@@ -15,17 +15,33 @@ export interface AnswerCounts {
   readonly late: number;
 }
 
+const VERIFIED: Readonly<Record<string, string>> = {
+  tried: 'verified from inside',
+  'read-back': 'read back, not tried',
+  no: 'NOT VERIFIED',
+};
+function effectInWords(effect: Effect | null): string {
+  return effect === null ? '' : `; ${VERIFIED[effect.verified]}: ${effect.proof.join('; ')}`;
+}
+
 const AFTER: Partial<Record<OrderState, IncidentState>> = { released: 'released', expired: 'expired' };
 
 async function change(
   store: ResponseStore,
   parts: ResponseParts,
-  what: { order: Order; state: OrderState; actor: string; detail: string; untilMs: number },
+  what: {
+    order: Order;
+    state: OrderState;
+    actor: string;
+    detail: string;
+    untilMs: number;
+    effect?: Effect | null;
+  },
 ): Promise<void> {
-  const { order, state, actor, detail, untilMs } = what;
-  await store.updateOrder(order.id, { state, detail, untilMs });
+  const { order, state, actor, detail, untilMs, effect = null } = what;
+  await store.updateOrder(order.id, { state, detail, untilMs, effect });
   const action = state === 'expired' ? 'expire' : 'answer';
-  const text = `${order.kind} ${order.id}: ${state}${detail === '' ? '' : `: ${detail}`}`;
+  const text = `${order.kind} ${order.id}: ${state}${detail === '' ? '' : `: ${detail}`}${effectInWords(effect)}`;
   await store.appendStep({
     atMs: parts.nowMs(),
     actor,
@@ -79,7 +95,9 @@ export async function takeAnswers(
       continue;
     }
     const untilMs = report.untilMs === 0 ? order.untilMs : report.untilMs;
-    await change(store, parts, { order, state, actor, detail: report.detail, untilMs });
+    const { verified, proof, open } = report;
+    const effect = verified === '' ? null : { verified, proof, open };
+    await change(store, parts, { order, state, actor, detail: report.detail, untilMs, effect });
     if (done) await finishRelease(store, parts, order, actor);
     answered.push({ order, state });
   }

@@ -1,5 +1,6 @@
 /** What keeps a plan from doing too much: reach, rate, what is protected. Pure; says why, step by step. */
 import type { Involved } from '../correlate/incident.ts';
+import { irreversibleIn } from './actions.ts';
 import type { Plan, PlanStep } from './plan.ts';
 import type { Policy } from './policy.ts';
 
@@ -80,6 +81,14 @@ function refusal(step: PlanStep, situation: Situation, policy: Policy | null): s
   return situation.released.has(keyOf(target)) ? 'a person released it in this incident' : null;
 }
 
+/** What nothing takes back is never done without a policy in force that names it, whatever the plan says. */
+function unnamed(step: PlanStep, policy: Policy): string | null {
+  const missing = irreversibleIn(step.action).filter((name) => !irreversibleIn(policy.action).includes(name));
+  return missing.length === 0
+    ? null
+    : `${missing.join(', ')} cannot be undone and ${policy.name} does not name it`;
+}
+
 /** Reasons that an approval lifts. */
 function excess(
   step: PlanStep,
@@ -113,7 +122,7 @@ export function guardPlan(plan: Plan, policies: readonly Policy[], situation: Si
     const refused = refusal(step, situation, policy);
     if (refused !== null) return { ...step, verdict: 'refuse', because: refused };
     if (step.verdict !== 'execute' || policy === null) return step;
-    const exceeded = excess(step, situation, { policy, counted });
+    const exceeded = unnamed(step, policy) ?? excess(step, situation, { policy, counted });
     if (exceeded !== null) return { ...step, verdict: 'propose', because: exceeded };
     for (const [counts, key] of [
       [counted.byPolicy, policy.name],

@@ -4,17 +4,27 @@ import type { SignedOrder } from '../ingest/report.ts';
 import type { Action } from './policy.ts';
 
 /**
- * queued → sent → applied, failed or refused → released or expired. A node may answer out of order and twice: the table
+ * queued → sent → applied, done, failed or refused → released or expired. `done`: it was done, and nothing of it lasts. A node may answer out of order and twice: the table
  * below says which answers change anything.
  */
-export const STATES = ['queued', 'sent', 'applied', 'failed', 'refused', 'released', 'expired'] as const;
+export const STATES = [
+  'queued',
+  'sent',
+  'applied',
+  'done',
+  'failed',
+  'refused',
+  'released',
+  'expired',
+] as const;
 export type OrderState = (typeof STATES)[number];
 /** Which states may follow; what is not here is ignored and counted. */
 const NEXT: Readonly<Record<OrderState, readonly OrderState[]>> = {
-  queued: ['sent', 'applied', 'failed', 'refused', 'released', 'expired'],
-  sent: ['applied', 'failed', 'refused', 'released', 'expired'],
+  queued: ['sent', 'applied', 'done', 'failed', 'refused', 'released', 'expired'],
+  sent: ['applied', 'done', 'failed', 'refused', 'released', 'expired'],
   applied: ['released', 'expired', 'failed'],
-  failed: ['applied'],
+  failed: ['applied', 'done'],
+  done: [],
   refused: [],
   released: [],
   expired: [],
@@ -37,6 +47,8 @@ export interface OrderPayload {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  readonly freeze: boolean;
+  readonly kill: boolean;
   readonly leaseMs: number;
   readonly notAfterMs: number;
   readonly reason: string;
@@ -44,6 +56,13 @@ export interface OrderPayload {
   readonly incident: string;
   readonly releases: string;
   readonly issuedMs: number;
+}
+/** What a node found when it looked whether an order took effect. */
+export interface Effect {
+  /** tried, read-back or no. */
+  readonly verified: string;
+  readonly proof: readonly string[];
+  readonly open: readonly string[];
 }
 export interface Order extends OrderPayload {
   readonly state: OrderState;
@@ -56,6 +75,8 @@ export interface Order extends OrderPayload {
   /** Unix time at which the node says that the lease ends; 0: not applied. */
   readonly untilMs: number;
   readonly sentMs: number;
+  /** Null: not told. */
+  readonly effect: Effect | null;
   readonly signed: SignedOrder;
 }
 
@@ -98,6 +119,7 @@ export function createOrderFactory(parts: {
       detail: '',
       untilMs: 0,
       sentMs: 0,
+      effect: null,
       signed: { payload: bytes, keyId: parts.signer.id, signature: parts.signer.sign(bytes) },
     };
   };
@@ -105,9 +127,10 @@ export function createOrderFactory(parts: {
   return {
     contain({ cluster, node, target, action, reason, actor, incident, policy }) {
       const issuedMs = parts.nowMs();
-      const { leaseMs, networkDeny, killOnExec, cutProbes } = action;
+      const { leaseMs, networkDeny, killOnExec, cutProbes, freeze, kill } = action;
       const notAfterMs = issuedMs + leaseMs + Math.min(leaseMs, DELIVERY_MS);
-      const what = { networkDeny, killOnExec, cutProbes, leaseMs, notAfterMs, reason, actor, incident };
+      const flags = { networkDeny, killOnExec, cutProbes, freeze, kill };
+      const what = { ...flags, leaseMs, notAfterMs, reason, actor, incident };
       return sealed(
         { id: id(), cluster, node, kind: 'contain', target, ...what, releases: '', issuedMs },
         policy,
@@ -120,6 +143,8 @@ export function createOrderFactory(parts: {
         networkDeny: false,
         killOnExec: false,
         cutProbes: false,
+        freeze: false,
+        kill: false,
         leaseMs: 0,
         reason,
         actor,

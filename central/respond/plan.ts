@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Incident, Involved, Member } from '../correlate/incident.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
+import { actionsIn, irreversibleIn, lasts } from './actions.ts';
 import { type Action, DEFAULT_ACTION, type Mode, type Policy, policyFor } from './policy.ts';
 
 /**
@@ -78,20 +79,25 @@ export function placeOf(target: Involved): string {
 }
 
 export function actionInWords(action: Action): string {
+  const parts = actionsIn(action).map(({ words }) => words(action));
+  return `${parts.join('; ')}${lasts(action) ? `; for ${Math.round(action.leaseMs / 1000)} s` : ''}`;
+}
+
+/** What takes it back; of what is not, its name. */
+export function undoInWords(action: Action): string {
+  const never = irreversibleIn(action);
   const parts = [
-    ...(action.networkDeny
-      ? [`cut off the network${action.cutProbes ? ', probes too' : ', probes of its node let through'}`]
-      : []),
-    ...(action.killOnExec ? ['kill what it executes'] : []),
+    ...(lasts(action) ? ['release'] : []),
+    ...(never.length > 0 ? [`none of ${never.join(', ')}`] : []),
   ];
-  return `${parts.join('; ')}; for ${Math.round(action.leaseMs / 1000)} s`;
+  return parts.join(', ');
 }
 
 /** The plan for people, printed before anything is done. */
 export function printPlan(plan: Plan): string {
   const lines = plan.steps.map(
     (step, index) =>
-      `${index + 1}. [${step.verdict}] ${placeOf(step.target)}: ${actionInWords(step.action)}. Undo: release. Because ${step.because}.`,
+      `${index + 1}. [${step.verdict}] ${placeOf(step.target)}: ${actionInWords(step.action)}. Undo: ${undoInWords(step.action)}. Because ${step.because}.`,
   );
   return [`Plan ${plan.id} for incident ${plan.incident}`, ...lines].join('\n');
 }

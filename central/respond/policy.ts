@@ -4,6 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import type { ExceptionRule } from '../correlate/exception.ts';
 import { matchesGlob } from '../correlate/glob.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
+import { actionsIn } from './actions.ts';
 import { at, list, type Mapping, mapping, Reader } from './document.ts';
 
 export const API_VERSION = 'picket.dev/v1alpha1';
@@ -15,6 +16,10 @@ export interface Action {
   readonly killOnExec: boolean;
   /** false: connections that the node itself opens (its probes) are let through. */
   readonly cutProbes: boolean;
+  /** No process of it runs until the end of the lease. */
+  readonly freeze: boolean;
+  /** Every process that is in it, once. Nothing takes that back: only a policy that says so does it by itself. */
+  readonly kill: boolean;
   readonly leaseMs: number;
 }
 export interface Limits {
@@ -69,6 +74,8 @@ export const DEFAULT_ACTION: Action = {
   networkDeny: true,
   killOnExec: true,
   cutProbes: false,
+  freeze: false,
+  kill: false,
   leaseMs: 600_000,
 };
 const DEFAULT_LIMITS: Limits = { maxContainers: 1, maxPercentOfWorkload: 50, perHour: 10 };
@@ -85,7 +92,14 @@ function canonical(value: unknown): string {
 
 function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version: string }): Policy {
   const match = mapping(reader, at(spec, 'match'), ['namespaces', 'workloads', 'minSeverity']);
-  const action = mapping(reader, at(spec, 'action'), ['networkDeny', 'killOnExec', 'cutProbes', 'lease']);
+  const action = mapping(reader, at(spec, 'action'), [
+    'networkDeny',
+    'killOnExec',
+    'cutProbes',
+    'freeze',
+    'kill',
+    'lease',
+  ]);
   const limits = mapping(reader, at(spec, 'limits'), ['maxContainers', 'maxPercentOfWorkload', 'perHour']);
   const policy: Policy = {
     ...head,
@@ -99,6 +113,8 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
       networkDeny: reader.boolean(at(action, 'networkDeny'), DEFAULT_ACTION.networkDeny),
       killOnExec: reader.boolean(at(action, 'killOnExec'), DEFAULT_ACTION.killOnExec),
       cutProbes: reader.boolean(at(action, 'cutProbes'), DEFAULT_ACTION.cutProbes),
+      freeze: reader.boolean(at(action, 'freeze'), DEFAULT_ACTION.freeze),
+      kill: reader.boolean(at(action, 'kill'), DEFAULT_ACTION.kill),
       leaseMs: reader.duration(at(action, 'lease'), LEASE, DEFAULT_ACTION.leaseMs),
     },
     limits: {
@@ -112,8 +128,11 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
     },
     protectedNamespaces: list(reader, at(spec, 'protectedNamespaces'), DEFAULT_PROTECTED),
   };
-  if (policy.mode !== 'observe' && !policy.action.networkDeny && !policy.action.killOnExec)
-    reader.violation(at(spec, 'action'), 'nothing to do: networkDeny and killOnExec are both false');
+  if (policy.mode !== 'observe' && actionsIn(policy.action).length === 0)
+    reader.violation(
+      at(spec, 'action'),
+      'nothing to do: networkDeny, killOnExec, freeze and kill are all false',
+    );
   return policy;
 }
 

@@ -29,6 +29,9 @@ function rowOf(order: Order): Row {
     network_deny: flag(order.networkDeny),
     kill_on_exec: flag(order.killOnExec),
     cut_probes: flag(order.cutProbes),
+    freeze: flag(order.freeze),
+    kill: flag(order.kill),
+    effect: order.effect === null ? '' : JSON.stringify(order.effect),
     lease_ms: order.leaseMs,
     not_after_ms: order.notAfterMs,
     until_ms: order.untilMs,
@@ -63,6 +66,9 @@ function orderOf(row: Row): Order {
     networkDeny: row.network_deny === 1,
     killOnExec: row.kill_on_exec === 1,
     cutProbes: row.cut_probes === 1,
+    freeze: row.freeze === 1,
+    kill: row.kill === 1,
+    effect: row.effect === '' ? null : (JSON.parse(row.effect) as Order['effect']),
     leaseMs: row.lease_ms,
     notAfterMs: row.not_after_ms,
     untilMs: row.until_ms,
@@ -79,12 +85,22 @@ function orderOf(row: Row): Order {
   };
 }
 
+/** A plan of before there was freezing and killing says nothing of them. */
+function planOf(document: string): Plan {
+  const plan = JSON.parse(document) as Plan;
+  const before = { freeze: false, kill: false };
+  return {
+    ...plan,
+    steps: plan.steps.map((step) => ({ ...step, action: { ...before, ...step.action } })),
+  };
+}
+
 export interface OrderStore {
   add(order: Order): Promise<void>;
   get(id: string): Promise<Order | null>;
   update(
     id: string,
-    change: Partial<Pick<Order, 'state' | 'releasedBy' | 'detail' | 'untilMs'>>,
+    change: Partial<Pick<Order, 'state' | 'releasedBy' | 'detail' | 'untilMs' | 'effect'>>,
   ): Promise<void>;
   ofIncident(incident: string): Promise<readonly Order[]>;
   overdue(nowMs: number): Promise<readonly Order[]>;
@@ -153,12 +169,13 @@ export function orderStore(db: Handle): OrderStore {
       const row = await db.selectFrom('orders').selectAll().where('id', '=', id).executeTakeFirst();
       return row === undefined ? null : orderOf(row);
     },
-    async update(id, { state, releasedBy, detail, untilMs }) {
+    async update(id, { state, releasedBy, detail, untilMs, effect }) {
       const set = {
         ...(state === undefined ? {} : { state }),
         ...(releasedBy === undefined ? {} : { released_by: releasedBy }),
         ...(detail === undefined ? {} : { detail }),
         ...(untilMs === undefined ? {} : { until_ms: untilMs }),
+        ...(effect === undefined || effect === null ? {} : { effect: JSON.stringify(effect) }),
       };
       await db.updateTable('orders').set(set).where('id', '=', id).execute();
     },
@@ -234,7 +251,7 @@ export function orderStore(db: Handle): OrderStore {
         .where('state', '=', 'proposed')
         .orderBy('made_ms', 'desc')
         .executeTakeFirst();
-      return row === undefined ? null : (JSON.parse(row.document) as Plan);
+      return row === undefined ? null : planOf(row.document);
     },
   };
 }

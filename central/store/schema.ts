@@ -155,6 +155,10 @@ interface OrderRow {
   network_deny: Flag;
   kill_on_exec: Flag;
   cut_probes: Flag;
+  freeze: Flag;
+  kill: Flag;
+  /** JSON of what the node found when it looked whether it took effect; empty: nothing was told. */
+  effect: string;
   lease_ms: number;
   not_after_ms: number;
   until_ms: number;

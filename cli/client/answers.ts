@@ -4,7 +4,7 @@ import type { Life } from '../../agent/identity/lives.ts';
 import type { ProfileCounts, PromiseStatus, WorkloadStatus } from '../../agent/pipeline.ts';
 import type { Incident } from '../../central/correlate/incident.ts';
 import type { PlanState, Step } from '../../central/respond/execute.ts';
-import type { OrderState } from '../../central/respond/orders.ts';
+import type { Effect, OrderState } from '../../central/respond/orders.ts';
 import type { Plan } from '../../central/respond/plan.ts';
 import type { Mode } from '../../central/respond/policy.ts';
 
@@ -137,6 +137,8 @@ export interface ListedContainment extends PeopleContainment {
   /** Unix time at which the node says that it ends; 0: not applied. */
   readonly untilMs: number;
   readonly detail: string;
+  /** What the node found when it looked; null: not told. Left out by centrals of before it was. */
+  readonly effect?: Effect | null;
 }
 
 export interface PolicyLine {

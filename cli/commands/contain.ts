@@ -1,6 +1,7 @@
 /** A person cuts a container off: the plan is printed, then carried out by central's order to the node. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, showDuration, UsageError } from '../args.ts';
-import type { ContainerLine, PeopleContainment } from '../client/answers.ts';
+import type { ContainerLine, ListedContainment, PeopleContainment } from '../client/answers.ts';
 import type { PeopleClient } from '../client/people-client.ts';
 import { type Call, type Command, toJson } from '../command.ts';
 import { parseDuration } from '../duration.ts';
@@ -13,24 +14,36 @@ export interface Wanted {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  readonly freeze: boolean;
+  readonly kill: boolean;
   readonly lease: string;
   readonly reason: string;
 }
 
+/** A node without an order stream answers with its next summary. */
+const ANSWER_MS = 15_000;
+const LOOK_MS = 100;
+
 /** What is cut and what stays open, for people. The open ways are those that the node's programs cannot close. */
 export function planInWords(who: string, wanted: Wanted): string {
-  const { networkDeny, killOnExec, cutProbes } = wanted;
+  const { networkDeny, killOnExec, cutProbes, freeze, kill } = wanted;
   return [
     `Plan for ${who}, for ${wanted.lease}, because: ${safe(wanted.reason)}`,
     networkDeny ? '  cut:   IP traffic in and out, also of connections that are open now' : null,
     networkDeny && cutProbes ? "  cut:   the node's own probes" : null,
     killOnExec ? '  cut:   new programs: whatever is executed is killed' : null,
+    freeze ? '  cut:   all that runs in it: frozen' : null,
+    kill ? '  done:  every process in it is killed, once; nothing takes that back' : null,
     networkDeny ? null : '  open:  the network',
     networkDeny && !cutProbes ? '  open:  connections that the node itself begins (probes)' : null,
     networkDeny ? '  open:  packet sockets, and what other containers do for it' : null,
-    killOnExec ? null : '  open:  new programs',
-    '  open:  processes that run now, files and volumes, unix sockets',
-    '  undo:  picket undo ORDER, or the end of the lease',
+    killOnExec || freeze ? null : '  open:  new programs',
+    freeze ? null : '  open:  processes that run now, files and volumes, unix sockets',
+    freeze ? '  open:  files and volumes, for others' : null,
+    networkDeny || killOnExec || freeze
+      ? '  undo:  picket undo ORDER, or the end of the lease'
+      : '  undo:  none',
+    freeze ? '         without an agent a frozen container stays frozen until one starts' : null,
     '',
   ]
     .filter((line) => line !== null)
@@ -60,13 +73,48 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
   const wanted = {
     networkDeny: flags['no-network'] !== true,
     killOnExec: flags['no-exec'] !== true,
+    freeze: flags['freeze'] === true,
+    kill: flags['kill'] === true,
     cutProbes: flags['cut-probes'] === true,
     lease: showDuration(leaseMs),
     reason: String(flags['reason'] ?? 'asked for on the command line'),
   };
-  if (!wanted.networkDeny && !wanted.killOnExec)
+  if (!wanted.networkDeny && !wanted.killOnExec && !wanted.freeze && !wanted.kill)
     throw new UsageError('contain: --no-network and --no-exec together leave nothing to do');
   return wanted;
+}
+
+/** What the node said, or null when it did not answer in time. */
+async function outcomeOf(client: PeopleClient, order: string): Promise<ListedContainment | null> {
+  for (let waited = 0; waited < ANSWER_MS; waited += LOOK_MS) {
+    const { containments } = (await client.get('/api/v1/containments?limit=1000')) as {
+      containments: ListedContainment[];
+    };
+    const found = containments.find(({ id }) => id === order);
+    if (found !== undefined && found.state !== 'queued' && found.state !== 'sent') return found;
+    await sleep(LOOK_MS);
+  }
+  return null;
+}
+
+const VERIFIED: Readonly<Record<string, string>> = {
+  tried: 'verified from inside',
+  'read-back': 'read back, not tried from inside',
+  no: 'NOT VERIFIED',
+};
+
+export function outcomeInWords(found: ListedContainment | null): string {
+  if (found === null)
+    return '  the node has not answered yet; picket contain waits no longer, the order stands\n';
+  const { state, detail, effect } = found;
+  const lines = [`  ${state}${detail === '' ? '' : `: ${safe(detail)}`}`];
+  if (effect !== null && effect !== undefined)
+    lines.push(
+      `  ${VERIFIED[effect.verified] ?? safe(effect.verified)}`,
+      ...effect.proof.map((each) => `    ${safe(each)}`),
+      ...effect.open.map((each) => `    open on this kernel: ${safe(each)}`),
+    );
+  return `${lines.join('\n')}\n`;
 }
 
 async function run(call: Call): Promise<number> {
@@ -89,8 +137,10 @@ async function run(call: Call): Promise<number> {
   const answer = (await client.post('/api/v1/containments', body)) as { containments: PeopleContainment[] };
   if (call.json) io.out(`${toJson(answer)}\n`);
   else
-    for (const each of answer.containments)
+    for (const each of answer.containments) {
       io.out(`order ${each.id}: ${each.state}. Take it back: picket undo ${each.id}\n`);
+      io.out(outcomeInWords(await outcomeOf(client, each.id)));
+    }
   return EXIT.ok;
 }
 
@@ -103,6 +153,8 @@ export const contain: Command = {
     lease: { value: 'DURATION', sentence: 'How long it lasts unless taken back or asked for again [10m].' },
     'no-network': { sentence: 'Leave the network as it is.' },
     'no-exec': { sentence: 'Let new programs run.' },
+    freeze: { sentence: 'Freeze all that runs in it; thawed by the agent at the end.' },
+    kill: { sentence: 'Kill every process in it, once; nothing takes that back.' },
     'cut-probes': { sentence: "Cut the node's own probes too; the kubelet will then restart the container." },
     reason: { value: 'TEXT', sentence: 'Why; kept with the order.' },
     'dry-run': { sentence: 'Print the plan and do nothing.' },

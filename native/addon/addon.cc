@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "containments_object.h"
+#include "inside.h"
 #include "instance.h"
 #include "layout.h"
 #include "memory.h"
@@ -23,6 +24,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   napi_add_env_cleanup_hook(env, on_teardown, instance->ending.get());
   exports.Set("openProbe", Napi::Function::New<picket::ProbeObject::open>(env, "openProbe"));
   exports.Set("openContainments", Napi::Function::New<picket::ContainmentsObject::open>(env, "openContainments"));
+  exports.Set("tryInside", Napi::Function::New<picket::try_inside>(env, "tryInside"));
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));
   exports.Set("preferThreads", Napi::Function::New<picket::prefer_threads>(env, "preferThreads"));

@@ -31,6 +31,8 @@ export const order: Order = {
   incident: 'inc-1',
   releases: 'ord-0',
   issuedMs: 1_800_000_000_000,
+  freeze: true,
+  kill: true,
 };
 
 export const signedOrder: SignedOrder = {
@@ -84,6 +86,11 @@ export const LATER: ReadonlySet<string> = new Set([
   'dnsQuestions',
   'dnsFailures',
   'flowSize',
+  'freeze',
+  'kill',
+  'verified',
+  'proof',
+  'open',
 ]);
 
 export const workloadSketches: WorkloadSketches = {
@@ -193,7 +200,16 @@ export const summary: Summary = {
     },
   ],
   orderReports: [
-    { order: 'ord-1', state: 'applied', detail: 'ok', wallMs: 1_800_000_000_002, untilMs: 1_800_000_600_000 },
+    {
+      order: 'ord-1',
+      state: 'applied',
+      detail: 'ok',
+      wallMs: 1_800_000_000_002,
+      untilMs: 1_800_000_600_000,
+      verified: 'tried',
+      proof: ['network: from inside tcp4 refused'],
+      open: ['packet sockets'],
+    },
   ],
   sketches: [workloadSketches],
   health: {

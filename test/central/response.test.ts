@@ -69,6 +69,8 @@ describe('enforce', () => {
       networkDeny: true,
       killOnExec: true,
       cutProbes: false,
+      freeze: false,
+      kill: false,
       leaseMs: 600_000,
       notAfterMs: order.issuedMs + 900_000,
       reason: 'A server started a shell (in demo/web-1/web)',

@@ -38,7 +38,13 @@ const CONTAINERS: Answers = {
 const MADE = [201, { containments: [{ id: 'ord-1', state: 'queued' }] }] as const;
 
 test('contain finds the container by the start of its id, prints the plan and asks with the token', async () => {
-  const answers = { ...CONTAINERS, 'POST /api/v1/containments': MADE };
+  const effect = { verified: 'tried', proof: ['network: tcp4 refused'], open: ['packet sockets'] };
+  const made = { id: 'ord-1', state: 'applied', detail: '', effect };
+  const answers: Answers = {
+    ...CONTAINERS,
+    'POST /api/v1/containments': MADE,
+    'GET /api/v1/containments?limit=1000': [200, { containments: [made] }],
+  };
 
   const { code, out, asked } = await picket(
     answers,
@@ -61,6 +67,8 @@ test('contain finds the container by the start of its id, prints the plan and as
       networkDeny: true,
       killOnExec: false,
       cutProbes: false,
+      freeze: false,
+      kill: false,
       lease: '90s',
       reason: 'shell',
     },
@@ -75,6 +83,10 @@ test('contain finds the container by the start of its id, prints the plan and as
       '  open:  processes that run now, files and volumes, unix sockets',
       '  undo:  picket undo ORDER, or the end of the lease',
       'order ord-1: queued. Take it back: picket undo ord-1',
+      '  applied',
+      '  verified from inside',
+      '    network: tcp4 refused',
+      '    open on this kernel: packet sockets',
       '',
     ].join('\n'),
   );

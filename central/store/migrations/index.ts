@@ -3,11 +3,13 @@ import type { Migration, MigrationProvider } from 'kysely/migration';
 import { initial } from './0001-initial.ts';
 import { traffic } from './0002-traffic.ts';
 import { sketches } from './0003-sketches.ts';
+import { effects } from './0006-effects.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
   '0002-traffic': traffic,
   '0003-sketches': sketches,
+  '0006-effects': effects,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
-import { orderMark } from '../../../agent/contain/lease.ts';
+import type { Groups, Held } from '../../../agent/contain/groups.ts';
+import { orderMark, readLeases } from '../../../agent/contain/lease.ts';
 import { Leases } from '../../../agent/contain/leases.ts';
 import type { LeaseContainer } from '../../../agent/contain/target.ts';
 import { createVerifier } from '../../../agent/contain/verify.ts';
@@ -68,6 +69,30 @@ function signed(content: Input<Order>, by = keys.privateKey, keyId = 'key-1'): S
   return { payload, keyId, signature: sign(null, payload, by) };
 }
 
+/** cgroups' own files as a map; every call, in order. */
+function fakeGroups() {
+  const frozen = new Set<number>();
+  const calls: string[] = [];
+  const groups: Groups & { failure: string | null } = {
+    failure: null,
+    async freeze({ cgroup }: Held, on) {
+      calls.push(`${on ? 'freeze' : 'thaw'} ${cgroup}`);
+      if (this.failure !== null) throw new Error(this.failure);
+      if (on) frozen.add(cgroup);
+      else frozen.delete(cgroup);
+      return on ? 'frozen' : 'running';
+    },
+    frozen: async ({ cgroup }) => (frozen.has(cgroup) ? 'frozen' : 'running'),
+    async kill({ cgroup }) {
+      calls.push(`kill ${cgroup}`);
+      return 0;
+    },
+  };
+  return { groups, frozen, calls };
+}
+
+const REFUSED = { tcp4: 1, tcp6: 1, udp4: 1, udp6: 1 };
+
 interface World {
   readonly path?: string;
   readonly boot?: string;
@@ -76,6 +101,8 @@ interface World {
   readonly ownCgroup?: string;
   readonly atMs?: number;
   readonly containments?: ReturnType<typeof fakeContainments>;
+  readonly held?: ReturnType<typeof fakeGroups>;
+  readonly tries?: typeof REFUSED | 'none';
 }
 
 let files = 0;
@@ -83,6 +110,7 @@ function world(options: World = {}) {
   const atMs = options.atMs ?? 0;
   const clock = givenClock({ bootNs: BOOT_NS + BigInt(atMs) * 1_000_000n, wallMs: WALL + atMs });
   const containments = options.containments ?? fakeContainments();
+  const held = options.held ?? fakeGroups();
   const reports: Input<OrderReport>[] = [];
   const errors: unknown[] = [];
   const live = options.live ?? [container(42)];
@@ -93,6 +121,11 @@ function world(options: World = {}) {
     clock,
     containments,
     verifier: () => createVerifier({ cluster: 'local', node: 'node-a', keys: [{ id: 'key-1', publicKey }] }),
+    groups: held.groups,
+    tryInside: async () => {
+      if (options.tries === 'none') throw new Error('no process in it');
+      return options.tries ?? REFUSED;
+    },
     cgroupRoot: '/sys/fs/cgroup',
     ownCgroup: options.ownCgroup ?? '/system.slice/picket.service',
     enabled: options.enabled ?? true,
@@ -103,7 +136,7 @@ function world(options: World = {}) {
   });
   started.push(leases);
   const outcomes = (): string[] => reports.map(({ order: id, state }) => `${id} ${state}`);
-  return { leases, clock, containments, reports, outcomes, errors, live, path };
+  return { leases, clock, containments, held, reports, outcomes, errors, live, path };
 }
 
 test('contains at once, for the duration of the lease, and reports until when', async () => {
@@ -121,8 +154,128 @@ test('contains at once, for the duration of the lease, and reports until when', 
     },
   ]);
   expect(reports).toEqual([
-    { order: 'ord-1', state: 'applied', detail: '', wallMs: WALL, untilMs: WALL + 10 * MINUTE },
+    {
+      order: 'ord-1',
+      state: 'applied',
+      detail: '',
+      wallMs: WALL,
+      untilMs: WALL + 10 * MINUTE,
+      verified: 'no',
+      proof: ['network: from inside tcp4, tcp6, udp4, udp6 refused', 'programs: kill_on_exec is absent'],
+      open: [
+        'connections that the node itself begins (probes)',
+        'packet sockets',
+        'what other containers do for it',
+        'processes that run now',
+        'files and volumes',
+      ],
+    },
   ]);
+});
+
+test('says that a containment holds only when it was tried from inside and refused', async () => {
+  const verified = async (options: World): Promise<unknown> => {
+    const { leases, reports } = world(options);
+    await leases.receive(signed(order()));
+    return [reports[0]?.verified, reports[0]?.proof?.[0]];
+  };
+  expect(await verified({})).toEqual(['tried', 'network: from inside tcp4, tcp6, udp4, udp6 refused']);
+  expect(await verified({ tries: { ...REFUSED, udp6: 101 } })).toEqual([
+    'no',
+    'network: from inside udp6 got through',
+  ]);
+  expect(await verified({ tries: 'none' })).toEqual([
+    'read-back',
+    'network: entry and programs read back; not tried: no process in it',
+  ]);
+});
+
+test('freezes after it has tried the network, and thaws what it froze', async () => {
+  const { leases, held, outcomes, reports } = world();
+  await leases.receive(signed(order({ freeze: true })));
+  expect([held.calls, reports[0]?.verified, reports[0]?.proof]).toEqual([
+    ['freeze 42'],
+    'tried',
+    ['network: from inside tcp4, tcp6, udp4, udp6 refused', 'freeze: cgroup frozen'],
+  ]);
+  await leases.receive(signed(order({ id: 'ord-2', kind: 'release', releases: 'ord-1' })));
+  expect(held.calls).toEqual(['freeze 42', 'thaw 42']);
+  expect(outcomes()).toEqual(['ord-1 applied', 'ord-1 released', 'ord-2 applied']);
+});
+
+test('thaws what another lease does not hold any more either', async () => {
+  const { leases, held } = world();
+  await leases.receive(signed(order({ networkDeny: false, freeze: true })));
+  await leases.receive(signed(order({ id: 'ord-2', networkDeny: false, freeze: true })));
+  await leases.receive(signed(order({ id: 'ord-3', kind: 'release', releases: 'ord-1' })));
+  expect([...held.frozen]).toEqual([42]);
+  await leases.receive(signed(order({ id: 'ord-4', kind: 'release', releases: 'ord-2' })));
+  expect([...held.frozen]).toEqual([]);
+});
+
+test('an agent that starts after the end of a lease thaws what an earlier one froze', async () => {
+  const before = world();
+  await before.leases.receive(signed(order({ networkDeny: false, freeze: true })));
+  await before.leases.stop();
+
+  const after = world({ path: before.path, held: before.held, atMs: 11 * MINUTE, live: [] });
+  await after.leases.restore();
+
+  expect(before.held.calls).toEqual(['freeze 42', 'thaw 42']);
+  expect(after.outcomes()).toEqual(['ord-1 expired']);
+});
+
+test('a container that begins anew under a lease is frozen once more', async () => {
+  const { leases, held, live } = world();
+  await leases.receive(signed(order({ networkDeny: false, freeze: true })));
+  live[0] = container(43);
+  leases.appeared(container(43));
+  await vi.waitFor(() => expect(held.calls).toEqual(['freeze 42', 'freeze 43']), { timeout: 20_000 });
+  leases.appeared(container(43));
+  await leases.stop();
+  expect(held.calls).toEqual(['freeze 42', 'freeze 43']);
+});
+
+test('what cannot be frozen is a failed order that leaves nothing behind', async () => {
+  const { leases, held, containments, outcomes, errors } = world();
+  held.groups.failure = 'read-only file system';
+  await leases.receive(signed(order({ freeze: true })));
+  expect([outcomes(), containments.entries.size, leases.active()]).toEqual([['ord-1 failed'], 0, []]);
+  expect(errors).toHaveLength(2);
+});
+
+test('kills once, is done then, and does not kill again what is sent again or began anew', async () => {
+  const { leases, held, reports, live, path, containments } = world();
+  const kill = signed(order({ networkDeny: false, kill: true }));
+  await leases.receive(kill);
+  expect(reports).toMatchObject([
+    { order: 'ord-1', state: 'done', untilMs: 0, verified: 'tried', proof: ['kill: 1 cgroups are empty'] },
+  ]);
+  live[0] = container(43);
+  leases.appeared(container(43));
+  await leases.receive(kill);
+  await leases.stop();
+  const after = world({ path, held, live: [container(43)], containments });
+  await after.leases.restore();
+  await after.leases.receive(kill);
+  expect(held.calls).toEqual(['kill 42']);
+});
+
+test('a kill that an agent died in is gone on with where it was meant, and nowhere else', async () => {
+  const before = world();
+  before.held.groups.kill = () => new Promise(() => undefined);
+  const kill = signed(order({ networkDeny: false, kill: true }));
+  void before.leases.receive(kill);
+  await vi.waitFor(async () => expect((await readLeases(before.path))[0]?.touched).toHaveLength(1), {
+    timeout: 20_000,
+  });
+
+  const held = fakeGroups();
+  const after = world({ path: before.path, held, live: [container(43)] });
+  await after.leases.restore();
+  await after.leases.receive(kill);
+
+  expect([held.calls, after.outcomes()]).toEqual([['kill 42'], ['ord-1 done']]);
 });
 
 test('a lease ends at not-after when that is earlier', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Incident } from '../../../central/correlate/incident.ts';
 import { encodeOrderPayload } from '../../../central/ingest/envelope.ts';
+import type { ReportedOrder } from '../../../central/ingest/report.ts';
 import { isActive, type ResponseParts, respond } from '../../../central/respond/execute.ts';
 import { expireLeases, takeAnswers } from '../../../central/respond/follow.ts';
 import { createOrderFactory, type Order } from '../../../central/respond/orders.ts';
@@ -74,10 +75,22 @@ async function contained(pods: readonly string[] = ['web-1']): Promise<{ inciden
   if (order === undefined) throw new Error('no order');
   return { incident, order };
 }
-const answer = (order: Order, state: string, untilMs = 0) =>
+const answer = (order: Order, state: string, untilMs = 0, effect: Partial<ReportedOrder> = {}) =>
   takeAnswers(store.response, parts, {
     speaker: NODE,
-    reports: [{ order: order.id, state, detail: '', wallMs: nowMs, untilMs }],
+    reports: [
+      {
+        order: order.id,
+        state,
+        detail: '',
+        wallMs: nowMs,
+        untilMs,
+        verified: '',
+        proof: [],
+        open: [],
+        ...effect,
+      },
+    ],
   });
 const stateOf = async (order: Order) => (await store.orders.get(order.id))?.state;
 const expire = async (afterMs: number): Promise<readonly string[]> => {
@@ -155,4 +168,25 @@ it('does not contain what is gone', async () => {
   await incidentIn(['api-1'], 2);
   const { orders, plan } = await respond(store.response, parts, { incident, policies });
   expect([orders, plan.steps[0]?.because]).toEqual([[], 'the container is not live any more']);
+});
+
+it('writes down what the node found when it looked, and keeps it with the order', async () => {
+  const { order } = await contained();
+  const effect = { verified: 'tried', proof: ['network: tcp4 refused'], open: ['packet sockets'] };
+  await answer(order, 'applied', T0 + 10 * MINUTE, effect);
+  expect((await store.orders.get(order.id))?.effect).toEqual(effect);
+  const [step] = await store.views.steps({ limit: 1, before: null, incident: null });
+  expect(step).toMatchObject({
+    action: 'answer',
+    text: `contain ${order.id}: applied; verified from inside: network: tcp4 refused`,
+  });
+});
+
+it('counts a container that was killed as free again', async () => {
+  const { incident, order } = await contained();
+  await answer(order, 'done');
+  expect([await stateOf(order), (await store.response.situation(incident, nowMs)).active]).toEqual([
+    'done',
+    [],
+  ]);
 });

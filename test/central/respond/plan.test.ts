@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { Incident, Involved, Member } from '../../../central/correlate/incident.ts';
 import type { Severity } from '../../../central/ingest/report.ts';
-import { planContainment } from '../../../central/respond/plan.ts';
+import { guardPlan, type Situation } from '../../../central/respond/guard.ts';
+import { planContainment, printPlan } from '../../../central/respond/plan.ts';
 import { DEFAULT_ACTION, type Policy } from '../../../central/respond/policy.ts';
 
 const involved = (id: string): Involved => ({
@@ -69,4 +70,28 @@ test('what several alerts together raised counts where the worst was seen', () =
     ['a', 'execute'],
     ['b', 'record'],
   ]);
+});
+
+test('what nothing takes back is asked about unless the policy in force names it', () => {
+  const named: Policy = { ...enforce('high'), action: { ...DEFAULT_ACTION, kill: true } };
+  const situation: Situation = {
+    active: [],
+    lastHour: {},
+    live: new Set(['n1 a']),
+    replicas: {},
+    released: new Set(),
+  };
+  const plan = planContainment(incident('high', [member('a', 'high')]), [named], 0);
+  const verdictUnder = (policy: Policy): unknown => {
+    const [step] = guardPlan(plan, [policy], situation).steps;
+    return [step?.verdict, step?.because];
+  };
+  expect(verdictUnder(named)).toEqual(['execute', 'policy enforce says enforce']);
+  expect(verdictUnder(enforce('high'))).toEqual([
+    'propose',
+    'kill cannot be undone and enforce does not name it',
+  ]);
+  expect(printPlan(plan)).toContain(
+    'kill what it executes; kill every process in it; for 600 s. Undo: release, none of kill. Because',
+  );
 });

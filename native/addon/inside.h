@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether a containment holds, tried from inside: a process of ours in the container's cgroup.
+#pragma once
+
+#include <napi.h>
+
+namespace picket {
+
+// tryInside({cgroup, cgroupPath}): Promise.
+Napi::Value try_inside(const Napi::CallbackInfo& info);
+
+}  // namespace picket

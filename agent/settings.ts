@@ -381,6 +381,12 @@ export const agentRows = {
     default: '',
     sentence: 'File with the token that the first enrolment presents; empty: no enrolment.',
   },
+  'enrol-token-file': {
+    type: 'text',
+    default: '',
+    sentence:
+      "File with the agent pod's service-account token for audience picket, which the first enrolment shows instead of the join token; empty: none.",
+  },
   'uplink-interval': {
     type: 'milliseconds',
     min: 100,

@@ -98,6 +98,7 @@ export class Upward {
       folder,
       caFile: settings['ca-file'] || join(folder, CA),
       joinTokenFile: settings['join-token-file'],
+      accountTokenFile: settings['enrol-token-file'],
       wallMs: () => clock.wallMs(),
       onEnrolled: (enrolled) => this.join(enrolled, spool),
       log: (message, facts) => log.warn(facts, message),

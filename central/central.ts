@@ -6,12 +6,14 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import { loop } from '../kit/loop.ts';
 import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts';
+import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
 import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
-import { createIngestServer, type IngestServer } from './ingest/server.ts';
+import { createIngestServer, type IngestServer, type IngestServerParts } from './ingest/server.ts';
+import { createTokenReview } from './ingest/token-review.ts';
 import type { DeadLetter, Notification, Notifier } from './notify/notifier.ts';
 import { createWebhook } from './notify/webhook.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
@@ -93,6 +95,7 @@ interface Open {
   readonly keys: Keys;
   readonly pipeline: Pipeline;
   readonly streams: OrderStreams;
+  readonly clusters: Clusters;
   readonly notifiers: readonly Notifier[];
   readonly ingest: IngestServer;
   readonly api: ApiServer;
@@ -118,7 +121,8 @@ function servers(
     accept: createAccept({ sink: pipeline, clock, paceMs: pipeline.paceMs }),
     enrolment: {
       cluster: settings.cluster,
-      joinToken: keys.joinToken,
+      joinToken: settings['join-token'] ? keys.joinToken : null,
+      nodeOfToken: reviewersOf(settings, open.clusters),
       sameSecret,
       authority: keys.authority,
       orderKeys: () => [{ id: keys.signer.id, publicKey: keys.signer.publicKey }],
@@ -151,6 +155,16 @@ function servers(
     log: log.child({ part: 'console' }),
   });
   return { ingest, api };
+}
+
+function reviewersOf(
+  settings: CentralSettings,
+  clusters: Clusters,
+): IngestServerParts['enrolment']['nodeOfToken'] {
+  const accounts = settings['agent-accounts'];
+  return new Map(
+    [...clusters].map(([cluster, client]) => [cluster, createTokenReview({ client, accounts })]),
+  );
 }
 
 const folderOf = (settings: CentralSettings): string => join(settings['state-folder'], 'central');
@@ -225,7 +239,10 @@ class RunningCentral implements Central {
       },
     });
     await pipeline.putInForce();
-    const { ingest, api } = servers(this.parts, { store, keys, pipeline, streams }, this.metrics);
+    const clusters = openClusters(settings, this.metrics);
+    for (const client of clusters.values()) this.closers.push(() => client.close());
+    const open = { store, keys, pipeline, streams, clusters };
+    const { ingest, api } = servers(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
       metrics: this.metrics,
       ready: () => (this.serving ? null : 'not serving'),
@@ -233,7 +250,7 @@ class RunningCentral implements Central {
     });
     this.closers.push(observeLoopDelay(this.metrics));
     const ready = await this.listen({ ingest, api, metricsServer }, policies);
-    this.runLoops({ store, keys, pipeline, streams, notifiers, ingest, api, metricsServer });
+    this.runLoops({ ...open, notifiers, ingest, api, metricsServer });
     this.serving = true;
     return ready;
   }

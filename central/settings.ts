@@ -1,4 +1,5 @@
 /** Settings of central: one row each; the rows that both processes share come from kit. */
+import { kubeRows } from '../kit/kube/settings.ts';
 import type { Settings } from '../kit/read-settings.ts';
 import { sharedRows } from '../kit/shared-settings.ts';
 
@@ -7,6 +8,25 @@ const DAY_MS = 86_400_000;
 
 export const centralRows = {
   ...sharedRows,
+  ...kubeRows,
+  'further-clusters': {
+    type: 'list',
+    default: [],
+    sentence:
+      'Clusters beside the own whose agents are taken, as name=folder: in the folder the files server (address of the API server), token and ca.crt.',
+  },
+  'agent-accounts': {
+    type: 'list',
+    default: ['picket/picket-agent'],
+    sentence:
+      'Service accounts of agents, as namespace/name: a token of one, for audience picket, enrols the node that its pod runs on.',
+  },
+  'join-token': {
+    type: 'boolean',
+    default: true,
+    sentence:
+      'Whether the join token enrols, under whatever name is asked for; false: only service-account tokens do.',
+  },
   'central-listen': {
     type: 'text',
     default: '127.0.0.1:7443',

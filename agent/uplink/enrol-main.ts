@@ -58,7 +58,8 @@ function hashKeysOf(value: unknown): string[] {
 async function enrol(order: EnrolRequest): Promise<EnrolAnswer> {
   const { key, csr } = await makeRequest(order.cluster, order.node);
   const { cluster, node, token } = order;
-  const { status, text: answer } = await post(order, JSON.stringify({ token, cluster, node, csr }));
+  const shown = order.byAccount ? { serviceAccountToken: token } : { token };
+  const { status, text: answer } = await post(order, JSON.stringify({ ...shown, cluster, node, csr }));
   const value = JSON.parse(answer) as {
     certificate?: unknown;
     ca?: unknown;

@@ -1,4 +1,4 @@
-/** How the agent comes to a certificate of its own: the first with a join token, later ones with the one it has. */
+/** How the agent comes to a certificate of its own: the first with a token, later ones with the one it has. */
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { setPriority } from 'node:os';
@@ -15,6 +15,8 @@ export interface EnrolRequest {
   readonly ca: string;
   /** Empty for a renewal. */
   readonly token: string;
+  /** The token is a service account's, not the join token. */
+  readonly byAccount?: boolean;
   /** The certificate to be renewed, or null for a first enrolment. */
   readonly credentials: Credentials | null;
 }

@@ -12,8 +12,10 @@ export interface MembershipParts {
   /** The agent's state folder. */
   readonly folder: string;
   readonly caFile: string;
-  /** Empty: an agent without a certificate stays alone. */
+  /** Without this and the next an agent without a certificate stays alone. */
   readonly joinTokenFile: string;
+  /** Of a service-account token, which kubelet replaces; goes before the join token. */
+  readonly accountTokenFile?: string;
   readonly wallMs: () => number;
   /** Called with what is found at the start, and again after each renewal. */
   readonly onEnrolled: (enrolled: Enrolled) => Promise<void>;
@@ -46,10 +48,13 @@ export class Membership {
   }
 
   private async run(): Promise<void> {
-    const { folder, joinTokenFile, log, onEnrolled } = this.parts;
+    const { folder, joinTokenFile, accountTokenFile = '', log, onEnrolled } = this.parts;
     let enrolled = await readEnrolled(folder);
-    if (enrolled === null && joinTokenFile === '') {
-      log('not enrolled and no join-token-file: what central should know stays in the spool', {});
+    if (enrolled === null && joinTokenFile === '' && accountTokenFile === '') {
+      log(
+        'not enrolled, no enrol-token-file and no join-token-file: what central should know stays in the spool',
+        {},
+      );
       return;
     }
     enrolled ??= await this.insist(null);
@@ -87,11 +92,13 @@ export class Membership {
   }
 
   private async ask(credentials: Enrolled | null): Promise<EnrolAnswer> {
-    const { url, cluster, node, caFile, joinTokenFile } = this.parts;
+    const { url, cluster, node, caFile, joinTokenFile, accountTokenFile = '' } = this.parts;
     try {
       const ca = credentials?.ca ?? (await readFile(caFile, 'utf8'));
-      const token = credentials === null ? (await readFile(joinTokenFile, 'utf8')).trim() : '';
-      return await enrol({ url, cluster, node, ca, token, credentials }, this.stopping.signal);
+      const byAccount = accountTokenFile !== '';
+      const file = byAccount ? accountTokenFile : joinTokenFile;
+      const token = credentials === null ? (await readFile(file, 'utf8')).trim() : '';
+      return await enrol({ url, cluster, node, ca, token, byAccount, credentials }, this.stopping.signal);
     } catch (error) {
       const { code, message } = error as { code?: unknown; message?: unknown };
       return { ok: false, code: String(code ?? 'FAILED'), message: String(message) };

@@ -1,4 +1,7 @@
-/** A node's certificate: the first against the join token, each further one against the certificate it has. */
+/**
+ * A node's certificate: the first against the node's own service-account token, which names the node, or against the join
+ * token, which is the same for all; each further one against the certificate it has.
+ */
 
 import { checkName } from './auth.ts';
 import { RefusedError, show } from './refused.ts';
@@ -6,9 +9,15 @@ import type { NodeIdentity } from './report.ts';
 
 /** What enrolment needs of the pki and the store. */
 export interface EnrolParts {
-  /** The cluster that this central is for. */
+  /** The cluster that this central is in. */
   readonly cluster: string;
-  readonly joinToken: string;
+  /** Null: none is taken. */
+  readonly joinToken: string | null;
+  /**
+   * By cluster: the node on which the pod runs that a service-account token was given to.
+   * @throws RefusedError
+   */
+  readonly nodeOfToken: ReadonlyMap<string, (token: string) => Promise<string>>;
   readonly sameSecret: (a: string, b: string) => boolean;
   readonly authority: {
     readonly certificate: string;
@@ -67,15 +76,38 @@ async function signed(
   };
 }
 
+/** By the join token any name is taken, by a service-account token only that of its own node. @throws RefusedError */
+async function checkToken(
+  parts: EnrolParts,
+  { token, serviceAccountToken }: Record<string, unknown>,
+  { cluster, node }: NodeIdentity,
+): Promise<void> {
+  if (serviceAccountToken === undefined) {
+    if (typeof token !== 'string' || parts.joinToken === null || !parts.sameSecret(token, parts.joinToken))
+      throw new RefusedError('PICKET_TOKEN', 'token: not the join token of this central');
+    if (cluster !== parts.cluster)
+      throw new RefusedError('PICKET_IDENTITY', `cluster: ${show(cluster)} is not ${show(parts.cluster)}`);
+    return;
+  }
+  const nodeOfToken = parts.nodeOfToken.get(cluster);
+  if (nodeOfToken === undefined)
+    throw new RefusedError('PICKET_IDENTITY', `cluster: no API server is known for ${show(cluster)}`);
+  if (typeof serviceAccountToken !== 'string' || serviceAccountToken === '')
+    throw new RefusedError('PICKET_TOKEN', 'serviceAccountToken: not a token');
+  const own = await nodeOfToken(serviceAccountToken);
+  if (own !== node)
+    throw new RefusedError(
+      'PICKET_IDENTITY',
+      `node: ${show(node)} is not ${show(own)}, on which the token's pod runs`,
+    );
+}
+
 /** POST /v1/enrol. @throws RefusedError */
 export async function enrol(parts: EnrolParts, body: Uint8Array, address: string): Promise<EnrolReply> {
-  const { token, cluster, node, csr } = parse(body);
-  if (typeof token !== 'string' || !parts.sameSecret(token, parts.joinToken))
-    throw new RefusedError('PICKET_TOKEN', 'token: not the join token of this central');
-  const subject = { cluster: checkName('cluster', cluster), node: checkName('node', node) };
-  if (subject.cluster !== parts.cluster)
-    throw new RefusedError('PICKET_IDENTITY', `cluster: ${show(cluster)} is not ${show(parts.cluster)}`);
-  return signed(parts, { ...subject, kind: 'enrol', address }, csr);
+  const asked = parse(body);
+  const subject = { cluster: checkName('cluster', asked['cluster']), node: checkName('node', asked['node']) };
+  await checkToken(parts, asked, subject);
+  return signed(parts, { ...subject, kind: 'enrol', address }, asked['csr']);
 }
 
 /** POST /v1/renew: the same node again, whatever the request says. @throws RefusedError */

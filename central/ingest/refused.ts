@@ -10,6 +10,7 @@ export type RefusalCode =
   | 'PICKET_CSR'
   | 'PICKET_TOO_LARGE'
   | 'PICKET_BUSY'
+  | 'PICKET_KUBERNETES'
   | 'PICKET_STORE_FULL'
   | 'PICKET_NOT_FOUND'
   | 'PICKET_INTERNAL';
@@ -27,6 +28,7 @@ const STATUS: Readonly<Record<RefusalCode, number>> = {
   PICKET_BUSY: 429,
   PICKET_INTERNAL: 500,
   PICKET_STORE_FULL: 503,
+  PICKET_KUBERNETES: 503,
 };
 
 export class RefusedError extends Error {

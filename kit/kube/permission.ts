@@ -8,6 +8,8 @@ export interface Permission {
   readonly resources: readonly string[];
   readonly verbs: readonly string[];
   readonly resourceNames?: readonly string[];
+  /** Only in the namespace that picket is installed in. */
+  readonly ownNamespace?: boolean;
   /** Why: one sentence, for whoever grants it. */
   readonly because?: string;
 }

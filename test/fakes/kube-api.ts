@@ -124,6 +124,7 @@ export class FakeKubeApi {
   fault: (asked: Asked) => Fault | null = () => null;
   /** TokenReview's answer to a token; null: not authenticated. */
   review: (token: string, audiences: readonly string[]) => Json | null = () => null;
+  knowsAudiences = true;
   /** Pods whose disruption budget does not allow an eviction. */
   readonly protectedPods = new Set<string>();
   readonly folder = mkdtempSync(join(tmpdir(), 'picket-kube-'));
@@ -469,7 +470,7 @@ export class FakeKubeApi {
     const status =
       user === null
         ? { authenticated: false, error: 'invalid bearer token' }
-        : { authenticated: true, user, audiences };
+        : { authenticated: true, user, ...(this.knowsAudiences ? { audiences } : {}) };
     return { ...body, metadata: {}, status };
   }
 }

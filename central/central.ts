@@ -1,5 +1,4 @@
 /** Builds the parts of central, passes values from stage to stage, starts and stops. The only file that knows all of it. */
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
@@ -9,13 +8,14 @@ import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts
 import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
+import { createSlackActions } from './console/slack.ts';
 import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
 import { createIngestServer, type IngestServer, type IngestServerParts } from './ingest/server.ts';
 import { createTokenReview } from './ingest/token-review.ts';
-import type { DeadLetter, Notification, Notifier } from './notify/notifier.ts';
-import { createWebhook } from './notify/webhook.ts';
+import { createNotifications, type Notifications } from './notify/notifications.ts';
+import type { DeadLetter } from './notify/notifier.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
 import { sameSecret } from './pki/keys.ts';
@@ -31,8 +31,8 @@ export interface CentralParts {
   readonly log: Log;
   /** How often leases, quiet incidents and unanswered incidents are looked at; 2000. */
   readonly tickMs?: number;
-  /** Deliveries of the webhook and their waits, for tests. */
-  readonly webhook?: {
+  /** Tries of a delivery and their waits, for tests. */
+  readonly delivery?: {
     readonly tries: number;
     readonly wait: { readonly baseMs: number; readonly limitMs: number };
   };
@@ -67,28 +67,6 @@ function splitAddress(address: string): { host: string; port: number } {
 const urlOf = (scheme: string, address: string, port: number): string =>
   `${scheme}://${address.slice(0, address.lastIndexOf(':'))}:${port}`;
 
-function createNotifiers(
-  parts: CentralParts,
-  bury: (letter: DeadLetter) => Promise<void>,
-  metrics: Metrics,
-): Notifier[] {
-  const { settings, clock } = parts;
-  const url = settings['webhook-url'];
-  if (url === '') return [];
-  const counter = metrics.counter('notifications_total', 'Notifications by notifier and what came of them.', [
-    'notifier',
-    'result',
-  ]);
-  const file = settings['webhook-secret-file'];
-  const secret = file === '' ? null : readPrivate(file)?.trim();
-  if (secret === null || secret === undefined || secret === '')
-    throw new Error(
-      `webhook-secret-file: ${file === '' ? 'needed with webhook-url' : `${file}: missing or empty`}`,
-    );
-  const count = (result: string): void => counter.inc({ notifier: 'webhook', result });
-  return [createWebhook({ url, secret, clock, deadLetter: bury, count, ...parts.webhook })];
-}
-
 /** Everything that is open; closed in reverse. */
 interface Open {
   readonly store: Store;
@@ -96,7 +74,7 @@ interface Open {
   readonly pipeline: Pipeline;
   readonly streams: OrderStreams;
   readonly clusters: Clusters;
-  readonly notifiers: readonly Notifier[];
+  readonly notifications: Notifications;
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
@@ -104,17 +82,20 @@ interface Open {
 
 function servers(
   parts: CentralParts,
-  open: Omit<Open, 'ingest' | 'api' | 'metricsServer' | 'notifiers'>,
+  open: Omit<Open, 'ingest' | 'api' | 'metricsServer'>,
   metrics: Metrics,
 ): Pick<Open, 'ingest' | 'api'> {
   const { settings, clock, log } = parts;
-  const { store, keys, pipeline, streams } = open;
+  const { store, keys, pipeline, streams, notifications } = open;
   const tls = { ...keys.server, ca: keys.authority.certificate };
   const requests = metrics.counter('requests_total', 'Requests of agents and people by route and outcome.', [
     'route',
     'code',
   ]);
   const count = (route: string, code: string): void => requests.inc({ route, code });
+  const presses = metrics.counter('slack_actions_total', 'Presses of Slack buttons by what came of them.', [
+    'result',
+  ]);
   const ingest = createIngestServer({
     tls,
     maxSummaryBytes: settings['max-summary-bytes'],
@@ -150,7 +131,15 @@ function servers(
         nowMs: clock.wallMs(),
       }),
       deeds: pipeline,
+      notifications,
     },
+    slack: createSlackActions({
+      apps: () => notifications.slackApps(),
+      deeds: pipeline,
+      nowMs: clock.wallMs,
+      count: (result) => presses.inc({ result }),
+      log: log.child({ part: 'slack' }),
+    }),
     count,
     log: log.child({ part: 'console' }),
   });
@@ -205,8 +194,14 @@ class RunningCentral implements Central {
     const keys = await openKeys(folderOf(settings), settings['central-names'], clock);
     const store = await openStore({ dialect: fileDialect(databaseOf(settings)), auditKey: keys.auditKey });
     this.closers.push(() => store.close());
-    const notifiers = createNotifiers(this.parts, this.bury(store), this.metrics);
-    for (const notifier of notifiers) this.closers.push(() => notifier.close());
+    const notifications = createNotifications({
+      ...this.parts,
+      log: log.child({ part: 'notify' }),
+      metrics: this.metrics,
+      readPrivate,
+      deadLetter: this.bury(store),
+    });
+    this.closers.push(() => notifications.close());
     const cuts = this.metrics.counter(
       'order_streams_cut_total',
       'Order streams that central ended, by reason.',
@@ -229,19 +224,12 @@ class RunningCentral implements Central {
       hashKeys: () => keys.hashKeys.valid().map(({ id }) => id),
       metrics: this.metrics,
       log: log.child({ part: 'pipeline' }),
-      notify: (about) => {
-        const notification: Notification = {
-          ...about,
-          id: `ntf-${randomBytes(10).toString('hex')}`,
-          atMs: clock.wallMs(),
-        };
-        for (const notifier of notifiers) notifier.notify(notification);
-      },
+      notify: notifications.notify.bind(notifications),
     });
     await pipeline.putInForce();
     const clusters = openClusters(settings, this.metrics);
     for (const client of clusters.values()) this.closers.push(() => client.close());
-    const open = { store, keys, pipeline, streams, clusters };
+    const open = { store, keys, pipeline, streams, clusters, notifications };
     const { ingest, api } = servers(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
       metrics: this.metrics,
@@ -250,7 +238,7 @@ class RunningCentral implements Central {
     });
     this.closers.push(observeLoopDelay(this.metrics));
     const ready = await this.listen({ ingest, api, metricsServer }, policies);
-    this.runLoops({ ...open, notifiers, ingest, api, metricsServer });
+    this.runLoops({ ...open, ingest, api, metricsServer });
     this.serving = true;
     return ready;
   }
@@ -297,7 +285,7 @@ class RunningCentral implements Central {
     };
   }
 
-  private runLoops({ store, keys, pipeline, ingest, api }: Open): void {
+  private runLoops({ store, keys, pipeline, notifications, ingest, api }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
     const failures = this.metrics.counter('loop_failures_total', 'Failed runs of periodic work.', ['work']);
@@ -307,6 +295,7 @@ class RunningCentral implements Central {
     };
     this.loops.push(
       loop({ intervalMs: this.parts.tickMs ?? TICK_MS, signal, onError: failed('tick') }, async () => {
+        notifications.reload();
         await pipeline.tick();
         this.lastTick = performance.now();
       }),

@@ -23,7 +23,7 @@ export async function runCentral(settings: CentralSettings): Promise<number> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     log.fatal({ err: error }, 'central could not start');
-    return code === 'PICKET_POLICY' || code === 'PICKET_KEY_FILE' ? 2 : 1;
+    return code === 'PICKET_POLICY' || code === 'PICKET_NOTIFY' || code === 'PICKET_KEY_FILE' ? 2 : 1;
   }
   log.info({ signal: await signalled }, 'central stops');
   await central.stop();

@@ -13,7 +13,7 @@ import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
 import { mergeable } from './ingest/sketches.ts';
-import type { Notification } from './notify/notifier.ts';
+import { type About, aboutIncident, aboutOrder } from './notify/about.ts';
 import { approve, containByHand, type Declined, type Outcome, respond } from './respond/execute.ts';
 import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
@@ -27,7 +27,6 @@ const DETECTIONS = 50;
 const BUSY = 4;
 const BUSY_PACE_MS = 5000;
 
-export type About = Omit<Notification, 'id' | 'atMs'>;
 export interface PipelineParts {
   readonly store: Store;
   readonly clock: Clock;
@@ -178,39 +177,28 @@ class CentralPipeline implements Pipeline {
     suppressed.inc(taken.suppressed);
     for (const { kind, incident } of taken.changes) {
       incidents.inc({ kind });
-      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [] });
+      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [], actor: 'central' });
     }
     for (const { state } of taken.answers.answered) answers.inc({ state });
     answers.inc({ state: 'unknown' }, taken.answers.unknown);
     answers.inc({ state: 'late' }, taken.answers.late);
     for (const { order, state } of taken.answers.answered)
-      if (state === 'expired') void this.tellOrder('expired', order);
+      if (state === 'expired') void this.tellOrder('expired', order, `node:${order.node}`);
   }
 
   private tell(
     event: About['event'],
     incident: Incident,
-    what: { text: string; orders: readonly Order[] },
+    what: { text: string; orders: readonly Order[]; actor: string },
   ): void {
-    const { id, cluster, severity, title } = incident;
-    const orders = what.orders.map((order) => order.id);
-    this.parts.notify({ event, cluster, incident: id, severity, title, text: what.text, orders });
+    this.parts.notify(aboutIncident(event, incident, what));
   }
 
   /** About an order that may have no incident. */
-  private async tellOrder(event: About['event'], order: Order): Promise<void> {
-    const { cluster, incident, id, kind, target, node, reason } = order;
-    const title = `${kind} of ${target.containerName || target.containerId} on ${node}: ${event}`;
-    const known = incident === '' ? null : await this.parts.store.incidents.get(incident).catch(() => null);
-    this.parts.notify({
-      event,
-      cluster,
-      incident,
-      severity: known?.severity ?? '',
-      title,
-      text: reason,
-      orders: [id],
-    });
+  private async tellOrder(event: About['event'], order: Order, actor: string): Promise<void> {
+    const { incident: id } = order;
+    const incident = id === '' ? null : await this.parts.store.incidents.get(id).catch(() => null);
+    this.parts.notify(aboutOrder(event, order, { incident, actor }));
   }
 
   /** Each incident that was opened or has become worse and was not responded to; also after a restart. */
@@ -241,7 +229,8 @@ class CentralPipeline implements Pipeline {
     const { incident, outcome } = result;
     for (const { verdict } of outcome.plan.steps) this.counted.steps.inc({ verdict });
     await this.dispatch(outcome.orders);
-    const what = { text: outcome.printed, orders: outcome.orders };
+    const [first] = outcome.orders;
+    const what = { text: outcome.printed, orders: outcome.orders, actor: first?.actor ?? 'central' };
     if (outcome.orders.length > 0) this.tell('executed', incident, what);
     if (outcome.proposed) this.tell('approval-wanted', incident, what);
   }
@@ -270,7 +259,7 @@ class CentralPipeline implements Pipeline {
     );
     if ('declined' in result) return result;
     await this.dispatch(result);
-    for (const order of result) await this.tellOrder('executed', order);
+    for (const order of result) await this.tellOrder('executed', order, order.actor);
     return result;
   }
 
@@ -280,7 +269,7 @@ class CentralPipeline implements Pipeline {
     );
     if ('declined' in result) return result;
     await this.dispatch([result]);
-    await this.tellOrder('undone', result);
+    await this.tellOrder('undone', result, result.actor);
     return result;
   }
 
@@ -292,7 +281,8 @@ class CentralPipeline implements Pipeline {
     if ('declined' in result) return result;
     await this.dispatch(result.orders);
     const incident = await this.parts.store.incidents.get(asked.incident);
-    if (incident !== null) this.tell('executed', incident, { text: result.printed, orders: result.orders });
+    if (incident !== null)
+      this.tell('executed', incident, { text: result.printed, orders: result.orders, actor: asked.actor });
     return result;
   }
 
@@ -302,9 +292,10 @@ class CentralPipeline implements Pipeline {
     const expired = await store.transaction(({ response }) => expireLeases(response, this.response()));
     for (const order of expired) {
       this.counted.answers.inc({ state: 'expired' });
-      if (order.kind === 'contain') await this.tellOrder('expired', order);
+      if (order.kind === 'contain') await this.tellOrder('expired', order, 'central');
     }
-    await store.incidents.closeQuiet(clock.wallMs() - windowMs);
+    for (const incident of await store.incidents.closeQuiet(clock.wallMs() - windowMs))
+      this.tell('closed', incident, { text: '', orders: [], actor: 'central' });
   }
 }
 

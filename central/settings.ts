@@ -2,6 +2,7 @@
 import { kubeRows } from '../kit/kube/settings.ts';
 import type { Settings } from '../kit/read-settings.ts';
 import { sharedRows } from '../kit/shared-settings.ts';
+import { notifyRows } from './notify/settings.ts';
 
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
 const DAY_MS = 86_400_000;
@@ -60,17 +61,7 @@ export const centralRows = {
     default: ['localhost', '127.0.0.1'],
     sentence: "DNS names and IP addresses in central's server certificate.",
   },
-  'webhook-url': {
-    type: 'text',
-    default: '',
-    pattern: /^$|^https?:\/\/\S+$/,
-    sentence: 'Address that incidents and responses are posted to, signed; empty: nobody is told.',
-  },
-  'webhook-secret-file': {
-    type: 'text',
-    default: '',
-    sentence: 'File with the secret that signs webhook messages; needed with webhook-url.',
-  },
+  ...notifyRows,
   'max-summary-bytes': {
     type: 'bytes',
     default: 4 * 1024 ** 2,

@@ -5,6 +5,9 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import { loop } from '../kit/loop.ts';
 import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts';
+import { type ApiActivity, createApiActivity } from './api-activity.ts';
+import type { AuditServer } from './audit/server.ts';
+import { openAuditListener } from './audit-listener.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
@@ -42,11 +45,18 @@ export interface CentralReady {
   readonly agents: string;
   readonly api: string;
   readonly metrics: string;
+  /** For audit and admission webhooks; empty: not asked for. */
+  readonly audit: string;
   readonly database: string;
   /** `name:mode`, in order. */
   readonly policies: readonly string[];
   /** Files that other processes on this machine read. */
-  readonly files: { readonly ca: string; readonly joinToken: string; readonly apiToken: string };
+  readonly files: {
+    readonly ca: string;
+    readonly joinToken: string;
+    readonly apiToken: string;
+    readonly auditToken: string;
+  };
 }
 export interface Central {
   /** Once. @throws KeyFileError, PolicyError, or what the system says of an address or a file; nothing is left open then. */
@@ -56,6 +66,8 @@ export interface Central {
 }
 
 const TICK_MS = 2000;
+/** Between looks at audit logs, and before what an admission review told is kept. */
+const AUDIT_MS = 500;
 const UPKEEP_MS = 3_600_000;
 /** Liveness: the tick has run within so many of its intervals. */
 const LATE_TICKS = 15;
@@ -78,11 +90,13 @@ interface Open {
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
+  readonly activity: ApiActivity;
+  readonly audit: AuditServer | null;
 }
 
 function servers(
   parts: CentralParts,
-  open: Omit<Open, 'ingest' | 'api' | 'metricsServer'>,
+  open: Pick<Open, 'store' | 'keys' | 'pipeline' | 'streams' | 'clusters' | 'notifications'>,
   metrics: Metrics,
 ): Pick<Open, 'ingest' | 'api'> {
   const { settings, clock, log } = parts;
@@ -229,7 +243,13 @@ class RunningCentral implements Central {
     await pipeline.putInForce();
     const clusters = openClusters(settings, this.metrics);
     for (const client of clusters.values()) this.closers.push(() => client.close());
-    const open = { store, keys, pipeline, streams, clusters, notifications };
+    const activity = createApiActivity({
+      ...{ cluster: settings.cluster, store, pipeline, clock, metrics: this.metrics },
+      log: log.child({ part: 'audit' }),
+    });
+    await activity.start();
+    const open = { store, keys, pipeline, streams, clusters, notifications, activity };
+    const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
     const { ingest, api } = servers(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
       metrics: this.metrics,
@@ -237,8 +257,8 @@ class RunningCentral implements Central {
       alive: () => performance.now() - this.lastTick < LATE_TICKS * (this.parts.tickMs ?? TICK_MS),
     });
     this.closers.push(observeLoopDelay(this.metrics));
-    const ready = await this.listen({ ingest, api, metricsServer }, policies);
-    this.runLoops({ ...open, ingest, api, metricsServer });
+    const ready = await this.listen({ ingest, api, metricsServer, audit }, policies);
+    this.runLoops({ ...open, ingest, api, metricsServer, audit });
     this.serving = true;
     return ready;
   }
@@ -256,12 +276,12 @@ class RunningCentral implements Central {
   }
 
   private async listen(
-    { ingest, api, metricsServer }: Pick<Open, 'ingest' | 'api' | 'metricsServer'>,
+    { ingest, api, metricsServer, audit }: Pick<Open, 'ingest' | 'api' | 'metricsServer' | 'audit'>,
     policies: PolicySet,
   ): Promise<CentralReady> {
     const { settings } = this.parts;
     const on = async (
-      name: 'central-listen' | 'api-listen' | 'central-metrics-listen',
+      name: 'central-listen' | 'api-listen' | 'central-metrics-listen' | 'audit-listen',
       scheme: string,
       server: { listen(host: string, port: number): Promise<number>; close(): Promise<void> },
     ): Promise<string> => {
@@ -275,17 +295,19 @@ class RunningCentral implements Central {
       agents: await on('central-listen', 'https', ingest),
       api: await on('api-listen', 'https', api),
       metrics: await on('central-metrics-listen', 'http', metricsServer),
+      audit: audit === null ? '' : await on('audit-listen', 'https', audit),
       database: databaseOf(settings),
       policies: policies.policies.map(({ name, mode }) => `${name}:${mode}`),
       files: {
         ca: join(folder, 'ca.crt'),
         joinToken: join(folder, 'join-token'),
         apiToken: join(folder, 'api-token'),
+        auditToken: join(folder, 'audit-token'),
       },
     };
   }
 
-  private runLoops({ store, keys, pipeline, notifications, ingest, api }: Open): void {
+  private runLoops({ store, keys, pipeline, notifications, ingest, api, activity, audit }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
     const failures = this.metrics.counter('loop_failures_total', 'Failed runs of periodic work.', ['work']);
@@ -299,6 +321,10 @@ class RunningCentral implements Central {
         await pipeline.tick();
         this.lastTick = performance.now();
       }),
+      loop({ intervalMs: this.parts.tickMs ?? AUDIT_MS, signal, onError: failed('audit') }, async () => {
+        await activity.follow(settings['audit-files']);
+        await activity.tick();
+      }),
       loop({ intervalMs: UPKEEP_MS, signal, onError: failed('retention') }, async () => {
         const deleted = await store.deleteOld(clock.wallMs() - settings.retention, signal);
         if (deleted > 0) log.info({ deleted }, 'old rows deleted');
@@ -307,6 +333,7 @@ class RunningCentral implements Central {
         const server = await keys.authority.server(settings['central-names']);
         ingest.renewTls({ ...server, ca: keys.authority.certificate });
         api.renewTls(server);
+        audit?.renewTls(server);
       }),
     );
   }

@@ -8,7 +8,8 @@ import { type CentralSettings, centralRows } from './settings.ts';
 
 function readyLine(ready: CentralReady): string {
   const { agents, api, metrics, database, policies } = ready;
-  return `ready agents=${agents} api=${api} metrics=${metrics} database=${database} policies=${policies.join(',') || 'none(observe)'}\n`;
+  const audit = ready.audit === '' ? '' : ` audit=${ready.audit}`;
+  return `ready agents=${agents} api=${api} metrics=${metrics}${audit} database=${database} policies=${policies.join(',') || 'none(observe)'}\n`;
 }
 
 /** Runs central until SIGINT or SIGTERM. Resolves with the exit code. */

@@ -47,6 +47,8 @@ export interface Pipeline extends ReportSink, Deeds {
   putInForce(): Promise<void>;
   enrolled(enrolment: Enrolment): Promise<void>;
   pending(node: NodeIdentity): Promise<readonly SignedOrder[]>;
+  /** What `work` keeps and finds: one transaction, with what it does to incidents. */
+  takeEvidence(work: (store: StoreParts) => Promise<readonly Evidence[]>): Promise<void>;
   /** Leases, unanswered incidents, quiet incidents. */
   tick(): Promise<void>;
 }
@@ -74,6 +76,9 @@ async function evidenceOf(
       alert,
       container: await store.reports.container({ cluster, node, id: alert.container }),
       detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
+      identities: [],
+      pods: [],
+      opens: true,
     });
   return evidence;
 }
@@ -150,13 +155,24 @@ class CentralPipeline implements Pipeline {
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };
+    const found = await this.join(store, await evidenceOf(store, report, alerts));
+    return { duplicate, foreign, answers, ...found };
+  }
+
+  /** What new evidence does to incidents, inside a transaction. */
+  private async join(
+    store: StoreParts,
+    evidence: readonly Evidence[],
+  ): Promise<Pick<Taken, 'changes' | 'suppressed'>> {
+    if (evidence.length === 0) return { changes: [], suppressed: 0 };
     const { policies, windowMs, clock } = this.parts;
+    const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
     const { changes, suppressed } = correlate({
       incidents: await store.incidents.candidates(since, ids),
       memberships: await store.incidents.memberships(ids),
-      evidence: await evidenceOf(store, report, alerts),
+      evidence,
       exceptions: policies.exceptions,
       windowMs,
       nowMs: clock.wallMs(),
@@ -164,26 +180,36 @@ class CentralPipeline implements Pipeline {
     for (const change of changes) await store.incidents.save(change);
     for (const { alert, exception } of suppressed)
       await store.reports.suppress(alert, exception, clock.wallMs());
-    return { duplicate, foreign, changes, suppressed: suppressed.length, answers };
+    return { changes, suppressed: suppressed.length };
+  }
+
+  async takeEvidence(work: (store: StoreParts) => Promise<readonly Evidence[]>): Promise<void> {
+    const joined = await this.parts.store.transaction(async (store) => this.join(store, await work(store)));
+    this.tallyJoined(joined);
+    if (joined.changes.some(({ kind }) => kind !== 'updated')) await this.respondToAll();
   }
 
   private tally(report: Report, taken: Taken): void {
-    const { summaries, rows, incidents, suppressed, answers } = this.counted;
+    const { summaries, rows, answers } = this.counted;
     summaries.inc({ result: taken.duplicate ? 'duplicate' : 'stored' });
     if (taken.duplicate) return;
     for (const kind of ['windows', 'detections', 'alerts', 'containers'] as const)
       rows.inc({ kind }, report[kind].length);
     rows.inc({ kind: 'foreign' }, taken.foreign);
-    suppressed.inc(taken.suppressed);
-    for (const { kind, incident } of taken.changes) {
-      incidents.inc({ kind });
-      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [], actor: 'central' });
-    }
+    this.tallyJoined(taken);
     for (const { state } of taken.answers.answered) answers.inc({ state });
     answers.inc({ state: 'unknown' }, taken.answers.unknown);
     answers.inc({ state: 'late' }, taken.answers.late);
     for (const { order, state } of taken.answers.answered)
       if (state === 'expired') void this.tellOrder('expired', order, `node:${order.node}`);
+  }
+
+  private tallyJoined({ changes, suppressed }: Pick<Taken, 'changes' | 'suppressed'>): void {
+    this.counted.suppressed.inc(suppressed);
+    for (const { kind, incident } of changes) {
+      this.counted.incidents.inc({ kind });
+      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [], actor: 'central' });
+    }
   }
 
   private tell(

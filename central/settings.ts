@@ -2,6 +2,7 @@
 import { kubeRows } from '../kit/kube/settings.ts';
 import type { Settings } from '../kit/read-settings.ts';
 import { sharedRows } from '../kit/shared-settings.ts';
+import { auditRows } from './audit/settings.ts';
 import { notifyRows } from './notify/settings.ts';
 
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
@@ -83,6 +84,7 @@ export const centralRows = {
     max: 3650 * DAY_MS,
     sentence: 'Windows, detections and receipts older than this are deleted.',
   },
+  ...auditRows,
 } as const;
 
 export type CentralSettings = Settings<typeof centralRows>;

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import type { ResponseStore } from '../respond/execute.ts';
+import { type ApiStore, apiStore } from './api.ts';
 import { type IncidentStore, incidentStore } from './incidents.ts';
 import { type JournalStore, journalStore } from './journal.ts';
 import { migrationProvider } from './migrations/index.ts';
@@ -25,6 +26,7 @@ export interface StoreParts {
   readonly steps: StepStore;
   readonly journal: JournalStore;
   readonly sketches: SketchStore;
+  readonly api: ApiStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
 }
@@ -52,12 +54,16 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     overdue: orders.overdue,
     appendStep: steps.append,
   };
-  return { reports, incidents, orders, steps, journal, sketches, response };
+  return { reports, incidents, orders, steps, journal, sketches, response, api: apiStore(db) };
 }
 
 /** @throws when a migration fails; the tables are then as they were. */
 async function migrate(db: Kysely<Tables>): Promise<void> {
-  const { error } = await new Migrator({ db, provider: migrationProvider }).migrateToLatest();
+  const { error } = await new Migrator({
+    ...{ db, provider: migrationProvider },
+    // Their numbers are given out before they are written; each adds tables or columns of its own.
+    allowUnorderedMigrations: true,
+  }).migrateToLatest();
   if (error !== undefined) throw new Error('store: migration failed', { cause: error });
 }
 

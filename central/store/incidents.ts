@@ -23,6 +23,8 @@ const CLOSABLE: readonly IncidentState[] = ['open', 'released', 'expired'];
 export function incidentStore(db: Handle): IncidentStore {
   // The columns are what counts: state changes without the document.
   const parse = (row: { document: string; state: string }): Incident => ({
+    // Written before there were these.
+    ...{ identities: [], pods: [] },
     ...(JSON.parse(row.document) as Incident),
     state: row.state as IncidentState,
   });

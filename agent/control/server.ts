@@ -1,8 +1,9 @@
 /** Small HTTP servers of the agent: one on a unix socket for its owner, one for metrics and health. No request has a body. */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { http } from '../../kit/http.ts';
 
 export interface Answer {
   readonly status: number;
@@ -39,7 +40,7 @@ function give(response: ServerResponse, { status, type, body }: Answer): void {
 }
 
 function serve(routes: Routes, onError: (error: unknown) => void): Server {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     const name = request.method === 'GET' ? path : `${request.method} ${path}`;
     const route = Object.hasOwn(routes, name) && !path.includes(' ') ? routes[name] : undefined;

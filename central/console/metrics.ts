@@ -1,6 +1,7 @@
 /** /metrics, /healthz and /readyz of central, plain HTTP: no names of workloads, no secrets. */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { http } from '../../kit/http.ts';
 import type { Metrics } from '../../kit/metrics.ts';
 
 export interface MetricsServer {
@@ -14,7 +15,7 @@ export function createMetricsServer(parts: {
   ready: () => string | null;
   alive: () => boolean;
 }): MetricsServer {
-  const server: Server = createServer({ requestTimeout: 10_000 }, (request, response) => {
+  const server: Server = http.createServer({ requestTimeout: 10_000 }, (request, response) => {
     const text = (status: number, body: string, type = 'text/plain'): void => {
       response.writeHead(status, { 'content-type': type });
       response.end(body);

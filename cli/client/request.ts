@@ -1,6 +1,6 @@
 /** One JSON request over node:http(s): a unix socket or an address. The command line makes a few and ends. */
-import { request as plainRequest } from 'node:http';
 import { type RequestOptions, request as tlsRequest } from 'node:https';
+import { http } from '../../kit/http.ts';
 import { UnreachableError } from './unreachable.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -35,7 +35,7 @@ export async function requestJson(target: Target, body?: object): Promise<unknow
   const { status, answer } = await new Promise<{ status: number; answer: string }>((resolve, reject) => {
     const unreachable = (error: Error): void =>
       reject(new UnreachableError(`${who} does not answer: ${error.message}`, { cause: error }));
-    const send = tls ? tlsRequest : plainRequest;
+    const send = tls ? tlsRequest : http.request;
     const outgoing = send({ ...options, headers, timeout: TIMEOUT_MS }, (incoming) => {
       let answer = '';
       incoming.setEncoding('utf8');

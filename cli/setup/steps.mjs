@@ -90,6 +90,7 @@ function emit() {
   }
   run(pinnedNode(), [at('cli/setup/vendor.mjs'), fresh]);
   run(pinnedNode(), [at('agent/rules/make-artefact.ts'), at(fresh, 'agent/rules/builtin.json')]);
+  run(pinnedNode(), [at('cli/setup/bundle.mjs'), at(fresh)]);
   // Replaced as a whole: a file whose source is gone must not stay behind.
   rmSync(at('dist.old'), { recursive: true, force: true });
   if (existsSync(at('dist'))) renameSync(at('dist'), at('dist.old'));

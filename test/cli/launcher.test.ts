@@ -248,6 +248,37 @@ describe('emitted code', () => {
   });
 });
 
+describe('joined code', () => {
+  test('says the same of where its files lie, and loads later what is asked for later', () => {
+    const file = (path: string, text: string) => {
+      mkdirSync(join(folder, 'out', path, '..'), { recursive: true });
+      writeFileSync(join(folder, 'out', path), text);
+    };
+    const place = '[import.meta.url, import.meta.dirname, import.meta.filename, import.meta.main]';
+    file('package.json', '{ "type": "module" }');
+    file('deep/er/place.js', `export const place = ${place};`);
+    file('later.js', `globalThis.late = true; export const place = ${place};`);
+    file(
+      'cli/main.js',
+      `import { place } from '../deep/er/place.js';
+       const early = globalThis.late ?? false;
+       const later = (await import('../later.js')).place;
+       console.log(JSON.stringify({ own: ${place}, place, early, later }));`,
+    );
+    const asProgram = () => spawnSync(process.execPath, [join(folder, 'out/cli/main.js')]).stdout.toString();
+    const before = asProgram();
+    const { status, stderr } = spawnSync(process.execPath, ['cli/setup/bundle.mjs', join(folder, 'out')], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(before).toContain('"early":false');
+    expect(asProgram()).toBe(before);
+    expect(readFileSync(join(folder, 'out/cli/main.js'), 'utf8')).toBe("import '../bundle/main.js';\n");
+  });
+});
+
 describe('counts of a test run', () => {
   test('add up tests, and count a file that could not be loaded as a failure', () => {
     const report = {

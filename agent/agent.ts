@@ -1,5 +1,6 @@
 /** Builds the agent's parts, passes values from stage to stage, starts and stops them. */
 import { join } from 'node:path';
+import type { Log } from '../kit/log.ts';
 import { Containment } from './containment.ts';
 import { type AgentOptions, type Context, contextOf } from './context.ts';
 import { Intake } from './intake.ts';
@@ -7,12 +8,12 @@ import { Machine } from './machine.ts';
 import { agentMetrics } from './metrics.ts';
 import { Checkpoint } from './models/checkpoint.ts';
 import { budgetNs } from './models/evidence/budget.ts';
+import { Opening } from './opening.ts';
 import { Outlet } from './outlet.ts';
 import { Pipeline } from './pipeline.ts';
 import { Report } from './report.ts';
 import { serveLocal, servePublic } from './routes.ts';
 import { RuleBook } from './rules/book.ts';
-import { findCgroups } from './source/cgroups.ts';
 import { FrameQueue } from './source/queue.ts';
 import { Training } from './training.ts';
 import { orderReportEntry } from './uplink/summarize.ts';
@@ -86,9 +87,14 @@ export class Agent {
     this.report = new Report(context, this.parts());
   }
 
+  get log(): Log {
+    return this.context.log;
+  }
+
   /** Resolves once everything counts. Runs once. @throws when the kernel refuses the probes, or a port is taken. */
   async start(): Promise<Ready> {
-    const { lifetime, replay, node, alertLogPath } = this.context;
+    const { lifetime, replay, node, alertLogPath, opening } = this.context;
+    lifetime.atEnd(() => opening?.close());
     lifetime.atEnd(() => this.outlet.alertLog.close());
     await serveLocal(this.context, {
       ...this.parts(),
@@ -130,8 +136,8 @@ export class Agent {
   }
 
   private makePipeline(): Pipeline {
-    const { settings, node, boot, clock, replay, kubernetes } = this.context;
-    const now = { bootNs: clock.bootNs(), wallMs: clock.wallMs() };
+    const { settings, node, boot, clock, replay, kubernetes, opening } = this.context;
+    const now = opening?.at ?? { bootNs: clock.bootNs(), wallMs: clock.wallMs() };
     return new Pipeline({
       cluster: settings.cluster,
       node,
@@ -199,10 +205,9 @@ export class Agent {
   }
 
   private async startMachine(): Promise<void> {
-    const native = this.context.addon();
-    const { settings } = this.context;
-    const cgroups = findCgroups(settings['cgroup-version'], settings['cgroup-root']);
-    await this.containment.open(native, cgroups);
-    await this.machine.start(native, cgroups);
+    const { addon, settings } = this.context;
+    const opening = this.context.opening ?? new Opening(addon(), settings);
+    await this.containment.open(opening.addon, opening.cgroups);
+    await this.machine.start(opening);
   }
 }

@@ -7,6 +7,7 @@ import type { Log } from '../kit/log.ts';
 import type { NativeAddon } from '../native/index.ts';
 import type { Recording } from './events/recording.ts';
 import { Lifetime } from './lifetime.ts';
+import type { Opening } from './opening.ts';
 import type { AgentSettings } from './settings.ts';
 
 export interface AgentOptions {
@@ -18,6 +19,8 @@ export interface AgentOptions {
   /** Copies of the alert log's lines, for --alert-log-stdout. */
   readonly out: (text: string) => void;
   readonly addon: () => NativeAddon;
+  /** The kernel side, where it was opened before the agent was made. */
+  readonly opening?: Opening | null;
   /** Everything that enters the pipeline is also written here. */
   readonly record: { readonly path: string; readonly redact: boolean } | null;
   /** In place of this machine: no probe is loaded and nothing is contained. */

@@ -1,18 +1,15 @@
 /** This machine as the source of frames: the kernel's probes, its cgroups, the pods of the node. */
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
 import type { Context } from './context.ts';
-import { callIds } from './features/call-ids.ts';
-import { countOwners } from './identity/cgroup.ts';
+import type { Opening } from './opening.ts';
 import type { Profile } from './profile/profiles.ts';
 import { findHierarchies } from './resources/hierarchies.ts';
 import { type ResourceCounts, ResourceReader, type Subject } from './resources/reader.ts';
-import { type CgroupTree, scanCgroups } from './source/cgroups.ts';
+import type { CgroupTree } from './source/cgroups.ts';
 import { LiveSource } from './source/live.ts';
 import { PodsReader, type PodsSource } from './source/pods.ts';
 import type { FrameQueue } from './source/queue.ts';
-import { watchedNames } from './source/watched-names.ts';
 
 /** By then the first windows have ended and the first summaries are with central. */
 const SETTLED_MS = 12_000;
@@ -26,8 +23,6 @@ export class Machine {
   private reader: ResourceReader | null = null;
   private probe: Probe | null = null;
   private source: LiveSource | null = null;
-  /** Batches from before there was a source. */
-  private readonly early: Buffer[] = [];
 
   constructor(context: Context, queue: FrameQueue, subjects: () => readonly Subject[]) {
     this.context = context;
@@ -68,14 +63,11 @@ export class Machine {
   }
 
   /** @throws when the kernel refuses the probes. */
-  async start(addon: NativeAddon, cgroups: CgroupTree): Promise<void> {
+  async start(opening: Opening): Promise<void> {
     const { clock, settings, lifetime, log } = this.context;
-    try {
-      addon.preferThreads(settings.nice);
-    } catch (error) {
-      log.warn({ err: error }, 'alerts may wait for busy containers');
-    }
-    const probe = await this.openProbe(addon, cgroups);
+    const { addon, cgroups, hurry } = opening;
+    if (hurry !== null) log.warn({ err: hurry }, 'alerts may wait for busy containers');
+    const probe = await opening.probe;
     this.probe = probe;
     lifetime.atEnd(() => this.queue.flush());
     lifetime.atEnd(() => probe.close());
@@ -91,7 +83,7 @@ export class Machine {
       onError: lifetime.onError,
     });
     this.source = source;
-    for (const records of this.early.splice(0)) source.records(records);
+    opening.take((records) => source.records(records));
     await this.startPods();
     await source.start();
     this.queue.flush();
@@ -107,35 +99,6 @@ export class Machine {
     }, SETTLED_MS);
     timer.unref();
     lifetime.atEnd(() => clearTimeout(timer));
-  }
-
-  private async openProbe(addon: NativeAddon, { root, hierarchy }: CgroupTree): Promise<Probe> {
-    const { settings } = this.context;
-    const there = await scanCgroups(root);
-    return addon.openProbe(
-      {
-        pinFolder: settings['pin-folder'],
-        cgroupRoot: root,
-        cgroupHierarchy: hierarchy,
-        selfPid: process.pid,
-        urgentBytes: settings['urgent-bytes'],
-        bulkBytes: settings['bulk-bytes'],
-        bulkMs: settings['bulk-interval'],
-        recordsPerSecond: settings['record-rate'],
-        recordBurst: settings['record-burst'],
-        slots: settings.slots,
-        liveSlots: Math.min(settings.slots, countOwners(there.map(({ path }) => path))),
-        flows: settings.flows,
-        callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
-        seenKey: randomBytes(8).readBigUInt64LE(),
-        watchedNames: watchedNames(settings),
-        queueBatches: settings['queue-batches'],
-      },
-      (records) => {
-        if (this.source === null) this.early.push(records);
-        else this.source.records(records);
-      },
-    );
   }
 
   private startReader({ version, root }: CgroupTree): ResourceReader {

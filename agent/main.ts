@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createLog } from '../kit/log.ts';
 import { loadAddon } from '../native/index.ts';
-import { Agent, type Ready } from './agent.ts';
+import type { Agent, Ready } from './agent.ts';
+import { Opening } from './opening.ts';
 import type { AgentSettings } from './settings.ts';
 
 export interface AgentIo {
@@ -38,25 +38,49 @@ function readyLine({ node, hooksAttached, hooks, containers, alertLog }: Ready):
   return `ready node=${node} hooks=${hooksAttached}/${hooks} containers=${containers} alert-log=${alertLog}\n`;
 }
 
+/** Null where it cannot be: then the agent says why when it starts. */
+function openEarly(settings: AgentSettings): Opening | null {
+  try {
+    return new Opening(loadAddon(), settings);
+  } catch {
+    return null;
+  }
+}
+
+async function makeAgent(settings: AgentSettings, io: AgentIo, extras: AgentExtras): Promise<Agent> {
+  const { record, redact = false, replay, speed = 1 } = extras;
+  // First, and the rest of the code is loaded meanwhile: a thread of the addon loads the programs.
+  const opening = replay === undefined ? openEarly(settings) : null;
+  try {
+    const [{ createLog }, { Agent: Made }] = await Promise.all([
+      import('../kit/log.ts'),
+      import('./agent.ts'),
+    ]);
+    const opened = async (path: string) => (await import('./events/recording.ts')).openRecording(path);
+    return new Made({
+      settings,
+      node: settings.node || hostname(),
+      version: version(),
+      log: createLog({ name: 'agent', level: settings['log-level'] }),
+      out: io.out,
+      addon: loadAddon,
+      opening,
+      record: record === undefined ? null : { path: record, redact },
+      replay: replay === undefined ? null : { recording: await opened(replay), speed },
+    });
+  } catch (error) {
+    await opening?.close();
+    throw error;
+  }
+}
+
 /** Runs until the signal. @returns the exit code: 0 after a signal, 1 when it could not start. */
 export async function runAgent(
   settings: AgentSettings,
   io: AgentIo,
   extras: AgentExtras = {},
 ): Promise<number> {
-  const log = createLog({ name: 'agent', level: settings['log-level'] });
-  const { record, redact = false, replay, speed = 1 } = extras;
-  const opened = async (path: string) => (await import('./events/recording.ts')).openRecording(path);
-  const agent = new Agent({
-    settings,
-    node: settings.node || hostname(),
-    version: version(),
-    log,
-    out: io.out,
-    addon: loadAddon,
-    record: record === undefined ? null : { path: record, redact },
-    replay: replay === undefined ? null : { recording: await opened(replay), speed },
-  });
+  const agent = await makeAgent(settings, io, extras);
   const stopped = new Promise<void>((resolve) => {
     if (io.signal.aborted) resolve();
     else io.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -67,13 +91,13 @@ export async function runAgent(
     await stopped;
   } catch (error) {
     const { code: reason, message } = error as { code?: unknown; message?: unknown };
-    log.fatal({ err: error }, 'the agent cannot run');
+    agent.log.fatal({ err: error }, 'the agent cannot run');
     io.error(`picket agent: ${String(message)}${reason === undefined ? '' : ` (${String(reason)})`}\n`);
     code = 1;
   }
   const late = sleep(STOP_MS, 'late', { ref: false });
   if ((await Promise.race([agent.stop(), late])) === 'late') {
-    log.error({ afterMs: STOP_MS }, 'the agent did not stop in time');
+    agent.log.error({ afterMs: STOP_MS }, 'the agent did not stop in time');
     process.exit(code);
   }
   return code;

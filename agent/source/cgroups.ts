@@ -1,5 +1,5 @@
 /** The cgroup file system: where it is mounted, who is in it. A cgroup's id is the inode of its folder. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupFound } from '../events/frame.ts';
@@ -59,6 +59,21 @@ export function findCgroups(choice: CgroupChoice, root: string, texts = readText
 /** Path of this process's cgroup below the cgroup2 mount point; `/` for the root. */
 export function ownCgroup(text = readFileSync('/proc/self/cgroup', 'utf8')): string {
   return /^0::(\/.*)$/m.exec(text)?.[1] ?? '/';
+}
+
+/** Their paths alone, at once: before the agent watches, when nothing else is to be done. */
+export function cgroupPaths(root: string): string[] {
+  const paths = [''];
+  for (let at = 0; at < paths.length && at < MAX_FOLDERS; at += 1) {
+    const path = paths[at] ?? '';
+    try {
+      for (const entry of readdirSync(join(root, path), { withFileTypes: true }))
+        if (entry.isDirectory()) paths.push(`${path}/${entry.name}`);
+    } catch {
+      // It has just gone.
+    }
+  }
+  return paths.slice(1);
 }
 
 /**

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { Agent } from '../../agent/agent.ts';
 import { openRecording } from '../../agent/events/recording.ts';
+import { Opening } from '../../agent/opening.ts';
 import { agentRows } from '../../agent/settings.ts';
 import { systemClock } from '../../kit/clock.ts';
 import { createLog } from '../../kit/log.ts';
@@ -46,9 +47,11 @@ interface More {
   readonly flags?: Record<string, string>;
   readonly addon?: FakeAddon;
   readonly record?: string;
+  /** The kernel side is opened before the agent is made. */
+  readonly early?: boolean;
 }
 
-function make(state: string, { flags = {}, addon = fakeAddon(), record }: More = {}) {
+function make(state: string, { flags = {}, addon = fakeAddon(), record, early = false }: More = {}) {
   const settings = readSettings(agentRows, {
     environment: {},
     file: null,
@@ -74,6 +77,7 @@ function make(state: string, { flags = {}, addon = fakeAddon(), record }: More =
     log: createLog({ name: 'agent', level: 'silent' }),
     out: () => undefined,
     addon: () => addon,
+    opening: early ? new Opening(addon, settings) : null,
     record: record === undefined ? null : { path: record, redact: false },
     replay: null,
   });
@@ -126,6 +130,32 @@ test('what the kernel tells becomes a line of the alert log and reaches central,
   // Windows alone may wait the 10 s that an uplink allows them.
   const windows = () => central.stored.flatMap((summary) => summary.windows);
   await vi.waitFor(() => expect(windows().length).toBeGreaterThan(0), { timeout: 20_000, interval: 20 });
+});
+
+test('what the kernel told before there was an agent is told by it, before what came later', async () => {
+  const { agent, addon } = make(newState(), { flags: { 'central-url': '' }, early: true });
+  addon.emit(shadow(100));
+  addon.emit(shadow(200));
+  const ready = await agent.start();
+  addon.emit(shadow(300));
+
+  const pids = await until(() => {
+    const found = lines(ready.alertLog).filter(({ kind }) => kind === 'detection');
+    expect(found.length).toBeGreaterThan(0);
+    return found.map((line) => JSON.stringify(line).match(/"pid":(\d+)/)?.[1]);
+  });
+  expect(pids[0]).toBe('100');
+});
+
+test('a kernel side that was opened for an agent that cannot start is closed', async () => {
+  const state = newState();
+  const first = make(state, { flags: { 'central-url': '' } });
+  await first.agent.start();
+  const second = make(state, { flags: { 'central-url': '' }, early: true });
+
+  await expect(second.agent.start()).rejects.toThrow(/another agent/);
+  await second.agent.stop();
+  expect(second.addon.probe.closed).toBe(true);
 });
 
 test('sketches of its workloads go up under the key that central gave', async () => {

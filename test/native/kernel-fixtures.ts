@@ -129,6 +129,19 @@ export function makeCgroup(name: string = containerName(), parent: string = find
   return { path, id, remove };
 }
 
+/** A part of the tree for a probe that is to see no containers but those that the test makes there. */
+export interface Grounds {
+  /** For the probe. */
+  readonly cgroupRoot: string;
+  make(name?: string): TestCgroup;
+}
+
+/** Others on this machine make containers too: who counts slots keeps to grounds of its own. */
+export function makeGrounds(): Grounds {
+  const { path } = makeCgroup(`picket-test-${randomBytes(6).toString('hex')}.slice`);
+  return { cgroupRoot: path, make: (name) => makeCgroup(name, path) };
+}
+
 const binaries = new Map<string, string>();
 
 /** A program of C files of this folder, compiled once until `cleanUp`. */

@@ -7,6 +7,7 @@ import {
   constant,
   type Doer,
   makeCgroup,
+  makeGrounds,
   openTestProbe,
   skipReason,
   startDoer,
@@ -61,6 +62,7 @@ function collision(slot: number): readonly [Pair, Pair] {
 interface Scene {
   readonly test: TestProbe;
   readonly probe: Probe;
+  make(): TestCgroup;
   readonly cgroup: TestCgroup;
   readonly slot: number;
   readonly doer: Doer;
@@ -69,10 +71,12 @@ interface Scene {
   records(): (readonly [number, number, number, number])[];
 }
 
+/** With containers of its own only, so that a slot that is given back is the next one's. */
 async function scene(options: Partial<ProbeOptions> = {}): Promise<Scene> {
-  const test = await openTestProbe(options);
+  const { cgroupRoot, make } = makeGrounds();
+  const test = await openTestProbe({ cgroupRoot, ...options });
   const { probe } = test;
-  const cgroup = makeCgroup();
+  const cgroup = make();
   const doer = await startDoer(cgroup.path);
   await doer.ask(`sequence ${getppid}`);
   await doer.ask(`sequence ${getppid}`);
@@ -91,7 +95,7 @@ async function scene(options: Partial<ProbeOptions> = {}): Promise<Scene> {
             record.bytes.readUInt32LE(constant('record_header.tid')),
           ] as const,
       );
-  return { test, probe, cgroup, slot, doer, known, guard, records };
+  return { test, probe, make, cgroup, slot, doer, known, guard, records };
 }
 
 describe.skipIf(skipReason('pairs') !== null)('pairs', () => {
@@ -210,14 +214,14 @@ describe.skipIf(skipReason('pairs') !== null)('pairs', () => {
   });
 
   it('are gone when the slot is freed, and the next container learns', async () => {
-    const { test, probe, slot, cgroup, guard } = await scene({ slots: 3 });
+    const { test, probe, make, slot, cgroup, guard } = await scene({ slots: 3 });
     guard();
     expect(pairsIn(probe.readPairs(slot, cgroup.id)).size).toBeGreaterThan(0);
     await cgroup.remove();
     probe.freeSlot(slot, cgroup.id);
     expect(() => probe.readPairs(slot, cgroup.id)).toThrow(/is not cgroup/);
     expect(() => probe.setMode(slot, cgroup.id, 'guard')).toThrow(/is not cgroup/);
-    const next = makeCgroup();
+    const next = make();
     expect(test.counts(next.id).slot).toBe(slot);
     expect(pairsIn(probe.readPairs(slot, next.id)).size).toBe(0);
     expect(probe.readBigrams(slot, next.id).every((count) => count === 0)).toBe(true);
@@ -300,12 +304,12 @@ describe.skipIf(skipReason('pairs') !== null)('pairs', () => {
   });
 
   it('of a container are not counted for the next one of its slot, whatever stands in lines', async () => {
-    const { test, probe, slot, cgroup, doer } = await scene({ slots: 3 });
+    const { test, probe, make, slot, cgroup, doer } = await scene({ slots: 3 });
     const [[a, b], [c, d]] = collision(slot);
     await doer.ask(`sequence ${a},${b}`);
     await cgroup.remove();
     probe.freeSlot(slot, cgroup.id);
-    const next = makeCgroup();
+    const next = make();
     const after = await startDoer(next.path, ['taskset', '-c', '0,1']);
     for (let i = 0; i < 20; i++) await after.ask(`sequence ${c},${d}`); // pushes (a, b) out
     await sleep(20);

@@ -7,7 +7,9 @@ import {
   cleanUp,
   constant,
   containerName,
+  type Grounds,
   makeCgroup,
+  makeGrounds,
   moveTo,
   openTestProbe,
   skipReason,
@@ -18,10 +20,10 @@ import {
 
 const CALL = process.arch === 'arm64' ? { getppid: 173, exitGroup: 94 } : { getppid: 110, exitGroup: 231 };
 
-/** Makes containers until one finds no slot: other containers of this machine may have some. */
-function takeAllSlots(probe: Probe): void {
+/** Makes containers until one finds no slot. */
+function takeAllSlots(probe: Probe, { make }: Grounds): void {
   const known = (id: number) => probe.readCounts().some((slot) => slot.cgroup === id);
-  while (known(makeCgroup().id));
+  while (known(make().id));
 }
 
 describe.skipIf(skipReason('probe') !== null)('probe', () => {
@@ -176,11 +178,12 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
   });
 
   it('gives a slot again once it was freed, with its counters at 0', async () => {
-    const test = await openTestProbe({ slots: 8 });
-    const first = makeCgroup();
+    const grounds = makeGrounds();
+    const test = await openTestProbe({ slots: 8, cgroupRoot: grounds.cgroupRoot });
+    const first = grounds.make();
     const doer = await startDoer(first.path);
     await doer.ask('getppid 1000');
-    takeAllSlots(test.probe);
+    takeAllSlots(test.probe, grounds);
     const slot = test.counts(first.id).slot;
     await doer.end();
     await first.remove();
@@ -189,7 +192,7 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect(test.counts(first.id).calls[CALL.getppid]).toBe(1000n); // still to be read
     test.probe.freeSlot(slot, first.id);
     expect(() => test.probe.freeSlot(slot, first.id)).toThrow(/is not cgroup/);
-    const next = makeCgroup();
+    const next = grounds.make();
     expect(test.counts(next.id).slot).toBe(slot);
     expect(test.counts(next.id).calls[CALL.getppid]).toBe(0n);
   });
@@ -255,11 +258,12 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
   });
 
   it('counts containers that found no slot', async () => {
-    const { probe } = await openTestProbe({ slots: 3 });
-    takeAllSlots(probe);
+    const grounds = makeGrounds();
+    const { probe } = await openTestProbe({ slots: 3, cgroupRoot: grounds.cgroupRoot });
+    takeAllSlots(probe, grounds);
     const before = probe.counters().lost[constant('LOSS_NO_SLOT')] ?? 0n;
     expect(before).toBeGreaterThan(0n);
-    const cgroup = makeCgroup();
+    const cgroup = grounds.make();
     const after = probe.counters().lost[constant('LOSS_NO_SLOT')] ?? 0n;
     expect(after).toBeGreaterThan(before);
     expect(probe.readCounts().map((slot) => slot.cgroup)).not.toContain(cgroup.id);

@@ -6,6 +6,7 @@ import {
   cleanUp,
   constant,
   makeCgroup,
+  makeGrounds,
   moveTo,
   openTestProbe,
   skipReason,
@@ -50,15 +51,16 @@ describe.skipIf(skipReason('slots') !== null)('slots', () => {
   afterEach(cleanUp);
 
   it('have memory for the containers that are there, and more as they come', async () => {
-    const test = await openTestProbe({ slots: 1024 });
+    const { cgroupRoot, make } = makeGrounds();
+    const test = await openTestProbe({ slots: 1024, cgroupRoot });
     const { probe } = test;
     const bytes = () => Object.values(probe.maps()).reduce((sum, group) => sum + group);
     const first = bytes();
     const made: TestCgroup[] = [];
-    for (let n = 0; n < CHUNK - SPARE + 3; n++) made.push(makeCgroup());
+    for (let n = 0; n < CHUNK - SPARE + 3; n++) made.push(make());
     await until(() => bytes() > first);
     const chunk = bytes() - first;
-    for (let n = 0; n < CHUNK; n++) made.push(makeCgroup());
+    for (let n = 0; n < CHUNK; n++) made.push(make());
     await until(() => bytes() === first + 2 * chunk);
     const slots = made.map((cgroup) => slotOf(test, cgroup));
     expect(new Set(slots).size).toBe(made.length);
@@ -80,7 +82,8 @@ describe.skipIf(skipReason('slots') !== null)('slots', () => {
   });
 
   it('are used again without anything of the container before', async () => {
-    const test = await openTestProbe({ slots: 3 });
+    const { cgroupRoot, make } = makeGrounds();
+    const test = await openTestProbe({ slots: 3, cgroupRoot });
     const { probe } = test;
     const free = async (cgroup: TestCgroup) => {
       const { slot } = test.counts(cgroup.id);
@@ -88,14 +91,14 @@ describe.skipIf(skipReason('slots') !== null)('slots', () => {
       probe.freeSlot(slot, cgroup.id);
       return slot;
     };
-    let before = makeCgroup();
+    let before = make();
     for (let n = 1; n <= 5; n++) {
       const doer = await startDoer(before.path);
       await doer.ask(`getppid ${n * 100}`);
       await doer.ask('open /etc/shadow');
       expect(test.counts(before.id).calls[GETPPID]).toBe(BigInt(n * 100));
       const slot = await free(before);
-      const next = makeCgroup();
+      const next = make();
       const { calls, compat, forks, execs, exits, lost, throttled } = test.counts(next.id);
       expect(test.counts(next.id).slot).toBe(slot);
       expect([...calls, ...lost, ...throttled, forks, execs, exits].every((count) => count === 0n)).toBe(

@@ -1,0 +1,79 @@
+/**
+ * The kernel side as it is opened: before the rest of the agent is loaded, as both take as long, on a CPU each. So this file
+ * imports little.
+ */
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '../kit/clock.ts';
+import type { NativeAddon, Probe, ProbeOptions } from '../native/index.ts';
+import { callIds } from './features/call-ids.ts';
+import { countOwners } from './identity/cgroup.ts';
+import type { AgentSettings } from './settings.ts';
+import { type CgroupTree, cgroupPaths, findCgroups } from './source/cgroups.ts';
+import { watchedNames } from './source/watched-names.ts';
+
+type Take = (records: Buffer) => void;
+
+function probeOptions(settings: AgentSettings, { root, hierarchy }: CgroupTree): ProbeOptions {
+  return {
+    pinFolder: settings['pin-folder'],
+    cgroupRoot: root,
+    cgroupHierarchy: hierarchy,
+    selfPid: process.pid,
+    urgentBytes: settings['urgent-bytes'],
+    bulkBytes: settings['bulk-bytes'],
+    bulkMs: settings['bulk-interval'],
+    recordsPerSecond: settings['record-rate'],
+    recordBurst: settings['record-burst'],
+    slots: settings.slots,
+    liveSlots: Math.min(settings.slots, countOwners(cgroupPaths(root))),
+    flows: settings.flows,
+    callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
+    seenKey: randomBytes(8).readBigUInt64LE(),
+    watchedNames: watchedNames(settings),
+    queueBatches: settings['queue-batches'],
+  };
+}
+
+export class Opening {
+  readonly addon: NativeAddon;
+  readonly cgroups: CgroupTree;
+  /** Before anything was seen. */
+  readonly at: { readonly bootNs: bigint; readonly wallMs: number };
+  /** Rejects when the kernel refuses the probes. */
+  readonly probe: Promise<Probe>;
+  /** Why alerts may wait for busy containers, or null. */
+  readonly hurry: unknown = null;
+  #take: Take | null = null;
+  /** From before there was who takes them; the addon's own queue bounds what may come in one turn of the loop. */
+  readonly #early: Buffer[] = [];
+
+  /** @throws when there is no cgroup hierarchy to know containers by. */
+  constructor(addon: NativeAddon, settings: AgentSettings) {
+    const clock = systemClock();
+    this.at = { bootNs: clock.bootNs(), wallMs: clock.wallMs() };
+    this.addon = addon;
+    this.cgroups = findCgroups(settings['cgroup-version'], settings['cgroup-root']);
+    try {
+      addon.preferThreads(settings.nice);
+    } catch (error) {
+      this.hurry = error;
+    }
+    this.probe = addon.openProbe(probeOptions(settings, this.cgroups), (records) => {
+      if (this.#take === null) this.#early.push(records);
+      else this.#take(records);
+    });
+    this.probe.catch(() => undefined); // who awaits it is told
+  }
+
+  /** Records from now on, those from before at once. */
+  take(take: Take): void {
+    this.#take = take;
+    for (const records of this.#early.splice(0)) take(records);
+  }
+
+  /** For an agent that ends before it came to use it. Idempotent. */
+  async close(): Promise<void> {
+    const probe = await this.probe.catch(() => null);
+    await probe?.close();
+  }
+}

@@ -27,6 +27,11 @@ export function countersOf(metrics: Metrics) {
     suppressed: metrics.counter('alerts_suppressed_total', 'Alerts kept out of incidents by an exception.'),
     steps: metrics.counter('plan_steps_total', 'Steps of plans by verdict.', ['verdict']),
     orders: metrics.counter('orders_total', 'Orders made, by kind.', ['kind']),
+    clusterOrders: metrics.counter(
+      'cluster_orders_total',
+      'Cluster orders by action and what came of them.',
+      ['action', 'state'],
+    ),
     answers: metrics.counter(
       'order_answers_total',
       'Answers of nodes to orders by state; unknown, late: not taken.',

@@ -13,8 +13,18 @@ import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
 import { mergeable } from './ingest/sketches.ts';
-import { type About, aboutIncident, aboutOrder } from './notify/about.ts';
-import { approve, containByHand, type Declined, type Outcome, respond } from './respond/execute.ts';
+import type { Notification } from './notify/notifier.ts';
+import { CLUSTER_ORDER, undoCluster } from './respond/cluster/ask.ts';
+import type { ClusterOrder } from './respond/cluster/order.ts';
+import { type RunParts, runClusterOrders } from './respond/cluster/run.ts';
+import {
+  approve,
+  containByHand,
+  type Declined,
+  type Ordered,
+  type Outcome,
+  respond,
+} from './respond/execute.ts';
 import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
 import type { PolicySet } from './respond/policy.ts';
@@ -27,12 +37,15 @@ const DETECTIONS = 50;
 const BUSY = 4;
 const BUSY_PACE_MS = 5000;
 
+export type About = Omit<Notification, 'id' | 'atMs'>;
 export interface PipelineParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly orders: OrderFactory;
   readonly streams: { push(node: NodeIdentity, orders: readonly SignedOrder[]): boolean };
   readonly policies: PolicySet;
+  /** What central may do in the cluster, and how it reaches its API server; null: none is known. */
+  readonly cluster: Pick<RunParts, 'enabled' | 'kubeOf'>;
   readonly windowMs: number;
   /** Ids of the valid ones. */
   readonly hashKeys: () => readonly string[];
@@ -47,10 +60,10 @@ export interface Pipeline extends ReportSink, Deeds {
   putInForce(): Promise<void>;
   enrolled(enrolment: Enrolment): Promise<void>;
   pending(node: NodeIdentity): Promise<readonly SignedOrder[]>;
-  /** What `work` keeps and finds: one transaction, with what it does to incidents. */
-  takeEvidence(work: (store: StoreParts) => Promise<readonly Evidence[]>): Promise<void>;
-  /** Leases, unanswered incidents, quiet incidents. */
+  /** Leases, unanswered incidents, cluster orders, quiet incidents. */
   tick(): Promise<void>;
+  /** Resolves when what is under way in the cluster has ended. */
+  stop(): Promise<void>;
 }
 
 interface Taken {
@@ -76,9 +89,6 @@ async function evidenceOf(
       alert,
       container: await store.reports.container({ cluster, node, id: alert.container }),
       detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
-      identities: [],
-      pods: [],
-      opens: true,
     });
   return evidence;
 }
@@ -87,6 +97,8 @@ class CentralPipeline implements Pipeline {
   private readonly parts: PipelineParts;
   private readonly counted: Counters;
   private taking = 0;
+  private clusterRun: Promise<void> | null = null;
+  private clusterAgain = false;
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
@@ -155,24 +167,13 @@ class CentralPipeline implements Pipeline {
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };
-    const found = await this.join(store, await evidenceOf(store, report, alerts));
-    return { duplicate, foreign, answers, ...found };
-  }
-
-  /** What new evidence does to incidents, inside a transaction. */
-  private async join(
-    store: StoreParts,
-    evidence: readonly Evidence[],
-  ): Promise<Pick<Taken, 'changes' | 'suppressed'>> {
-    if (evidence.length === 0) return { changes: [], suppressed: 0 };
     const { policies, windowMs, clock } = this.parts;
-    const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
     const { changes, suppressed } = correlate({
       incidents: await store.incidents.candidates(since, ids),
       memberships: await store.incidents.memberships(ids),
-      evidence,
+      evidence: await evidenceOf(store, report, alerts),
       exceptions: policies.exceptions,
       windowMs,
       nowMs: clock.wallMs(),
@@ -180,51 +181,52 @@ class CentralPipeline implements Pipeline {
     for (const change of changes) await store.incidents.save(change);
     for (const { alert, exception } of suppressed)
       await store.reports.suppress(alert, exception, clock.wallMs());
-    return { changes, suppressed: suppressed.length };
-  }
-
-  async takeEvidence(work: (store: StoreParts) => Promise<readonly Evidence[]>): Promise<void> {
-    const joined = await this.parts.store.transaction(async (store) => this.join(store, await work(store)));
-    this.tallyJoined(joined);
-    if (joined.changes.some(({ kind }) => kind !== 'updated')) await this.respondToAll();
+    return { duplicate, foreign, changes, suppressed: suppressed.length, answers };
   }
 
   private tally(report: Report, taken: Taken): void {
-    const { summaries, rows, answers } = this.counted;
+    const { summaries, rows, incidents, suppressed, answers } = this.counted;
     summaries.inc({ result: taken.duplicate ? 'duplicate' : 'stored' });
     if (taken.duplicate) return;
     for (const kind of ['windows', 'detections', 'alerts', 'containers'] as const)
       rows.inc({ kind }, report[kind].length);
     rows.inc({ kind: 'foreign' }, taken.foreign);
-    this.tallyJoined(taken);
+    suppressed.inc(taken.suppressed);
+    for (const { kind, incident } of taken.changes) {
+      incidents.inc({ kind });
+      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [] });
+    }
     for (const { state } of taken.answers.answered) answers.inc({ state });
     answers.inc({ state: 'unknown' }, taken.answers.unknown);
     answers.inc({ state: 'late' }, taken.answers.late);
     for (const { order, state } of taken.answers.answered)
-      if (state === 'expired') void this.tellOrder('expired', order, `node:${order.node}`);
-  }
-
-  private tallyJoined({ changes, suppressed }: Pick<Taken, 'changes' | 'suppressed'>): void {
-    this.counted.suppressed.inc(suppressed);
-    for (const { kind, incident } of changes) {
-      this.counted.incidents.inc({ kind });
-      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [], actor: 'central' });
-    }
+      if (state === 'expired') void this.tellOrder('expired', order);
   }
 
   private tell(
     event: About['event'],
     incident: Incident,
-    what: { text: string; orders: readonly Order[]; actor: string },
+    what: { text: string; orders: readonly Order[] },
   ): void {
-    this.parts.notify(aboutIncident(event, incident, what));
+    const { id, cluster, severity, title } = incident;
+    const orders = what.orders.map((order) => order.id);
+    this.parts.notify({ event, cluster, incident: id, severity, title, text: what.text, orders });
   }
 
   /** About an order that may have no incident. */
-  private async tellOrder(event: About['event'], order: Order, actor: string): Promise<void> {
-    const { incident: id } = order;
-    const incident = id === '' ? null : await this.parts.store.incidents.get(id).catch(() => null);
-    this.parts.notify(aboutOrder(event, order, { incident, actor }));
+  private async tellOrder(event: About['event'], order: Order): Promise<void> {
+    const { cluster, incident, id, kind, target, node, reason } = order;
+    const title = `${kind} of ${target.containerName || target.containerId} on ${node}: ${event}`;
+    const known = incident === '' ? null : await this.parts.store.incidents.get(incident).catch(() => null);
+    this.parts.notify({
+      event,
+      cluster,
+      incident,
+      severity: known?.severity ?? '',
+      title,
+      text: reason,
+      orders: [id],
+    });
   }
 
   /** Each incident that was opened or has become worse and was not responded to; also after a restart. */
@@ -255,9 +257,9 @@ class CentralPipeline implements Pipeline {
     const { incident, outcome } = result;
     for (const { verdict } of outcome.plan.steps) this.counted.steps.inc({ verdict });
     await this.dispatch(outcome.orders);
-    const [first] = outcome.orders;
-    const what = { text: outcome.printed, orders: outcome.orders, actor: first?.actor ?? 'central' };
-    if (outcome.orders.length > 0) this.tell('executed', incident, what);
+    if (outcome.clusterOrders.length > 0) this.runCluster();
+    const what = { text: outcome.printed, orders: outcome.orders };
+    if (outcome.orders.length + outcome.clusterOrders.length > 0) this.tell('executed', incident, what);
     if (outcome.proposed) this.tell('approval-wanted', incident, what);
   }
 
@@ -277,26 +279,68 @@ class CentralPipeline implements Pipeline {
     return orders;
   }
 
-  async contain(asked: Parameters<Deeds['contain']>[0]): Promise<readonly Order[] | Declined> {
+  async contain(asked: Parameters<Deeds['contain']>[0]): Promise<Ordered | Declined> {
     const { containers, ...rest } = asked;
     const cluster = containers[0]?.cluster ?? '';
     const result = await this.parts.store.transaction(({ response }) =>
       containByHand(response, this.response(), { ...rest, cluster, targets: containers }),
     );
     if ('declined' in result) return result;
-    await this.dispatch(result);
-    for (const order of result) await this.tellOrder('executed', order, order.actor);
+    await this.dispatch(result.orders);
+    if (result.clusterOrders.length > 0) this.runCluster();
+    for (const order of result.orders) await this.tellOrder('executed', order);
     return result;
   }
 
-  async undo(asked: Parameters<Deeds['undo']>[0]): Promise<Order | Declined> {
+  async undo(asked: Parameters<Deeds['undo']>[0]): Promise<Order | ClusterOrder | Declined> {
+    if (asked.order.startsWith(CLUSTER_ORDER)) return this.undoInCluster(asked);
     const result = await this.parts.store.transaction(({ response }) =>
       undo(response, this.response(), asked),
     );
     if ('declined' in result) return result;
     await this.dispatch([result]);
-    await this.tellOrder('undone', result, result.actor);
+    await this.tellOrder('undone', result);
     return result;
+  }
+
+  private async undoInCluster(asked: Parameters<Deeds['undo']>[0]): Promise<ClusterOrder | Declined> {
+    const { store, clock } = this.parts;
+    const result = await store.transaction(({ response }) => undoCluster(response, asked, clock.wallMs()));
+    if (!('declined' in result)) this.runCluster();
+    return result;
+  }
+
+  /** One run at a time, and one more for what came meanwhile; the API server's time holds nobody up. */
+  private runCluster(): void {
+    if (this.clusterRun !== null) {
+      this.clusterAgain = true;
+      return;
+    }
+    const { store, clock, cluster, log } = this.parts;
+    this.clusterRun = runClusterOrders({
+      ...cluster,
+      transaction: (work) => store.transaction(({ response }) => work(response)),
+      nowMs: clock.wallMs,
+    })
+      .then((moved) => {
+        for (const { order, state } of moved) this.counted.clusterOrders.inc({ action: order.action, state });
+      })
+      .catch((error: unknown) => {
+        this.counted.failures.inc();
+        log.error({ err: error }, 'cluster orders failed');
+      })
+      .finally(() => {
+        this.clusterRun = null;
+        if (this.clusterAgain) {
+          this.clusterAgain = false;
+          this.runCluster();
+        }
+      });
+  }
+
+  async stop(): Promise<void> {
+    this.clusterAgain = false;
+    await this.clusterRun;
   }
 
   async approve(asked: Parameters<Deeds['approve']>[0]): Promise<Outcome | Declined> {
@@ -306,9 +350,9 @@ class CentralPipeline implements Pipeline {
     );
     if ('declined' in result) return result;
     await this.dispatch(result.orders);
+    if (result.clusterOrders.length > 0) this.runCluster();
     const incident = await this.parts.store.incidents.get(asked.incident);
-    if (incident !== null)
-      this.tell('executed', incident, { text: result.printed, orders: result.orders, actor: asked.actor });
+    if (incident !== null) this.tell('executed', incident, { text: result.printed, orders: result.orders });
     return result;
   }
 
@@ -318,10 +362,10 @@ class CentralPipeline implements Pipeline {
     const expired = await store.transaction(({ response }) => expireLeases(response, this.response()));
     for (const order of expired) {
       this.counted.answers.inc({ state: 'expired' });
-      if (order.kind === 'contain') await this.tellOrder('expired', order, 'central');
+      if (order.kind === 'contain') await this.tellOrder('expired', order);
     }
-    for (const incident of await store.incidents.closeQuiet(clock.wallMs() - windowMs))
-      this.tell('closed', incident, { text: '', orders: [], actor: 'central' });
+    this.runCluster();
+    await store.incidents.closeQuiet(clock.wallMs() - windowMs);
   }
 }
 

@@ -1,9 +1,10 @@
 /** What each route of the People API reads or does. */
 import type { Incident } from '../correlate/incident.ts';
-import type { Notifications } from '../notify/notifications.ts';
 import { actionsIn } from '../respond/actions.ts';
+import { CLUSTER_ACTION_NAMES } from '../respond/cluster/index.ts';
+import type { ClusterOrder } from '../respond/cluster/order.ts';
 import { parseDuration } from '../respond/document.ts';
-import type { Declined, Outcome } from '../respond/execute.ts';
+import type { Declined, Ordered, Outcome } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
 import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
 import type { WorkloadView } from '../store/sketches.ts';
@@ -21,8 +22,8 @@ export interface Deeds {
     action: Action;
     actor: string;
     reason: string;
-  }): Promise<readonly Order[] | Declined>;
-  undo(asked: { order: string; actor: string; reason: string }): Promise<Order | Declined>;
+  }): Promise<Ordered | Declined>;
+  undo(asked: { order: string; actor: string; reason: string }): Promise<Order | ClusterOrder | Declined>;
   approve(asked: { incident: string; actor: string; reason: string }): Promise<Outcome | Declined>;
 }
 /** What the routes read from and act through. */
@@ -31,8 +32,8 @@ export interface RouteParts {
   readonly incident: (id: string) => Promise<Incident | null>;
   readonly status: () => Promise<object>;
   readonly workloads: (page: { limit: number; offset: number }) => Promise<readonly WorkloadView[]>;
+  readonly clusterOrders: (limit: number, incident: string | null) => Promise<readonly ClusterOrder[]>;
   readonly deeds: Deeds;
-  readonly notifications: Pick<Notifications, 'notifiers' | 'silences' | 'test'>;
 }
 
 export type ApiCode =
@@ -116,6 +117,12 @@ function flagOf(body: Call['body'], name: Flag): boolean {
   if (typeof value !== 'boolean') throw new ApiError('PICKET_BAD_REQUEST', `${name}: not true or false`);
   return value;
 }
+function clusterOf(body: Call['body']): readonly string[] {
+  const found = body['cluster'] ?? [];
+  if (!Array.isArray(found) || found.some((name) => !CLUSTER_ACTION_NAMES.includes(name)))
+    throw new ApiError('PICKET_BAD_REQUEST', `cluster: not a list of ${CLUSTER_ACTION_NAMES.join(', ')}`);
+  return [...new Set<string>(found)];
+}
 function actionOf(body: Call['body']): Action {
   const lease = textOf(body, 'lease');
   const leaseMs = lease === '' ? DEFAULT_ACTION.leaseMs : parseDuration(lease);
@@ -130,12 +137,13 @@ function actionOf(body: Call['body']): Action {
     cutProbes: flagOf(body, 'cutProbes'),
     freeze: flagOf(body, 'freeze'),
     kill: flagOf(body, 'kill'),
+    cluster: clusterOf(body),
     leaseMs,
   };
   if (actionsIn(action).length === 0)
     throw new ApiError(
       'PICKET_BAD_REQUEST',
-      'networkDeny, killOnExec, freeze, kill: all are false, nothing would be done',
+      'networkDeny, killOnExec, freeze, kill: all are false and cluster is empty, nothing would be done',
     );
   return action;
 }
@@ -152,7 +160,8 @@ function done<T extends object>(result: T | Declined): T {
 }
 
 /** An order as people see it: without its envelope. */
-function containment(order: Order): object {
+function containment(order: Order | ClusterOrder): object {
+  if (!('signed' in order)) return order;
   const { signed, ...rest } = order;
   return rest;
 }
@@ -228,11 +237,11 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
           kind: 'contain',
         }),
       }),
+    'GET /api/v1/cluster-orders': async ({ query }) =>
+      ok({ clusterOrders: await parts.clusterOrders(limitOf(query), query.get('incident')) }),
     'GET /api/v1/steps': async ({ query }) =>
       ok({ steps: await views.steps({ ...pageOf(query), incident: query.get('incident') }) }),
     'GET /api/v1/policies': async ({ query }) => ok({ policies: await views.policies(limitOf(query)) }),
-    'GET /api/v1/notifiers': async () =>
-      ok({ notifiers: parts.notifications.notifiers(), silences: parts.notifications.silences() }),
     'GET /api/v1/dead-letters': async ({ query }) =>
       ok({ deadLetters: await views.deadLetters(limitOf(query)) }),
   };
@@ -242,26 +251,20 @@ function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
   return {
     'POST /api/v1/containments': async ({ actor, body }) => {
       const [reason, action] = [reasonOf(body), actionOf(body)];
-      const orders = done(
+      const { orders, clusterOrders } = done(
         await parts.deeds.contain({ ...(await targetsOf(parts, body)), action, actor, reason }),
       );
-      return { status: 201, value: { containments: orders.map(containment) } };
+      return { status: 201, value: { containments: orders.map(containment), clusterOrders } };
     },
     'POST /api/v1/containments/:id/undo': async ({ actor, id, body }) => {
       const release = done(await parts.deeds.undo({ order: id, actor, reason: reasonOf(body) }));
       return { status: 201, value: { release: containment(release) } };
     },
-    'POST /api/v1/notifiers/:id/test': async ({ actor, id }) => {
-      const failure = await parts.notifications.test(id, actor);
-      if (failure === undefined)
-        throw new ApiError('PICKET_NOT_FOUND', `notifier ${JSON.stringify(id)}: unknown`);
-      return ok({ notifier: id, delivered: failure === null, error: failure?.error ?? '' });
-    },
     'POST /api/v1/incidents/:id/approve': async ({ actor, id, body }) => {
-      const { printed, orders } = done(
+      const { printed, orders, clusterOrders } = done(
         await parts.deeds.approve({ incident: id, actor, reason: reasonOf(body) }),
       );
-      return { status: 201, value: { plan: printed, containments: orders.map(containment) } };
+      return { status: 201, value: { plan: printed, containments: orders.map(containment), clusterOrders } };
     },
   };
 }

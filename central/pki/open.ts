@@ -6,7 +6,6 @@ import { type HashKeys, openHashKeys } from './hash-keys.ts';
 import {
   type OrderSigner,
   openAuditKey,
-  openAuditToken,
   openJoinToken,
   openOrderSigner,
   openPeopleTokens,
@@ -20,7 +19,6 @@ export interface Keys {
   readonly auditKey: Uint8Array;
   readonly hashKeys: HashKeys;
   readonly joinToken: string;
-  readonly auditToken: string;
   readonly people: readonly PeopleToken[];
 }
 
@@ -35,7 +33,6 @@ export async function openKeys(folder: string, names: readonly string[], clock: 
     auditKey: await openAuditKey(folder),
     hashKeys: await openHashKeys(folder, clock),
     joinToken: await openJoinToken(folder),
-    auditToken: await openAuditToken(folder),
     people: await openPeopleTokens(folder),
   };
 }

@@ -1,4 +1,5 @@
-/** What can be done to a container on its node, and whether that can be taken back. */
+/** What can be done about a container, on its node and in the cluster, and whether that can be taken back. */
+import { clusterAction } from './cluster/index.ts';
 import type { Action } from './policy.ts';
 
 /** reversible: undone, it is as before. compensable: something else makes up for it. irreversible: neither. */
@@ -38,13 +39,26 @@ export const NODE_ACTIONS: readonly NodeAction[] = [
   },
 ];
 
-export const actionsIn = (action: Action): readonly NodeAction[] =>
-  NODE_ACTIONS.filter(({ name }) => action[name]);
+interface Part {
+  readonly name: string;
+  readonly reversal: Reversal;
+  readonly words: string;
+}
+/** All that an action does, on the node first. */
+export function actionsIn(action: Action): readonly Part[] {
+  const here = NODE_ACTIONS.filter(({ name }) => action[name]);
+  const there = action.cluster.flatMap((name) => clusterAction(name) ?? []);
+  return [
+    ...here.map(({ name, reversal, words }) => ({ name, reversal, words: words(action) })),
+    ...there.map(({ name, reversal }) => ({ name, reversal, words: `${name} in the cluster` })),
+  ];
+}
 /** Of what is in an action, the names of those that nothing takes back. */
 export const irreversibleIn = (action: Action): readonly string[] =>
   actionsIn(action)
     .filter(({ reversal }) => reversal === 'irreversible')
     .map(({ name }) => name);
+export const onNode = (action: Action): boolean => NODE_ACTIONS.some(({ name }) => action[name]);
 /** Whether anything of it lasts: what does not is done at once, and there is nothing to release. */
-export const lasts = (action: Pick<Action, 'networkDeny' | 'killOnExec' | 'freeze'>): boolean =>
-  action.networkDeny || action.killOnExec || action.freeze;
+export const lasts = (action: Action): boolean =>
+  actionsIn(action).some(({ reversal }) => reversal !== 'irreversible');

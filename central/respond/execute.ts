@@ -1,20 +1,17 @@
 /** Carries plans out: writes down what is done and by whom, makes the orders, and says what became of it. */
 import type { Incident, IncidentState, Involved } from '../correlate/incident.ts';
+import { onNode } from './actions.ts';
+import { askCluster } from './cluster/ask.ts';
+import type { ClusterOrder, ClusterStore } from './cluster/order.ts';
+import type { Declined } from './declined.ts';
 import { containerKey, guardPlan, keyOf, type Situation, untouchable } from './guard.ts';
 import type { Order, OrderFactory, OrderState } from './orders.ts';
 import { actionInWords, type Plan, type PlanStep, planContainment, printPlan } from './plan.ts';
 import type { Action, Policy } from './policy.ts';
 
-/** A line of the append-only table of steps. */
-export interface Step {
-  readonly atMs: number;
-  /** `policy:NAME`, `node:NAME`, `central`, or a person's name. */
-  readonly actor: string;
-  readonly action: 'plan' | 'contain' | 'approve' | 'undo' | 'answer' | 'expire' | 'policies' | 'enrol';
-  readonly incident: string;
-  readonly order: string;
-  readonly text: string;
-}
+export type { Declined } from './declined.ts';
+export type { Step } from './step.ts';
+
 export type PlanState = 'recorded' | 'proposed' | 'executed' | 'approved';
 export interface StoredPlan {
   readonly plan: Plan;
@@ -22,7 +19,7 @@ export interface StoredPlan {
 }
 
 /** The slice of storage that responding needs; each call is part of one transaction. */
-export interface ResponseStore {
+export interface ResponseStore extends ClusterStore {
   situation(incident: Incident | null, nowMs: number): Promise<Situation>;
   incident(id: string): Promise<Incident | null>;
   setIncidentState(id: string, state: IncidentState): Promise<void>;
@@ -38,7 +35,6 @@ export interface ResponseStore {
   ordersOf(incident: string): Promise<readonly Order[]>;
   /** Contain orders that have not ended and whose time is over at `nowMs`. */
   overdue(nowMs: number): Promise<readonly Order[]>;
-  appendStep(step: Step): Promise<void>;
 }
 export interface ResponseParts {
   readonly orders: OrderFactory;
@@ -48,15 +44,11 @@ export interface Outcome {
   readonly plan: Plan;
   readonly printed: string;
   readonly orders: readonly Order[];
+  /** What central does in the cluster itself. */
+  readonly clusterOrders: readonly ClusterOrder[];
   /** A person is asked about some of it. */
   readonly proposed: boolean;
 }
-/** Something a person asked for that is not done; a value, because people make mistakes. */
-export interface Declined {
-  readonly declined: 'not-found' | 'conflict' | 'forbidden';
-  readonly message: string;
-}
-
 /** Characters of an incident's title that go into its orders. */
 const REASON = 500;
 const ACTIVE: readonly OrderState[] = ['queued', 'sent', 'applied'];
@@ -82,19 +74,38 @@ const targetOf = (target: Involved): Order['target'] => ({
   workload: target.workload,
 });
 
-async function order(
-  store: ResponseStore,
-  parts: ResponseParts,
-  wanted: {
-    cluster: string;
-    target: Involved;
-    action: Action;
-    actor: string;
-    reason: string;
-    incident: string;
-    policy: string;
-  },
-): Promise<Order> {
+interface Wanted {
+  readonly cluster: string;
+  readonly target: Involved;
+  readonly action: Action;
+  readonly actor: string;
+  readonly reason: string;
+  readonly incident: string;
+  readonly policy: string;
+}
+export interface Ordered {
+  readonly orders: readonly Order[];
+  readonly clusterOrders: readonly ClusterOrder[];
+}
+
+/** An order for the node, and one for each thing that is to be done in the cluster. */
+async function order(store: ResponseStore, parts: ResponseParts, wanted: Wanted): Promise<Ordered> {
+  const { action } = wanted;
+  const { leaseMs, cluster: actions } = action;
+  const clusterOrders = await askCluster(store, { ...wanted, actions, leaseMs }, parts.nowMs());
+  return { orders: onNode(action) ? [await nodeOrder(store, parts, wanted)] : [], clusterOrders };
+}
+
+async function all(store: ResponseStore, parts: ResponseParts, wanted: readonly Wanted[]): Promise<Ordered> {
+  const made: Ordered[] = [];
+  for (const one of wanted) made.push(await order(store, parts, one));
+  return {
+    orders: made.flatMap(({ orders }) => orders),
+    clusterOrders: made.flatMap(({ clusterOrders }) => clusterOrders),
+  };
+}
+
+async function nodeOrder(store: ResponseStore, parts: ResponseParts, wanted: Wanted): Promise<Order> {
   const made = parts.orders.contain({ ...wanted, node: wanted.target.node, target: targetOf(wanted.target) });
   await store.addOrder(made);
   const text = `contain (${actionInWords(wanted.action)}) ${wanted.target.namespace}/${wanted.target.pod}/${wanted.target.name} on ${wanted.target.node}: ${wanted.reason}`;
@@ -122,24 +133,23 @@ export async function respond(
     order: '',
     text: printed,
   });
-  const orders: Order[] = [];
-  for (const step of plan.steps.filter(({ verdict }) => verdict === 'execute'))
-    orders.push(
-      await order(store, parts, {
-        cluster: incident.cluster,
-        target: step.target,
-        action: step.action,
-        actor: `policy:${step.policy?.name ?? ''}`,
-        reason: incident.title.slice(0, REASON),
-        incident: incident.id,
-        policy: step.policy?.name ?? '',
-      }),
-    );
+  const wanted = plan.steps
+    .filter(({ verdict }) => verdict === 'execute')
+    .map(({ target, action, policy }) => ({
+      cluster: incident.cluster,
+      target,
+      action,
+      actor: `policy:${policy?.name ?? ''}`,
+      reason: incident.title.slice(0, REASON),
+      incident: incident.id,
+      policy: policy?.name ?? '',
+    }));
+  const { orders, clusterOrders } = await all(store, parts, wanted);
   const proposed = plan.steps.some(({ verdict }) => verdict === 'propose');
-  await store.savePlan(plan, proposed ? 'proposed' : orders.length > 0 ? 'executed' : 'recorded');
+  await store.savePlan(plan, proposed ? 'proposed' : wanted.length > 0 ? 'executed' : 'recorded');
   if (orders.length > 0) await store.setIncidentState(incident.id, 'contained');
   else if (proposed && incident.state !== 'contained') await store.setIncidentState(incident.id, 'awaiting');
-  return { plan, printed, orders, proposed };
+  return { plan, printed, orders, clusterOrders, proposed };
 }
 
 /** A person says yes to what was proposed. What no approval lifts is looked at again, as it is now. */
@@ -166,14 +176,13 @@ export async function approve(
     order: '',
     text: `${reason}\n${printed}`,
   });
-  const orders: Order[] = [];
-  const wanted = { cluster: incident.cluster, actor, reason, incident: incident.id, policy: '' };
+  const by = { cluster: incident.cluster, actor, reason, incident: incident.id, policy: '' };
   const willing = (step: PlanStep): boolean => step.verdict === 'propose';
-  for (const { target, action } of plan.steps.filter(willing))
-    orders.push(await order(store, parts, { ...wanted, target, action }));
+  const wanted = plan.steps.filter(willing).map(({ target, action }) => ({ ...by, target, action }));
+  const { orders, clusterOrders } = await all(store, parts, wanted);
   await store.savePlan({ ...proposal, steps: plan.steps }, 'approved');
   await settle(store, incident.id, 'open');
-  return { plan, printed, orders, proposed: false };
+  return { plan, printed, orders, clusterOrders, proposed: false };
 }
 
 /** A person contains containers, with or without an incident. Limits of policies do not bind people; what is untouchable does. */
@@ -188,7 +197,7 @@ export async function containByHand(
     reason: string;
     incident: string;
   },
-): Promise<readonly Order[] | Declined> {
+): Promise<Ordered | Declined> {
   const situation = await store.situation(null, parts.nowMs());
   for (const target of asked.targets) {
     const never = untouchable({ workload: target.workload, containerId: target.id });
@@ -204,8 +213,11 @@ export async function containByHand(
       declined: 'conflict',
       message: 'each of these containers is already contained or not live any more',
     };
-  const orders: Order[] = [];
-  for (const target of free) orders.push(await order(store, parts, { ...asked, target, policy: '' }));
+  const made = await all(
+    store,
+    parts,
+    free.map((target) => ({ ...asked, target, policy: '' })),
+  );
   await settle(store, asked.incident, 'open');
-  return orders;
+  return made;
 }

@@ -79,7 +79,7 @@ export function placeOf(target: Involved): string {
 }
 
 export function actionInWords(action: Action): string {
-  const parts = actionsIn(action).map(({ words }) => words(action));
+  const parts = actionsIn(action).map(({ words }) => words);
   return `${parts.join('; ')}${lasts(action) ? `; for ${Math.round(action.leaseMs / 1000)} s` : ''}`;
 }
 

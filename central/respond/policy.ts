@@ -5,7 +5,8 @@ import type { ExceptionRule } from '../correlate/exception.ts';
 import { matchesGlob } from '../correlate/glob.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { actionsIn } from './actions.ts';
-import { at, list, type Mapping, mapping, Reader } from './document.ts';
+import { CLUSTER_ACTION_NAMES } from './cluster/index.ts';
+import { at, type Field, list, type Mapping, mapping, Reader } from './document.ts';
 
 export const API_VERSION = 'picket.dev/v1alpha1';
 export const MODES = ['observe', 'ask', 'enforce'] as const;
@@ -20,6 +21,8 @@ export interface Action {
   readonly freeze: boolean;
   /** Every process that is in it, once. Nothing takes that back: only a policy that says so does it by itself. */
   readonly kill: boolean;
+  /** What central does in the cluster itself, by the names of cluster/index.ts. */
+  readonly cluster: readonly string[];
   readonly leaseMs: number;
 }
 export interface Limits {
@@ -76,6 +79,7 @@ export const DEFAULT_ACTION: Action = {
   cutProbes: false,
   freeze: false,
   kill: false,
+  cluster: [],
   leaseMs: 600_000,
 };
 const DEFAULT_LIMITS: Limits = { maxContainers: 1, maxPercentOfWorkload: 50, perHour: 10 };
@@ -90,6 +94,15 @@ function canonical(value: unknown): string {
   );
 }
 
+/** Names of cluster actions, each once. */
+function names(reader: Reader, field: Field): readonly string[] {
+  const found = list(reader, field, []);
+  for (const name of found)
+    if (!CLUSTER_ACTION_NAMES.includes(name))
+      reader.violation(field, `${JSON.stringify(name)} is not one of ${CLUSTER_ACTION_NAMES.join(', ')}`);
+  return [...new Set(found)];
+}
+
 function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version: string }): Policy {
   const match = mapping(reader, at(spec, 'match'), ['namespaces', 'workloads', 'minSeverity']);
   const action = mapping(reader, at(spec, 'action'), [
@@ -98,6 +111,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
     'cutProbes',
     'freeze',
     'kill',
+    'cluster',
     'lease',
   ]);
   const limits = mapping(reader, at(spec, 'limits'), ['maxContainers', 'maxPercentOfWorkload', 'perHour']);
@@ -115,6 +129,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
       cutProbes: reader.boolean(at(action, 'cutProbes'), DEFAULT_ACTION.cutProbes),
       freeze: reader.boolean(at(action, 'freeze'), DEFAULT_ACTION.freeze),
       kill: reader.boolean(at(action, 'kill'), DEFAULT_ACTION.kill),
+      cluster: names(reader, at(action, 'cluster')),
       leaseMs: reader.duration(at(action, 'lease'), LEASE, DEFAULT_ACTION.leaseMs),
     },
     limits: {
@@ -131,7 +146,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
   if (policy.mode !== 'observe' && actionsIn(policy.action).length === 0)
     reader.violation(
       at(spec, 'action'),
-      'nothing to do: networkDeny, killOnExec, freeze and kill are all false',
+      'nothing to do: networkDeny, killOnExec, freeze and kill are all false and cluster is empty',
     );
   return policy;
 }

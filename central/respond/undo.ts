@@ -1,5 +1,6 @@
 /** Takes a containment back: a release order of its own, which follows the container through restarts as the first did. */
-import { type Declined, isActive, type ResponseParts, type ResponseStore, settle } from './execute.ts';
+import type { Declined } from './declined.ts';
+import { isActive, type ResponseParts, type ResponseStore, settle } from './execute.ts';
 import type { Order } from './orders.ts';
 
 export async function undo(

@@ -3,8 +3,9 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import type { ClusterOrderStore } from '../respond/cluster/order.ts';
 import type { ResponseStore } from '../respond/execute.ts';
-import { type ApiStore, apiStore } from './api.ts';
+import { clusterOrderStore } from './cluster-orders.ts';
 import { type IncidentStore, incidentStore } from './incidents.ts';
 import { type JournalStore, journalStore } from './journal.ts';
 import { migrationProvider } from './migrations/index.ts';
@@ -26,7 +27,7 @@ export interface StoreParts {
   readonly steps: StepStore;
   readonly journal: JournalStore;
   readonly sketches: SketchStore;
-  readonly api: ApiStore;
+  readonly clusterOrders: ClusterOrderStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
 }
@@ -41,7 +42,9 @@ export interface Store extends StoreParts {
 function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
   const [reports, incidents, orders] = [reportStore(db), incidentStore(db), orderStore(db)];
   const [steps, journal, sketches] = [stepStore(db, auditKey), journalStore(db), sketchStore(db)];
+  const clusterOrders = clusterOrderStore(db);
   const response: ResponseStore = {
+    clusterOrders,
     situation: (incident, nowMs) => orders.situation(incident?.id ?? '', nowMs),
     incident: incidents.get,
     setIncidentState: incidents.setState,
@@ -54,14 +57,15 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     overdue: orders.overdue,
     appendStep: steps.append,
   };
-  return { reports, incidents, orders, steps, journal, sketches, response, api: apiStore(db) };
+  return { reports, incidents, orders, steps, journal, sketches, clusterOrders, response };
 }
 
 /** @throws when a migration fails; the tables are then as they were. */
 async function migrate(db: Kysely<Tables>): Promise<void> {
   const { error } = await new Migrator({
-    ...{ db, provider: migrationProvider },
-    // Their numbers are given out before they are written; each adds tables or columns of its own.
+    db,
+    provider: migrationProvider,
+    // Numbers were given out before they were used: one may come after a higher one.
     allowUnorderedMigrations: true,
   }).migrateToLatest();
   if (error !== undefined) throw new Error('store: migration failed', { cause: error });

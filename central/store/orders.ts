@@ -1,5 +1,6 @@
 /** Orders, plans, and what the guard looks at. */
 import type { NodeIdentity, SignedOrder } from '../ingest/report.ts';
+import type { ClusterTarget } from '../respond/cluster/action.ts';
 import type { PlanState } from '../respond/execute.ts';
 import { containerKey, type Situation } from '../respond/guard.ts';
 import type { Order, OrderState } from '../respond/orders.ts';
@@ -88,7 +89,7 @@ function orderOf(row: Row): Order {
 /** A plan of before there was freezing and killing says nothing of them. */
 function planOf(document: string): Plan {
   const plan = JSON.parse(document) as Plan;
-  const before = { freeze: false, kill: false };
+  const before = { freeze: false, kill: false, cluster: [] };
   return {
     ...plan,
     steps: plan.steps.map((step) => ({ ...step, action: { ...before, ...step.action } })),
@@ -113,6 +114,32 @@ export interface OrderStore {
   proposedPlan(incident: string): Promise<Plan | null>;
 }
 
+/** What is done in the cluster about a container, as the guard counts it. */
+async function inCluster(db: Handle, nowMs: number) {
+  const rows = await db
+    .selectFrom('cluster_orders')
+    .select(['id', 'target', 'state', 'policy', 'incident', 'released_by', 'issued_ms'])
+    .where((eb) =>
+      eb.or([
+        eb('state', 'in', ['queued', 'begun', 'applied', 'releasing']),
+        eb('issued_ms', '>', nowMs - HOUR_MS),
+        eb('released_by', '!=', ''),
+      ]),
+    )
+    .execute();
+  return rows.map((row) => {
+    const { node, podUid, container, containerId, workload } = JSON.parse(row.target) as ClusterTarget;
+    const place = { node, podUid, containerName: container, containerId, workload };
+    const { id: order, policy, incident } = row;
+    return {
+      ...{ order, policy, incident, place, key: containerKey(place) },
+      active: !['done', 'failed', 'released', 'expired'].includes(row.state) && row.released_by === '',
+      recent: row.issued_ms > nowMs - HOUR_MS && policy !== '',
+      released: row.released_by !== '',
+    };
+  });
+}
+
 async function situation(db: Handle, incident: string, nowMs: number): Promise<Situation> {
   const contained = db.selectFrom('orders').selectAll().where('kind', '=', 'contain');
   const active = await contained
@@ -129,27 +156,46 @@ async function situation(db: Handle, incident: string, nowMs: number): Promise<S
     .select(['node', 'id', 'name', 'pod_uid', 'workload'])
     .where('live', '=', 1)
     .execute();
+  const cluster = await inCluster(db, nowMs);
   const key = (row: Row): string => containerKey({ ...orderOf(row).target, node: row.node });
   const count = (names: readonly string[]): Record<string, number> => {
     const counts: Record<string, number> = {};
     for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
     return counts;
   };
+  const onNode = active.map((row) => ({
+    ...orderOf(row).target,
+    order: row.id,
+    node: row.node,
+    policy: row.policy,
+  }));
+  // A container that is held on its node and in the cluster counts once.
+  const held = new Map(
+    cluster.filter((one) => one.active).map(({ key: at, place, ...one }) => [at, { ...place, ...one }]),
+  );
+  for (const one of onNode) held.delete(containerKey(one));
+  const counted = new Set(recent.map((row) => `${key(row)} ${row.incident}`));
+  const also = new Map(
+    cluster.filter((one) => one.recent).map((one) => [`${one.key} ${one.incident}`, one.policy]),
+  );
+  for (const one of counted) also.delete(one);
   return {
-    active: active.map((row) => ({
-      ...orderOf(row).target,
-      order: row.id,
-      node: row.node,
-      policy: row.policy,
-    })),
-    lastHour: count(recent.map(({ policy }) => policy)),
+    active: [...onNode, ...held.values()],
+    lastHour: count([...recent.map(({ policy }) => policy), ...also.values()]),
     live: new Set(
       live.map((one) =>
         containerKey({ node: one.node, podUid: one.pod_uid, containerName: one.name, containerId: one.id }),
       ),
     ),
     replicas: count(live.map(({ workload }) => workload)),
-    released: new Set(incident === '' ? [] : released.map(key)),
+    released: new Set(
+      incident === ''
+        ? []
+        : [
+            ...released.map(key),
+            ...cluster.filter((one) => one.released && one.incident === incident).map((one) => one.key),
+          ],
+    ),
   };
 }
 

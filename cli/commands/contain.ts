@@ -1,5 +1,6 @@
 /** A person cuts a container off: the plan is printed, then carried out by central's order to the node. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CLUSTER_ACTIONS } from '../../central/respond/cluster/index.ts';
 import { EXIT, showDuration, UsageError } from '../args.ts';
 import type { ContainerLine, ListedContainment, PeopleContainment } from '../client/answers.ts';
 import type { PeopleClient } from '../client/people-client.ts';
@@ -16,9 +17,17 @@ export interface Wanted {
   readonly cutProbes: boolean;
   readonly freeze: boolean;
   readonly kill: boolean;
+  readonly cluster: readonly string[];
   readonly lease: string;
   readonly reason: string;
 }
+
+interface Made {
+  readonly containments: readonly PeopleContainment[];
+  /** Left out by centrals of before there were any. */
+  readonly clusterOrders?: readonly { readonly id: string; readonly action: string }[];
+}
+const CLUSTER_WORDS = new Map(CLUSTER_ACTIONS.map(({ name, sentence }) => [name, sentence]));
 
 /** A node without an order stream answers with its next summary. */
 const ANSWER_MS = 15_000;
@@ -26,7 +35,7 @@ const LOOK_MS = 100;
 
 /** What is cut and what stays open, for people. The open ways are those that the node's programs cannot close. */
 export function planInWords(who: string, wanted: Wanted): string {
-  const { networkDeny, killOnExec, cutProbes, freeze, kill } = wanted;
+  const { networkDeny, killOnExec, cutProbes, freeze, kill, cluster } = wanted;
   return [
     `Plan for ${who}, for ${wanted.lease}, because: ${safe(wanted.reason)}`,
     networkDeny ? '  cut:   IP traffic in and out, also of connections that are open now' : null,
@@ -34,6 +43,9 @@ export function planInWords(who: string, wanted: Wanted): string {
     killOnExec ? '  cut:   new programs: whatever is executed is killed' : null,
     freeze ? '  cut:   all that runs in it: frozen' : null,
     kill ? '  done:  every process in it is killed, once; nothing takes that back' : null,
+    ...cluster.map(
+      (name) => `  also:  ${safe(name)} in the cluster: ${CLUSTER_WORDS.get(name) ?? 'not known'}`,
+    ),
     networkDeny ? null : '  open:  the network',
     networkDeny && !cutProbes ? '  open:  connections that the node itself begins (probes)' : null,
     networkDeny ? '  open:  packet sockets, and what other containers do for it' : null,
@@ -75,11 +87,18 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
     killOnExec: flags['no-exec'] !== true,
     freeze: flags['freeze'] === true,
     kill: flags['kill'] === true,
+    cluster: typeof flags['cluster'] === 'string' ? flags['cluster'].split(',') : [],
     cutProbes: flags['cut-probes'] === true,
     lease: showDuration(leaseMs),
     reason: String(flags['reason'] ?? 'asked for on the command line'),
   };
-  if (!wanted.networkDeny && !wanted.killOnExec && !wanted.freeze && !wanted.kill)
+  for (const name of wanted.cluster)
+    if (!CLUSTER_WORDS.has(name))
+      throw new UsageError(
+        `contain: --cluster ${JSON.stringify(name)}: not one of ${[...CLUSTER_WORDS.keys()].join(', ')}`,
+      );
+  const onNode = wanted.networkDeny || wanted.killOnExec || wanted.freeze || wanted.kill;
+  if (!onNode && wanted.cluster.length === 0)
     throw new UsageError('contain: --no-network and --no-exec together leave nothing to do');
   return wanted;
 }
@@ -134,13 +153,17 @@ async function run(call: Call): Promise<number> {
     if (call.json) io.out(`${toJson({ plan: body })}\n`);
     return EXIT.ok;
   }
-  const answer = (await client.post('/api/v1/containments', body)) as { containments: PeopleContainment[] };
-  if (call.json) io.out(`${toJson(answer)}\n`);
-  else
-    for (const each of answer.containments) {
-      io.out(`order ${each.id}: ${each.state}. Take it back: picket undo ${each.id}\n`);
-      io.out(outcomeInWords(await outcomeOf(client, each.id)));
-    }
+  const answer = (await client.post('/api/v1/containments', body)) as Made;
+  if (call.json) {
+    io.out(`${toJson(answer)}\n`);
+    return EXIT.ok;
+  }
+  for (const { id, action } of answer.clusterOrders ?? [])
+    io.out(`order ${id}: ${safe(action)} in the cluster. Take it back: picket undo ${id}\n`);
+  for (const each of answer.containments) {
+    io.out(`order ${each.id}: ${each.state}. Take it back: picket undo ${each.id}\n`);
+    io.out(outcomeInWords(await outcomeOf(client, each.id)));
+  }
   return EXIT.ok;
 }
 
@@ -155,6 +178,10 @@ export const contain: Command = {
     'no-exec': { sentence: 'Let new programs run.' },
     freeze: { sentence: 'Freeze all that runs in it; thawed by the agent at the end.' },
     kill: { sentence: 'Kill every process in it, once; nothing takes that back.' },
+    cluster: {
+      value: 'ACTIONS',
+      sentence: `Also in the cluster, comma-separated: ${[...CLUSTER_WORDS.keys()].join(', ')}.`,
+    },
     'cut-probes': { sentence: "Cut the node's own probes too; the kubelet will then restart the container." },
     reason: { value: 'TEXT', sentence: 'Why; kept with the order.' },
     'dry-run': { sentence: 'Print the plan and do nothing.' },

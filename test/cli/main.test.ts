@@ -19,8 +19,6 @@ const NAMES = [
   'approve',
   'contain',
   'undo',
-  'notify',
-  'dead-letters',
   'record',
   'replay',
   'bench',

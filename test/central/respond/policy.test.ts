@@ -21,6 +21,7 @@ it('reads the shipped example for the demo as it says', () => {
         cutProbes: false,
         freeze: false,
         kill: false,
+        cluster: [],
         leaseMs: 600_000,
       },
       limits: { maxContainers: 2, maxPercentOfWorkload: 100, perHour: 10 },
@@ -76,7 +77,7 @@ kind: PicketException
   expect(violations).toEqual([
     'p.yaml: document 1: apiVersion: "picket.dev/v2" is not one of picket.dev/v1alpha1',
     'p.yaml: document 1: metadata.name: "UPPER" is not a name of a-z 0-9 . -',
-    'p.yaml: document 1: spec.action.reboot: no such field; there are networkDeny, killOnExec, cutProbes, freeze, kill, lease',
+    'p.yaml: document 1: spec.action.reboot: no such field; there are networkDeny, killOnExec, cutProbes, freeze, kill, cluster, lease',
     'p.yaml: document 1: spec.match.namespaces: "demo" is not a list of texts',
     'p.yaml: document 1: spec.match.minSeverity: "bad" is not one of info, low, medium, high, critical',
     'p.yaml: document 1: spec.mode: "destroy" is not one of observe, ask, enforce',

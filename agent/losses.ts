@@ -10,6 +10,8 @@ export class Losses {
   readonly ofSlots: Record<string, number> = {};
   /** Times in the last window that a container looked for a slot and found none. */
   withoutSlot = 0;
+  /** Of the last window, by reason: all that the node lost. */
+  everybodys: Readonly<Record<string, number>> = {};
   #before: Readonly<Record<string, number>> = {};
 
   /**
@@ -21,6 +23,7 @@ export class Losses {
     for (const [reason, count] of Object.entries(tick.lost))
       if (reason !== NO_SLOT && !TOLD_LATER.has(reason))
         left.set(reason, Math.max(0, count - (this.#before[reason] ?? 0)));
+    this.everybodys = Object.fromEntries(left);
     this.withoutSlot = Math.max(0, (tick.lost[NO_SLOT] ?? 0) - (this.#before[NO_SLOT] ?? 0));
     this.#before = tick.lost;
     let named = 0;

@@ -1,7 +1,8 @@
 /** From an event or a fact to what is told: rules and rarity are asked, detections made, alerts grouped. */
 import type { Alert } from './alerts/alert.ts';
 import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
-import { judgeFlood } from './alerts/flood.ts';
+import { listLosses } from './alerts/explain.ts';
+import { FILLED, filledBy, judgeFlood, judgeOverload, MANY_LOSE } from './alerts/flood.ts';
 import { type Finding, Groups } from './alerts/group.ts';
 import type { Rules } from './alerts/hit.ts';
 import {
@@ -68,9 +69,17 @@ interface Case {
 const DISCOUNT = { own: 1, probe: 1, setup: 0, session: 1 / 4, node: 1 / 2 } as const;
 /** Of the bits while the workload is learnt: new things are many then. */
 const YOUNG = 1 / 2;
+const MAX_TOLD_YOUNG = 4096;
 /** Detectors that speak by evidence; all others are rules, or findings about what was not seen. */
 const MODELS: ReadonlySet<string> = new Set([RARITY, SEQUENCE]);
 const ALERTS_FROM = rankOf('medium');
+/**
+ * Kinds of evidence that are counted over a window. Who is told to end does what it never did, and then less than ever: an
+ * alert does not stand on that alone before the container has outlived the next window.
+ */
+const COUNTED: ReadonlySet<string> = new Set(['syscall', 'compat', 'pair', VOLUME, 'shape']);
+/** Among the reasons for losses of the host: those of many containers. */
+const OVERLOAD = 'of many';
 /** Another program makes other numbers: they follow from what was done, and are no second sign of it. */
 const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, 'shape']);
 
@@ -80,6 +89,8 @@ export class Verdicts {
   readonly #options: VerdictsOptions;
   readonly #groups: Groups;
   readonly #rates: Rates;
+  /** Workload and rule, of workloads that were not mature. */
+  readonly #toldYoung = new Set<string>();
   #anchor: { readonly bootNs: bigint; readonly wallMs: number };
 
   constructor(options: VerdictsOptions) {
@@ -116,7 +127,7 @@ export class Verdicts {
     if (role.kind === 'setup' || role.kind === 'session') watched.sessions.at(role);
     if (role.kind === 'probe') watched.sessions.leave(role);
     for (const verdict of judgeByRules(this.#options.rules, event, { fact, situation }))
-      this.#found(verdict, found);
+      this.#found(this.#onceWhileLearnt(verdict, situation), found);
     if (fact === null || role.kind === 'setup') return;
     if (role.kind === 'session') this.#sessionFact(fact, found);
     else this.#fact(fact, found);
@@ -205,14 +216,30 @@ export class Verdicts {
     return true;
   }
 
-  /** Records of the window that ends were lost; told once for an episode of loss, and when it gets another reason. */
-  flood(watched: Watched, when: When): void {
-    const fresh = watched.newLosses();
+  /**
+   * Records of the window that ends were lost, `everybodys` on the node by reason; told once for a stretch of loss, and
+   * when it gets another reason.
+   */
+  flood(watched: Watched, everybodys: Readonly<Record<string, number>>, when: When): void {
+    const { lost, losses } = watched.window;
+    const filled = new Set(filledBy(losses, everybodys));
+    const reasons = Object.keys(losses).map((name) => (filled.has(name) ? `${name}${FILLED}` : name));
+    const fresh = watched.newLosses(reasons);
     if (fresh.length === 0) return;
     const situation = this.#situation(watched, []);
-    const { lost, losses } = watched.window;
     const verdict = judgeFlood({ lost, losses, fresh }, watched.container);
     this.#found(verdict, { watched, situation, fact: null, when, event: null });
+  }
+
+  /** Many containers lost records in the window that ends: a finding about the host, once for a stretch of that. */
+  overload(host: Watched, losers: readonly Watched[], when: When): void {
+    if (losers.length < MANY_LOSE || host.newLosses([OVERLOAD]).length === 0) return;
+    const windows = losers.map(({ window }) => window);
+    const lost = windows.reduce((sum, window) => sum + window.lost, 0);
+    const losses = listLosses(windows.reduce((sum, window) => sumOf(sum, window.losses), {}));
+    const situation = this.#situation(host, []);
+    const verdict = judgeOverload(losers.length, lost, losses);
+    this.#found(verdict, { watched: host, situation, fact: null, when, event: null });
   }
 
   /** What the numbers of the window that ends came to. While a session is at work they are its numbers as well. */
@@ -227,6 +254,13 @@ export class Verdicts {
   unwatched(host: Watched, unwatched: Unwatched, when: When): void {
     const situation = this.#situation(host, []);
     this.#found(judgeUnwatched(unwatched), { watched: host, situation, fact: null, when, event: null });
+  }
+
+  /** The container outlived the window in which what was counted would have been enough: it was not its end. */
+  outlived(watched: Watched): void {
+    if (watched.waiting === null || watched.waiting.since === watched.window.startNs) return;
+    const { alert, strong } = watched.waiting;
+    this.#stands(watched, this.#groups.stand(alert, strong));
   }
 
   /** Whether an alert about the container is open. */
@@ -269,6 +303,24 @@ export class Verdicts {
     else this.#found({ ...verdict, bits, flags: false }, { ...found, fact: null });
   }
 
+  /**
+   * Half of what a workload does may match some rule, and while it is learnt nobody knows what of that is its habit: what
+   * is no more than suspicious alerts once by each rule, and is noted from then on.
+   */
+  #onceWhileLearnt(verdict: Verdict, { baseline, role }: Situation): Verdict {
+    const doubtful = verdict.severity === 'medium' && baseline.state !== 'mature' && role.kind !== 'session';
+    if (!doubtful) return verdict;
+    const key = `${baseline.workload} ${verdict.detector}`;
+    if (this.#toldYoung.has(key)) {
+      const reason = `${baseline.workload} is still learnt, and an alert of this rule was told of it before.`;
+      return { ...verdict, severity: 'low', facts: { ...verdict.facts, lowered: reason } };
+    }
+    this.#toldYoung.add(key);
+    const [oldest] = this.#toldYoung;
+    if (this.#toldYoung.size > MAX_TOLD_YOUNG && oldest !== undefined) this.#toldYoung.delete(oldest);
+    return verdict;
+  }
+
   #fact(fact: Fact, found: Case): void {
     const { watched, situation } = found;
     const lineage = situation.lineage.map(({ pid, start }) => processKey(pid, start));
@@ -296,12 +348,14 @@ export class Verdicts {
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
     if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
     const weight = this.#weigh(verdict, found);
+    const counted = COUNTED.has(verdict.kind);
     const byRule = verdict.bits === 0 && !MODELS.has(verdict.detector);
     const grave = byRule && rankOf(verdict.severity) >= ALERTS_FROM;
     if (situation.role.kind === 'session' && grave) watched.sessions.strange(situation.role);
     watched.told += 1;
     if (situation.role.kind === 'setup') this.#tellSetUp(this.#finding(verdict, found), watched);
-    else if (watched.told <= MAX_TOLD) this.#tell(this.#finding(verdict, found), watched, { grave, weight });
+    else if (watched.told <= MAX_TOLD)
+      this.#tell(this.#finding(verdict, found), watched, { grave, weight, counted });
     else this.counts.suppressed += 1;
   }
 
@@ -372,17 +426,27 @@ export class Verdicts {
   #tell(
     finding: Finding,
     watched: Watched,
-    { grave, weight }: { grave: boolean; weight: Weight | null },
+    { grave, weight, counted }: { grave: boolean; weight: Weight | null; counted: boolean },
   ): void {
     this.counts.detections += 1;
     const alert = this.#groups.alertOf(finding);
     this.#options.sink.detection({ ...finding.detection, alert });
-    const strong = weight?.enough ? { ...weight, items: watched.evidence.items() } : null;
+    const enough = weight?.enough ? { ...weight, items: watched.evidence.items() } : null;
+    const waits = enough !== null && counted && !grave;
+    const strong = waits ? null : enough;
+    if (waits) {
+      watched.waiting = { alert, strong: enough, since: watched.window.startNs };
+      watched.disturbed = true;
+    }
     const opened = this.#groups.add(alert, finding, { grave, strong });
     if (grave || strong !== null) watched.disturbed = true;
-    if (strong === null) return;
+    if (strong !== null) this.#stands(watched, opened && !grave);
+  }
+
+  #stands(watched: Watched, alarm: boolean): void {
+    watched.waiting = null;
     watched.evidence.told();
-    if (opened && !grave) watched.alarms += 1;
+    if (alarm) watched.alarms += 1;
   }
 
   #quality(watched: Watched): Quality {

@@ -1,4 +1,5 @@
 /** What the pipeline keeps per container between two ticks. */
+import type { Reason } from './alerts/group.ts';
 import type { Resources } from './events/resources.ts';
 import { type Fact, factKey } from './features/fact.ts';
 import { PairWindow } from './features/pair-window.ts';
@@ -14,6 +15,8 @@ import { SessionLog } from './situation/session-log.ts';
 
 /** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
 export const START_NS = 15_000_000_000n;
+/** Losses without so long a pause between them are one stretch, ns: of a node that cannot follow each minute has some. */
+const STRETCH_NS = 300_000_000_000n;
 /** A fact that was told is told again only after it was away for so many windows. */
 const ONGOING_WINDOWS = 2;
 /** What goes on but is told once a minute, when it is armed again, whatever the length of a window. */
@@ -64,6 +67,13 @@ export class Watched {
   readonly sessions = new SessionLog();
   /** Alerts opened by evidence alone in the open window. */
   alarms = 0;
+  /** An alert that stands on what was counted, once the container outlives the next window. */
+  waiting: {
+    readonly alert: string;
+    readonly strong: NonNullable<Reason['strong']>;
+    /** Start of the window in which it was counted. */
+    readonly since: bigint;
+  } | null = null;
   /** Something grave was seen in the open window. */
   disturbed = false;
   /** Length of the last window. */
@@ -79,8 +89,8 @@ export class Watched {
   readonly #tainted = new Set<string>();
   readonly #setUps = new Set<string>();
   readonly #lossesTold = new Set<string>();
-  /** Window in which something was lost last. */
-  #lossAt = 0;
+  /** Start of the window in which something was lost last. */
+  #lossAt = 0n;
   #start: {
     facts: Map<string, Fact>;
     flagged: Map<string, Flagged>;
@@ -124,11 +134,11 @@ export class Watched {
     if (!byRule) this.#ongoing.set(key, { window: this.#index, startNs, armed: ARMED_KINDS.has(fact.kind) });
   }
 
-  /** Of the reasons for which records are lost, those that this episode of loss has not had before. */
-  newLosses(): string[] {
-    if (this.#index - this.#lossAt > ONGOING_WINDOWS) this.#lossesTold.clear();
-    this.#lossAt = this.#index;
-    const fresh = Object.keys(this.window.losses).filter((name) => !this.#lossesTold.has(name));
+  /** Of the reasons for which records are lost, those that this stretch of loss has not had before. */
+  newLosses(reasons: readonly string[]): string[] {
+    if (this.window.startNs - this.#lossAt > STRETCH_NS) this.#lossesTold.clear();
+    this.#lossAt = this.window.startNs;
+    const fresh = reasons.filter((name) => !this.#lossesTold.has(name));
     for (const name of fresh) this.#lossesTold.add(name);
     return fresh;
   }

@@ -63,7 +63,8 @@ export class Weigh {
     if (whole) history.achieved.window(endNs - window.startNs, alarms);
     // While it is learnt everything is new once, and who breaks in must not make it seem usual.
     const usual = state === 'mature' && !alerted && !watched.disturbed && !watched.withheld;
-    if (whole && usual) history.tail.learn(evidence.raw);
+    // Where life is seen in part, what is strange in that part is what calibrates; that nothing was seen says nothing.
+    if (usual && (whole || evidence.raw > 0)) history.tail.learn(evidence.raw);
     evidence.end(this.#calibration(watched), whole);
     watched.alarms = 0;
     watched.disturbed = false;

@@ -114,10 +114,21 @@ export class Windows {
       yield;
     }
     this.#parts.verdicts.weigh.replicas(this.#watched.values());
+    this.#overload(ending);
     for (const [key, watched] of this.#watched) {
       this.#end(key, watched, ending);
       yield;
     }
+  }
+
+  /** Those over their own budget alone are no sign of it. */
+  #overload({ bootNs }: Ending): void {
+    const losers = [...this.#watched.values()].filter(
+      ({ container, window }) =>
+        container.kind !== 'host' && Object.keys(window.losses).some((name) => !name.startsWith('throttled')),
+    );
+    const { containers, verdicts } = this.#parts;
+    verdicts.overload(this.of(containers.host), losers, { timeNs: bootNs, cpu: 0 });
   }
 
   /** A pair that its slot, in guard, did not know. */
@@ -252,9 +263,11 @@ export class Windows {
     if (container === null) return;
     const gone = container.kind !== 'host' && !containers.isLive(container);
     watched.window.anybodys(ending.anybodys);
+    if (!gone) verdicts.outlived(watched);
     const baseline = registry.baseline(container.identity.workload);
     verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
-    if (watched.window.lost > 0) verdicts.flood(watched, { timeNs: ending.bootNs, cpu: 0 });
+    if (watched.window.lost > 0)
+      verdicts.flood(watched, this.losses.everybodys, { timeNs: ending.bootNs, cpu: 0 });
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
     const strange = this.#judgeShape(watched, baseline, ending);

@@ -1,21 +1,24 @@
 /** Builds the parts of central, passes values from stage to stage, starts and stops. The only file that knows all of it. */
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import { loop } from '../kit/loop.ts';
 import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts';
+import { type ApiActivity, createApiActivity } from './api-activity.ts';
+import type { AuditServer } from './audit/server.ts';
+import { openAuditListener } from './audit-listener.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
+import { createSlackActions } from './console/slack.ts';
 import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
 import { createIngestServer, type IngestServer, type IngestServerParts } from './ingest/server.ts';
 import { createTokenReview } from './ingest/token-review.ts';
-import type { DeadLetter, Notification, Notifier } from './notify/notifier.ts';
-import { createWebhook } from './notify/webhook.ts';
+import { createNotifications, type Notifications } from './notify/notifications.ts';
+import type { DeadLetter } from './notify/notifier.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
 import { sameSecret } from './pki/keys.ts';
@@ -31,8 +34,8 @@ export interface CentralParts {
   readonly log: Log;
   /** How often leases, quiet incidents and unanswered incidents are looked at; 2000. */
   readonly tickMs?: number;
-  /** Deliveries of the webhook and their waits, for tests. */
-  readonly webhook?: {
+  /** Tries of a delivery and their waits, for tests. */
+  readonly delivery?: {
     readonly tries: number;
     readonly wait: { readonly baseMs: number; readonly limitMs: number };
   };
@@ -42,11 +45,18 @@ export interface CentralReady {
   readonly agents: string;
   readonly api: string;
   readonly metrics: string;
+  /** For audit and admission webhooks; empty: not asked for. */
+  readonly audit: string;
   readonly database: string;
   /** `name:mode`, in order. */
   readonly policies: readonly string[];
   /** Files that other processes on this machine read. */
-  readonly files: { readonly ca: string; readonly joinToken: string; readonly apiToken: string };
+  readonly files: {
+    readonly ca: string;
+    readonly joinToken: string;
+    readonly apiToken: string;
+    readonly auditToken: string;
+  };
 }
 export interface Central {
   /** Once. @throws KeyFileError, PolicyError, or what the system says of an address or a file; nothing is left open then. */
@@ -56,6 +66,8 @@ export interface Central {
 }
 
 const TICK_MS = 2000;
+/** Between looks at audit logs, and before what an admission review told is kept. */
+const AUDIT_MS = 500;
 const UPKEEP_MS = 3_600_000;
 /** Liveness: the tick has run within so many of its intervals. */
 const LATE_TICKS = 15;
@@ -67,28 +79,6 @@ function splitAddress(address: string): { host: string; port: number } {
 const urlOf = (scheme: string, address: string, port: number): string =>
   `${scheme}://${address.slice(0, address.lastIndexOf(':'))}:${port}`;
 
-function createNotifiers(
-  parts: CentralParts,
-  bury: (letter: DeadLetter) => Promise<void>,
-  metrics: Metrics,
-): Notifier[] {
-  const { settings, clock } = parts;
-  const url = settings['webhook-url'];
-  if (url === '') return [];
-  const counter = metrics.counter('notifications_total', 'Notifications by notifier and what came of them.', [
-    'notifier',
-    'result',
-  ]);
-  const file = settings['webhook-secret-file'];
-  const secret = file === '' ? null : readPrivate(file)?.trim();
-  if (secret === null || secret === undefined || secret === '')
-    throw new Error(
-      `webhook-secret-file: ${file === '' ? 'needed with webhook-url' : `${file}: missing or empty`}`,
-    );
-  const count = (result: string): void => counter.inc({ notifier: 'webhook', result });
-  return [createWebhook({ url, secret, clock, deadLetter: bury, count, ...parts.webhook })];
-}
-
 /** Everything that is open; closed in reverse. */
 interface Open {
   readonly store: Store;
@@ -96,25 +86,30 @@ interface Open {
   readonly pipeline: Pipeline;
   readonly streams: OrderStreams;
   readonly clusters: Clusters;
-  readonly notifiers: readonly Notifier[];
+  readonly notifications: Notifications;
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
+  readonly activity: ApiActivity;
+  readonly audit: AuditServer | null;
 }
 
 function servers(
   parts: CentralParts,
-  open: Omit<Open, 'ingest' | 'api' | 'metricsServer' | 'notifiers'>,
+  open: Pick<Open, 'store' | 'keys' | 'pipeline' | 'streams' | 'clusters' | 'notifications'>,
   metrics: Metrics,
 ): Pick<Open, 'ingest' | 'api'> {
   const { settings, clock, log } = parts;
-  const { store, keys, pipeline, streams } = open;
+  const { store, keys, pipeline, streams, notifications } = open;
   const tls = { ...keys.server, ca: keys.authority.certificate };
   const requests = metrics.counter('requests_total', 'Requests of agents and people by route and outcome.', [
     'route',
     'code',
   ]);
   const count = (route: string, code: string): void => requests.inc({ route, code });
+  const presses = metrics.counter('slack_actions_total', 'Presses of Slack buttons by what came of them.', [
+    'result',
+  ]);
   const ingest = createIngestServer({
     tls,
     maxSummaryBytes: settings['max-summary-bytes'],
@@ -151,7 +146,15 @@ function servers(
       }),
       clusterOrders: store.clusterOrders.list,
       deeds: pipeline,
+      notifications,
     },
+    slack: createSlackActions({
+      apps: () => notifications.slackApps(),
+      deeds: pipeline,
+      nowMs: clock.wallMs,
+      count: (result) => presses.inc({ result }),
+      log: log.child({ part: 'slack' }),
+    }),
     count,
     log: log.child({ part: 'console' }),
   });
@@ -206,8 +209,14 @@ class RunningCentral implements Central {
     const keys = await openKeys(folderOf(settings), settings['central-names'], clock);
     const store = await openStore({ dialect: fileDialect(databaseOf(settings)), auditKey: keys.auditKey });
     this.closers.push(() => store.close());
-    const notifiers = createNotifiers(this.parts, this.bury(store), this.metrics);
-    for (const notifier of notifiers) this.closers.push(() => notifier.close());
+    const notifications = createNotifications({
+      ...this.parts,
+      log: log.child({ part: 'notify' }),
+      metrics: this.metrics,
+      readPrivate,
+      deadLetter: this.bury(store),
+    });
+    this.closers.push(() => notifications.close());
     const cuts = this.metrics.counter(
       'order_streams_cut_total',
       'Order streams that central ended, by reason.',
@@ -233,18 +242,17 @@ class RunningCentral implements Central {
       hashKeys: () => keys.hashKeys.valid().map(({ id }) => id),
       metrics: this.metrics,
       log: log.child({ part: 'pipeline' }),
-      notify: (about) => {
-        const notification: Notification = {
-          ...about,
-          id: `ntf-${randomBytes(10).toString('hex')}`,
-          atMs: clock.wallMs(),
-        };
-        for (const notifier of notifiers) notifier.notify(notification);
-      },
+      notify: notifications.notify.bind(notifications),
     });
     this.closers.push(() => pipeline.stop());
     await pipeline.putInForce();
-    const open = { store, keys, pipeline, streams, clusters };
+    const activity = createApiActivity({
+      ...{ cluster: settings.cluster, store, pipeline, clock, metrics: this.metrics },
+      log: log.child({ part: 'audit' }),
+    });
+    await activity.start();
+    const open = { store, keys, pipeline, streams, clusters, notifications, activity };
+    const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
     const { ingest, api } = servers(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
       metrics: this.metrics,
@@ -252,8 +260,8 @@ class RunningCentral implements Central {
       alive: () => performance.now() - this.lastTick < LATE_TICKS * (this.parts.tickMs ?? TICK_MS),
     });
     this.closers.push(observeLoopDelay(this.metrics));
-    const ready = await this.listen({ ingest, api, metricsServer }, policies);
-    this.runLoops({ ...open, notifiers, ingest, api, metricsServer });
+    const ready = await this.listen({ ingest, api, metricsServer, audit }, policies);
+    this.runLoops({ ...open, ingest, api, metricsServer, audit });
     this.serving = true;
     return ready;
   }
@@ -271,12 +279,12 @@ class RunningCentral implements Central {
   }
 
   private async listen(
-    { ingest, api, metricsServer }: Pick<Open, 'ingest' | 'api' | 'metricsServer'>,
+    { ingest, api, metricsServer, audit }: Pick<Open, 'ingest' | 'api' | 'metricsServer' | 'audit'>,
     policies: PolicySet,
   ): Promise<CentralReady> {
     const { settings } = this.parts;
     const on = async (
-      name: 'central-listen' | 'api-listen' | 'central-metrics-listen',
+      name: 'central-listen' | 'api-listen' | 'central-metrics-listen' | 'audit-listen',
       scheme: string,
       server: { listen(host: string, port: number): Promise<number>; close(): Promise<void> },
     ): Promise<string> => {
@@ -290,17 +298,19 @@ class RunningCentral implements Central {
       agents: await on('central-listen', 'https', ingest),
       api: await on('api-listen', 'https', api),
       metrics: await on('central-metrics-listen', 'http', metricsServer),
+      audit: audit === null ? '' : await on('audit-listen', 'https', audit),
       database: databaseOf(settings),
       policies: policies.policies.map(({ name, mode }) => `${name}:${mode}`),
       files: {
         ca: join(folder, 'ca.crt'),
         joinToken: join(folder, 'join-token'),
         apiToken: join(folder, 'api-token'),
+        auditToken: join(folder, 'audit-token'),
       },
     };
   }
 
-  private runLoops({ store, keys, pipeline, ingest, api }: Open): void {
+  private runLoops({ store, keys, pipeline, notifications, ingest, api, activity, audit }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
     const failures = this.metrics.counter('loop_failures_total', 'Failed runs of periodic work.', ['work']);
@@ -310,8 +320,13 @@ class RunningCentral implements Central {
     };
     this.loops.push(
       loop({ intervalMs: this.parts.tickMs ?? TICK_MS, signal, onError: failed('tick') }, async () => {
+        notifications.reload();
         await pipeline.tick();
         this.lastTick = performance.now();
+      }),
+      loop({ intervalMs: this.parts.tickMs ?? AUDIT_MS, signal, onError: failed('audit') }, async () => {
+        await activity.follow(settings['audit-files']);
+        await activity.tick();
       }),
       loop({ intervalMs: UPKEEP_MS, signal, onError: failed('retention') }, async () => {
         const deleted = await store.deleteOld(clock.wallMs() - settings.retention, signal);
@@ -321,6 +336,7 @@ class RunningCentral implements Central {
         const server = await keys.authority.server(settings['central-names']);
         ingest.renewTls({ ...server, ca: keys.authority.certificate });
         api.renewTls(server);
+        audit?.renewTls(server);
       }),
     );
   }

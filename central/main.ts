@@ -8,7 +8,8 @@ import { type CentralSettings, centralRows } from './settings.ts';
 
 function readyLine(ready: CentralReady): string {
   const { agents, api, metrics, database, policies } = ready;
-  return `ready agents=${agents} api=${api} metrics=${metrics} database=${database} policies=${policies.join(',') || 'none(observe)'}\n`;
+  const audit = ready.audit === '' ? '' : ` audit=${ready.audit}`;
+  return `ready agents=${agents} api=${api} metrics=${metrics}${audit} database=${database} policies=${policies.join(',') || 'none(observe)'}\n`;
 }
 
 /** Runs central until SIGINT or SIGTERM. Resolves with the exit code. */
@@ -23,7 +24,7 @@ export async function runCentral(settings: CentralSettings): Promise<number> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     log.fatal({ err: error }, 'central could not start');
-    return code === 'PICKET_POLICY' || code === 'PICKET_KEY_FILE' ? 2 : 1;
+    return code === 'PICKET_POLICY' || code === 'PICKET_NOTIFY' || code === 'PICKET_KEY_FILE' ? 2 : 1;
   }
   log.info({ signal: await signalled }, 'central stops');
   await central.stop();

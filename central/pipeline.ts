@@ -13,7 +13,7 @@ import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
 import { mergeable } from './ingest/sketches.ts';
-import type { Notification } from './notify/notifier.ts';
+import { type About, aboutIncident, aboutOrder } from './notify/about.ts';
 import { CLUSTER_ORDER, undoCluster } from './respond/cluster/ask.ts';
 import type { ClusterOrder } from './respond/cluster/order.ts';
 import { type RunParts, runClusterOrders } from './respond/cluster/run.ts';
@@ -37,7 +37,6 @@ const DETECTIONS = 50;
 const BUSY = 4;
 const BUSY_PACE_MS = 5000;
 
-export type About = Omit<Notification, 'id' | 'atMs'>;
 export interface PipelineParts {
   readonly store: Store;
   readonly clock: Clock;
@@ -60,6 +59,8 @@ export interface Pipeline extends ReportSink, Deeds {
   putInForce(): Promise<void>;
   enrolled(enrolment: Enrolment): Promise<void>;
   pending(node: NodeIdentity): Promise<readonly SignedOrder[]>;
+  /** What `work` keeps and finds: one transaction, with what it does to incidents. */
+  takeEvidence(work: (store: StoreParts) => Promise<readonly Evidence[]>): Promise<void>;
   /** Leases, unanswered incidents, cluster orders, quiet incidents. */
   tick(): Promise<void>;
   /** Resolves when what is under way in the cluster has ended. */
@@ -89,6 +90,9 @@ async function evidenceOf(
       alert,
       container: await store.reports.container({ cluster, node, id: alert.container }),
       detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
+      identities: [],
+      pods: [],
+      opens: true,
     });
   return evidence;
 }
@@ -167,13 +171,24 @@ class CentralPipeline implements Pipeline {
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };
+    const found = await this.join(store, await evidenceOf(store, report, alerts));
+    return { duplicate, foreign, answers, ...found };
+  }
+
+  /** What new evidence does to incidents, inside a transaction. */
+  private async join(
+    store: StoreParts,
+    evidence: readonly Evidence[],
+  ): Promise<Pick<Taken, 'changes' | 'suppressed'>> {
+    if (evidence.length === 0) return { changes: [], suppressed: 0 };
     const { policies, windowMs, clock } = this.parts;
+    const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
     const { changes, suppressed } = correlate({
       incidents: await store.incidents.candidates(since, ids),
       memberships: await store.incidents.memberships(ids),
-      evidence: await evidenceOf(store, report, alerts),
+      evidence,
       exceptions: policies.exceptions,
       windowMs,
       nowMs: clock.wallMs(),
@@ -181,52 +196,51 @@ class CentralPipeline implements Pipeline {
     for (const change of changes) await store.incidents.save(change);
     for (const { alert, exception } of suppressed)
       await store.reports.suppress(alert, exception, clock.wallMs());
-    return { duplicate, foreign, changes, suppressed: suppressed.length, answers };
+    return { changes, suppressed: suppressed.length };
+  }
+
+  async takeEvidence(work: (store: StoreParts) => Promise<readonly Evidence[]>): Promise<void> {
+    const joined = await this.parts.store.transaction(async (store) => this.join(store, await work(store)));
+    this.tallyJoined(joined);
+    if (joined.changes.some(({ kind }) => kind !== 'updated')) await this.respondToAll();
   }
 
   private tally(report: Report, taken: Taken): void {
-    const { summaries, rows, incidents, suppressed, answers } = this.counted;
+    const { summaries, rows, answers } = this.counted;
     summaries.inc({ result: taken.duplicate ? 'duplicate' : 'stored' });
     if (taken.duplicate) return;
     for (const kind of ['windows', 'detections', 'alerts', 'containers'] as const)
       rows.inc({ kind }, report[kind].length);
     rows.inc({ kind: 'foreign' }, taken.foreign);
-    suppressed.inc(taken.suppressed);
-    for (const { kind, incident } of taken.changes) {
-      incidents.inc({ kind });
-      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [] });
-    }
+    this.tallyJoined(taken);
     for (const { state } of taken.answers.answered) answers.inc({ state });
     answers.inc({ state: 'unknown' }, taken.answers.unknown);
     answers.inc({ state: 'late' }, taken.answers.late);
     for (const { order, state } of taken.answers.answered)
-      if (state === 'expired') void this.tellOrder('expired', order);
+      if (state === 'expired') void this.tellOrder('expired', order, `node:${order.node}`);
+  }
+
+  private tallyJoined({ changes, suppressed }: Pick<Taken, 'changes' | 'suppressed'>): void {
+    this.counted.suppressed.inc(suppressed);
+    for (const { kind, incident } of changes) {
+      this.counted.incidents.inc({ kind });
+      if (kind !== 'updated') this.tell(kind, incident, { text: '', orders: [], actor: 'central' });
+    }
   }
 
   private tell(
     event: About['event'],
     incident: Incident,
-    what: { text: string; orders: readonly Order[] },
+    what: { text: string; orders: readonly Order[]; actor: string },
   ): void {
-    const { id, cluster, severity, title } = incident;
-    const orders = what.orders.map((order) => order.id);
-    this.parts.notify({ event, cluster, incident: id, severity, title, text: what.text, orders });
+    this.parts.notify(aboutIncident(event, incident, what));
   }
 
   /** About an order that may have no incident. */
-  private async tellOrder(event: About['event'], order: Order): Promise<void> {
-    const { cluster, incident, id, kind, target, node, reason } = order;
-    const title = `${kind} of ${target.containerName || target.containerId} on ${node}: ${event}`;
-    const known = incident === '' ? null : await this.parts.store.incidents.get(incident).catch(() => null);
-    this.parts.notify({
-      event,
-      cluster,
-      incident,
-      severity: known?.severity ?? '',
-      title,
-      text: reason,
-      orders: [id],
-    });
+  private async tellOrder(event: About['event'], order: Order, actor: string): Promise<void> {
+    const { incident: id } = order;
+    const incident = id === '' ? null : await this.parts.store.incidents.get(id).catch(() => null);
+    this.parts.notify(aboutOrder(event, order, { incident, actor }));
   }
 
   /** Each incident that was opened or has become worse and was not responded to; also after a restart. */
@@ -258,7 +272,8 @@ class CentralPipeline implements Pipeline {
     for (const { verdict } of outcome.plan.steps) this.counted.steps.inc({ verdict });
     await this.dispatch(outcome.orders);
     if (outcome.clusterOrders.length > 0) this.runCluster();
-    const what = { text: outcome.printed, orders: outcome.orders };
+    const [first] = outcome.orders;
+    const what = { text: outcome.printed, orders: outcome.orders, actor: first?.actor ?? 'central' };
     if (outcome.orders.length + outcome.clusterOrders.length > 0) this.tell('executed', incident, what);
     if (outcome.proposed) this.tell('approval-wanted', incident, what);
   }
@@ -288,7 +303,7 @@ class CentralPipeline implements Pipeline {
     if ('declined' in result) return result;
     await this.dispatch(result.orders);
     if (result.clusterOrders.length > 0) this.runCluster();
-    for (const order of result.orders) await this.tellOrder('executed', order);
+    for (const order of result.orders) await this.tellOrder('executed', order, order.actor);
     return result;
   }
 
@@ -299,7 +314,7 @@ class CentralPipeline implements Pipeline {
     );
     if ('declined' in result) return result;
     await this.dispatch([result]);
-    await this.tellOrder('undone', result);
+    await this.tellOrder('undone', result, result.actor);
     return result;
   }
 
@@ -352,7 +367,8 @@ class CentralPipeline implements Pipeline {
     await this.dispatch(result.orders);
     if (result.clusterOrders.length > 0) this.runCluster();
     const incident = await this.parts.store.incidents.get(asked.incident);
-    if (incident !== null) this.tell('executed', incident, { text: result.printed, orders: result.orders });
+    if (incident !== null)
+      this.tell('executed', incident, { text: result.printed, orders: result.orders, actor: asked.actor });
     return result;
   }
 
@@ -362,10 +378,11 @@ class CentralPipeline implements Pipeline {
     const expired = await store.transaction(({ response }) => expireLeases(response, this.response()));
     for (const order of expired) {
       this.counted.answers.inc({ state: 'expired' });
-      if (order.kind === 'contain') await this.tellOrder('expired', order);
+      if (order.kind === 'contain') await this.tellOrder('expired', order, 'central');
     }
     this.runCluster();
-    await store.incidents.closeQuiet(clock.wallMs() - windowMs);
+    for (const incident of await store.incidents.closeQuiet(clock.wallMs() - windowMs))
+      this.tell('closed', incident, { text: '', orders: [], actor: 'central' });
   }
 }
 

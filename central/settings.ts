@@ -2,6 +2,8 @@
 import { kubeRows } from '../kit/kube/settings.ts';
 import type { Settings } from '../kit/read-settings.ts';
 import { sharedRows } from '../kit/shared-settings.ts';
+import { auditRows } from './audit/settings.ts';
+import { notifyRows } from './notify/settings.ts';
 import { respondRows } from './respond/settings.ts';
 
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
@@ -62,17 +64,7 @@ export const centralRows = {
     default: ['localhost', '127.0.0.1'],
     sentence: "DNS names and IP addresses in central's server certificate.",
   },
-  'webhook-url': {
-    type: 'text',
-    default: '',
-    pattern: /^$|^https?:\/\/\S+$/,
-    sentence: 'Address that incidents and responses are posted to, signed; empty: nobody is told.',
-  },
-  'webhook-secret-file': {
-    type: 'text',
-    default: '',
-    sentence: 'File with the secret that signs webhook messages; needed with webhook-url.',
-  },
+  ...notifyRows,
   'max-summary-bytes': {
     type: 'bytes',
     default: 4 * 1024 ** 2,
@@ -94,6 +86,7 @@ export const centralRows = {
     max: 3650 * DAY_MS,
     sentence: 'Windows, detections and receipts older than this are deleted.',
   },
+  ...auditRows,
 } as const;
 
 export type CentralSettings = Settings<typeof centralRows>;

@@ -16,6 +16,8 @@ function keepPieces(
 export class CgroupFilter {
   readonly #below: string;
   readonly #wanted = new Set<number>();
+  /** Reason → records that slots which are left out had lost by now: they are nobody's here. */
+  readonly #left = new Map<string, number>();
 
   /** `below` is a path below the cgroup2 mount point, such as /kubepods.slice. */
   constructor(below: string) {
@@ -62,6 +64,7 @@ export class CgroupFilter {
   #tick(tick: Tick): Tick {
     const size = entryBytes(tick.flowSize);
     const flows = Buffer.from(tick.flows);
+    for (const { cgroup, losses } of tick.slots) if (!this.#wanted.has(cgroup)) this.#leave(losses);
     const pieces = Array.from({ length: Math.floor(flows.length / size) }, (_, i) => {
       const bytes = flows.subarray(i * size, (i + 1) * size);
       return { bytes, cgroup: Number(bytes.readBigUInt64LE(LAYOUT['flow_entry.cgroup'])) };
@@ -70,7 +73,20 @@ export class CgroupFilter {
       ...tick,
       slots: tick.slots.filter(({ cgroup }) => this.#wanted.has(cgroup)),
       flows: keepPieces(pieces, this.#wanted),
+      lost: Object.fromEntries(
+        Object.entries(tick.lost).map(([reason, lost]) => [
+          reason,
+          Math.max(0, lost - (this.#left.get(reason) ?? 0)),
+        ]),
+      ),
     };
+  }
+
+  #leave(losses: Readonly<Record<string, number>>): void {
+    for (const [name, count] of Object.entries(losses)) {
+      const [reason = name] = name.split('/');
+      this.#left.set(reason, (this.#left.get(reason) ?? 0) + count);
+    }
   }
 }
 

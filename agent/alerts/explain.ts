@@ -44,6 +44,11 @@ export function explainKnown(workload: string, seen: number): string {
   return `Lowered: ${workload} has done exactly this in ${seen} learnt periods; make an exception for it if it is meant to be.`;
 }
 
+/** A rule matched what was told before of a workload that is still learnt: whether it is its habit is not known yet. */
+export function explainTold(workload: string, times: number): string {
+  return `Lowered: it was told ${times} time(s) before of ${workload}, which is still learnt; whether it does so as ever is not known yet.`;
+}
+
 /** A rule matched what this workload was never seen doing. */
 export function explainRule(rule: { name: string; sentence: string }, summary: string): string {
   return `${rule.name}: ${summary}. ${rule.sentence}`;

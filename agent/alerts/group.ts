@@ -106,10 +106,7 @@ export class Groups {
     const before = severityOf(alert);
     const joined = !alert.scores.has(finding.detection.detector);
     this.#join(alert, finding);
-    if (strong !== null) {
-      const { items, ...standing } = strong;
-      alert.evidence = { ...standing, grounds: items.slice(0, MAX_GROUNDS).map(groundOf) };
-    }
+    if (strong !== null) this.#stand(alert, strong);
     if (!grave && strong === null) {
       alert.joined = true;
       return false;
@@ -121,6 +118,18 @@ export class Groups {
     const due = finding.detection.timeNs - alert.toldNs >= PAUSE_NS;
     if (opens || joined || worse || due) this.#tell(alert);
     else alert.changed = true;
+    return opens;
+  }
+
+  /** The evidence of what joined before is now believed; true when that opened the alert. */
+  stand(id: string, strong: NonNullable<Reason['strong']>): boolean {
+    const alert = this.#open.get(id);
+    if (alert === undefined) return false;
+    const opens = !alert.told;
+    this.#stand(alert, strong);
+    alert.news = true;
+    alert.told = true;
+    this.#tell(alert);
     return opens;
   }
 
@@ -207,6 +216,10 @@ export class Groups {
     if (context !== '' && alert.contexts.size < MAX_CONTEXTS) alert.contexts.add(context);
     if (detection.timeNs >= alert.last.timeNs) alert.last = detection;
     alert.count += 1;
+  }
+
+  #stand(alert: Open, { items, ...standing }: NonNullable<Reason['strong']>): void {
+    alert.evidence = { ...standing, grounds: items.slice(0, MAX_GROUNDS).map(groundOf) };
   }
 
   #tell(alert: Open): void {

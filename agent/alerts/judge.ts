@@ -6,7 +6,7 @@ import type { KnownProcess } from '../identity/processes.ts';
 import type { Unknown } from '../models/detector.ts';
 import type { Surprise } from '../models/rarity.ts';
 import type { Role } from '../situation/roles.ts';
-import { explainKnown, explainRarity, explainRule } from './explain.ts';
+import { explainKnown, explainRarity, explainRule, explainTold } from './explain.ts';
 import type { RuleHit, Rules } from './hit.ts';
 import { type Severity, shift } from './severity.ts';
 
@@ -93,7 +93,7 @@ function lowering(rule: string, fact: Fact | null, { baseline, role, phase }: Si
   const [seen, early] = [baseline.seen(fact), baseline.seenEarly(fact)];
   // A job that always begins so has many starts and little else.
   if (phase === 'start' && early >= KNOWN_STARTS) return explainKnown(baseline.workload, early);
-  if (baseline.state !== 'mature') return '';
+  if (baseline.state !== 'mature') return early > 0 ? explainTold(baseline.workload, early) : '';
   return seen >= KNOWN_WELL || early >= KNOWN_EARLY
     ? explainKnown(baseline.workload, Math.max(seen, early))
     : '';
@@ -177,7 +177,7 @@ export const stepsOf = ({ container, baseline }: Situation): number =>
 
 /**
  * How much more than its rarity a new fact says, a prior of ours that is not learnt. A program, a secret and a peer are what
- * an intruder cannot do without and a service seldom changes; what is written says more than what is read. A port that is
+ * an intruder cannot do without and a service seldom changes; what is only read and now written says more than either. A port that is
  * connected to is the peer's doing. What is too bold is taken off by history (models/evidence/tail.ts).
  */
 const WEIGHTS: Readonly<Partial<Record<Fact['kind'], number>>> = {
@@ -187,7 +187,8 @@ const WEIGHTS: Readonly<Partial<Record<Fact['kind'], number>>> = {
   accept: 1 / 4,
   capability: 1 / 2,
 };
-const WRITTEN = 2;
+/** A folder that the workload has only ever read, as content, code and settings are, and now writes to. */
+const READ_ONLY = 3;
 /** Whom it meets on its own loopback is in its own pod. */
 const NEAR = 1 / 4;
 export const LOOPBACK = /^(?:udp\/)?(?:127\.|::1:|\[::1\])/;
@@ -197,7 +198,8 @@ const FAR = 4;
 /** What people do is new more often than what a service does: it says what its rarity says. */
 function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number {
   if (role.kind === 'session') return Math.min(1, WEIGHTS[kind] ?? 1);
-  if (kind === 'folder' && value.startsWith('w ')) return WRITTEN;
+  if (kind === 'folder' && value.startsWith('w '))
+    return baseline.seen({ kind, value: `r ${value.slice(2)}` }) > 0 ? READ_ONLY : 1;
   if (kind === 'connect' && LOOPBACK.test(value)) return NEAR;
   const port = value.slice(value.lastIndexOf(':'));
   if (kind === 'connect' && !baseline.knowsLike('connect', (known) => known.endsWith(port))) return FAR;

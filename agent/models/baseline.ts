@@ -2,7 +2,7 @@
  * What one workload normally does: a rarity model per kind of fact, once for its steady life and once for the start
  * of its containers. Replicas share it. It also keeps the poison out:
  *
- * - a period with loss is counted and not learnt;
+ * - a period with loss is counted and not learnt; what was called strange in it was told as ever, and counts for the quorum;
  * - a period in which a rule matched something unknown is withheld as a whole: what came with it is suspect too;
  * - a fact that was called anomalous is not learnt but kept as a suspect. It enters by quorum of separate periods:
  *   after QUORUM when it first came before the baseline was mature, after LATE_QUORUM when only its rarity spoke
@@ -40,6 +40,8 @@ export interface Period {
 }
 
 const LEARN_STARTS = 3;
+/** What a period that was seen in part says of how long a workload was looked at, or one that always loses stays young for ever. */
+const IN_PART = 1 / 2;
 /** Rows kept, and from how many on a network is trained: 4 minutes of windows of 5 s. */
 const SHAPE = { limit: 128, least: 48 } as const;
 const MAX_SUSPECTS = 512;
@@ -175,7 +177,8 @@ export class Baseline {
 
   get state(): BaselineState {
     if (this.periods < this.#options.learnWindows) return 'learning';
-    return this.periods < this.#options.matureWindows ? 'young' : 'mature';
+    const lived = this.periods + this.#incomplete * IN_PART;
+    return lived < this.#options.matureWindows ? 'young' : 'mature';
   }
 
   facts(kind: FactKind): number {
@@ -189,7 +192,8 @@ export class Baseline {
 
   /** Of the later half of its periods, those that brought so many facts of the kind which no other did. */
   recent(kind: FactKind, phase: Phase, atLeast = 1): number {
-    return this.#of(phase)[kind].recent(atLeast);
+    const model = this.#of(phase)[kind];
+    return model.recent(atLeast) + model.missed;
   }
 
   /** Most facts of the kind that one learnt period has for itself. */
@@ -200,6 +204,11 @@ export class Baseline {
   /** Periods learnt since facts of the kind are looked for. */
   learnt(kind: FactKind, phase: Phase): number {
     return this.#of(phase)[kind].periods;
+  }
+
+  /** Periods with loss that brought something new of the kind. */
+  missed(kind: FactKind, phase: Phase): number {
+    return this.#of(phase)[kind].missed;
   }
 
   /** Whether facts of the kind are judged in the phase. */
@@ -268,22 +277,25 @@ export class Baseline {
 
   learn(period: Period): void {
     if (this.pinned) return;
-    if (!period.complete) {
-      this.#incomplete += 1;
-      return;
-    }
     const flagged = new Set(period.flagged.map(({ fact }) => factKey(fact)));
     const mature = this.state === 'mature';
     const fresh = period.flagged.filter(({ fact, byRule }) => !byRule && this.suspected(fact) === 0);
     const admitted = period.flagged.filter((entry) => this.#suspectsOf(entry.fact).note(entry, mature));
     for (const { fact } of admitted) this.#admit(fact);
+    const brought = new Set(fresh.map(({ fact }) => fact.kind));
+    if (!period.complete) {
+      this.#incomplete += 1;
+      for (const kind of brought) this.#of(period.phase)[kind].miss();
+      for (const { fact } of admitted) this.#of(period.phase)[fact.kind].admit(fact.value);
+      this.#fit();
+      return;
+    }
     const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(factKey(fact)));
     if (period.withheld) this.#withheld += 1;
     if (period.withheld && admitted.length === 0) return;
     const values = new Map<FactKind, string[]>(FACT_KINDS.map((kind) => [kind, []]));
     for (const { kind, value } of learnt) values.get(kind)?.push(value);
     for (const { fact } of admitted) values.get(fact.kind)?.push(fact.value);
-    const brought = new Set(fresh.map(({ fact }) => fact.kind));
     for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of, brought.has(kind));
     this.#fit();
   }

@@ -28,6 +28,8 @@ export interface SavedRarity {
   readonly evicted: number;
   /** Periods that brought something new which is kept elsewhere; absent in what earlier versions saved. */
   readonly novel?: readonly number[];
+  /** Periods with loss that brought something new; absent: none. */
+  readonly missed?: number;
   readonly facts: readonly (readonly [string, number, number, number])[];
 }
 
@@ -95,6 +97,8 @@ export class Rarity implements Detector<readonly string[], string> {
   /** Periods that brought something new which was evicted since: they still count as such. */
   #sealed = 0;
   #evicted = 0;
+  /** Periods that were not learnt, as something of them was lost, and are known to have brought something new. */
+  #missed = 0;
   readonly #novel: number[] = [];
   #bytes = EMPTY_BYTES;
 
@@ -126,7 +130,23 @@ export class Rarity implements Detector<readonly string[], string> {
    * would have, had each been the last. A period whose facts were evicted counts as one that would.
    */
   newness(atLeast = 1): number {
-    return wilsonUpper(this.lonely(atLeast), this.#periods);
+    return wilsonUpper(this.lonely(atLeast) + this.#missed, this.#periods + this.#missed);
+  }
+
+  /** Periods that brought something new and were not learnt: what is new says less where life is seen in part. */
+  get missed(): number {
+    return this.#missed;
+  }
+
+  /** One more of them. */
+  miss(): void {
+    this.#missed += 1;
+  }
+
+  /** A fact that is let in by itself, without its period. */
+  admit(fact: string): void {
+    this.#see(fact, this.#periods);
+    this.#fit();
   }
 
   /** Periods that have so many facts for themselves: N1. */
@@ -193,12 +213,14 @@ export class Rarity implements Detector<readonly string[], string> {
     const facts = [...this.#facts].map(([value, s]) => [value, s.count, s.first, s.last] as const);
     facts.sort((a, b) => (a[0] < b[0] ? -1 : 1));
     const novel = [...this.#novel];
-    return { periods: this.#periods, sealed: this.#sealed, evicted: this.#evicted, novel, facts };
+    const missed = this.#missed === 0 ? {} : { missed: this.#missed };
+    return { periods: this.#periods, sealed: this.#sealed, evicted: this.#evicted, novel, ...missed, facts };
   }
 
   /** Takes over what was saved. @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
-    const { periods, sealed, evicted, facts, novel = [] } = checked(saved);
+    const { periods, sealed, evicted, facts, novel = [], missed = 0 } = checked(saved);
+    this.#missed = missed;
     this.#facts.clear();
     this.#singles.clear();
     this.#periods = periods;
@@ -286,11 +308,18 @@ function isSavedFact(value: unknown): value is [string, number, number, number] 
 }
 
 function checked(saved: unknown): SavedRarity {
-  const { periods, sealed, evicted, facts, novel = [] } = (saved ?? {}) as Record<string, unknown>;
-  if (!isCount(periods) || !isCount(sealed) || !isCount(evicted) || !Array.isArray(facts))
+  const {
+    periods,
+    sealed,
+    evicted,
+    facts,
+    novel = [],
+    missed = 0,
+  } = (saved ?? {}) as Record<string, unknown>;
+  if (!isCount(missed) || !isCount(periods) || !isCount(sealed) || !isCount(evicted) || !Array.isArray(facts))
     throw new TypeError('not a saved rarity model');
   if (!facts.every(isSavedFact)) throw new TypeError('a saved rarity model with a broken fact');
   if (!Array.isArray(novel) || !novel.every(isCount))
     throw new TypeError('a saved rarity model with broken periods');
-  return { periods, sealed, evicted, facts, novel };
+  return { periods, sealed, evicted, facts, novel, missed };
 }

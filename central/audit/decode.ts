@@ -14,6 +14,7 @@ function unwrapped(raw: Obj): { event: Obj; provider: AuditEvent['provider'] } {
     if (event !== null) return { event, provider };
   }
   const source = `${textOf(raw['logGroup'])} ${textOf(raw['p_log_type'])}`;
+  if (raw['provider'] === 'admission') return { event: raw, provider: 'admission' };
   return { event: raw, provider: /eks/i.test(source) ? 'eks' : 'kubernetes' };
 }
 
@@ -31,6 +32,12 @@ function commandOf(uri: string, object: unknown): string[] {
   const query = uri.split('?')[1];
   const asked = query === undefined ? [] : new URLSearchParams(query).getAll('command');
   return asked.length > 0 ? asked : textsOf(objectOf(object)['command']);
+}
+
+function containerOf(uri: string, object: unknown): string {
+  const query = uri.split('?')[1];
+  const asked = query === undefined ? null : new URLSearchParams(query).get('container');
+  return asked ?? textOf(objectOf(object)['container']);
 }
 
 /** What a pipeline of logs may add: lists of bad addresses, and the owners of networks. */
@@ -71,6 +78,7 @@ export function decodeAudit(value: unknown): AuditEvent | null {
   const object = event['requestObject'] ?? null;
   return {
     id: textOf(event['auditID']),
+    stage: textOf(event['stage']),
     time: textOf(event['requestReceivedTimestamp'] ?? event['stageTimestamp']),
     user: textOf(user['username']),
     groups: textsOf(user['groups']),
@@ -88,6 +96,7 @@ export function decodeAudit(value: unknown): AuditEvent | null {
     userAgent: textOf(event['userAgent']),
     object,
     command: commandOf(uri, object),
+    container: containerOf(uri, object),
     provider,
     ...enriched,
   };

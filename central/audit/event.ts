@@ -6,6 +6,8 @@
 export interface AuditEvent {
   /** Of the request; a request may have one event for each stage. */
   readonly id: string;
+  /** RequestReceived, ResponseStarted, ResponseComplete, Panic; empty: not logged, the request is over. */
+  readonly stage: string;
   /** RFC 3339, or as the log has it. */
   readonly time: string;
   readonly user: string;
@@ -29,7 +31,9 @@ export interface AuditEvent {
   readonly object: unknown;
   /** What exec was to run. */
   readonly command: readonly string[];
-  readonly provider: 'kubernetes' | 'eks' | 'gke' | 'aks';
+  /** Of the pod, that exec or attach enters; empty: not said, the pod's usual one. */
+  readonly container: string;
+  readonly provider: 'kubernetes' | 'eks' | 'gke' | 'aks' | 'admission';
   /** Lists of addresses of ill repute that name one of the sources. */
   readonly listed: readonly string[];
   /** Owners of the sources' networks by address, lower case, where the log was enriched with them. */

@@ -71,6 +71,7 @@ export function gkeEvent(raw: Obj): Omit<AuditEvent, 'listed' | 'owners'> | null
   const source = textOf(caller['callerIp'] ?? caller['callerIP']);
   return {
     id: textOf(objectOf(raw['operation'])['id']) || textOf(raw['insertId']),
+    stage: '',
     time: textOf(raw['timestamp'] ?? payload['timestamp']),
     user: textOf(authentication['principalEmail']) || textOf(authentication['authoritySelector']),
     groups: [],
@@ -88,6 +89,7 @@ export function gkeEvent(raw: Obj): Omit<AuditEvent, 'listed' | 'owners'> | null
     userAgent: textOf(caller['callerSuppliedUserAgent']),
     object,
     command: textsOf(objectOf(object)['command']),
+    container: textOf(objectOf(object)['container']),
     provider: 'gke',
   };
 }

@@ -12,6 +12,7 @@ import {
   type RouteParts,
   STATUS,
 } from './routes.ts';
+import type { SlackActions } from './slack.ts';
 
 const BODY_BYTES = 64 * 1024;
 
@@ -20,6 +21,7 @@ export interface ApiParts {
   /** The name of the token's owner, or null. */
   readonly actorOf: (token: string) => string | null;
   readonly routes: RouteParts;
+  readonly slack: SlackActions;
   readonly count: (route: string, code: string) => void;
   readonly log: Log;
 }
@@ -29,8 +31,7 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
-async function readJson(request: IncomingMessage): Promise<Call['body']> {
-  if (request.method !== 'POST') return {};
+async function readText(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   for await (const piece of request as AsyncIterable<Buffer>) {
@@ -38,7 +39,12 @@ async function readJson(request: IncomingMessage): Promise<Call['body']> {
     if (bytes > BODY_BYTES) throw new ApiError('PICKET_TOO_LARGE', `body: more than ${BODY_BYTES} bytes`);
     pieces.push(piece);
   }
-  const text = Buffer.concat(pieces).toString('utf8');
+  return Buffer.concat(pieces).toString('utf8');
+}
+
+async function readJson(request: IncomingMessage): Promise<Call['body']> {
+  if (request.method !== 'POST') return {};
+  const text = await readText(request);
   try {
     const value: unknown = text === '' ? {} : JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Call['body'];
@@ -73,10 +79,30 @@ function send(response: ServerResponse, { status, value }: Answer): void {
   response.end(JSON.stringify(value));
 }
 
+/** Not for people with a token: the signature over the body says who it is. */
+async function slackAction(
+  parts: ApiParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const header = (name: string): string => String(request.headers[name] ?? '');
+  const headers = { signature: header('x-slack-signature'), timestamp: header('x-slack-request-timestamp') };
+  let status = 413;
+  try {
+    status = parts.slack.take(headers, await readText(request));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  }
+  parts.count('POST /slack/interactions', String(status));
+  response.writeHead(status, status === 413 ? { connection: 'close' } : {}).end();
+}
+
 export function createApiServer(parts: ApiParts): ApiServer {
   const routes: Readonly<Record<string, Handler>> = createRoutes(parts.routes);
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'https://central');
+    if (request.method === 'POST' && url.pathname === '/slack/interactions')
+      return slackAction(parts, request, response);
     const { name, id } = routeOf(request.method ?? '', url.pathname);
     const route = routes[name];
     const counted = route === undefined ? 'other' : name;

@@ -1,5 +1,6 @@
 /** What each route of the People API reads or does. */
 import type { Incident } from '../correlate/incident.ts';
+import type { Notifications } from '../notify/notifications.ts';
 import { actionsIn } from '../respond/actions.ts';
 import { CLUSTER_ACTION_NAMES } from '../respond/cluster/index.ts';
 import type { ClusterOrder } from '../respond/cluster/order.ts';
@@ -34,6 +35,7 @@ export interface RouteParts {
   readonly workloads: (page: { limit: number; offset: number }) => Promise<readonly WorkloadView[]>;
   readonly clusterOrders: (limit: number, incident: string | null) => Promise<readonly ClusterOrder[]>;
   readonly deeds: Deeds;
+  readonly notifications: Pick<Notifications, 'notifiers' | 'silences' | 'test'>;
 }
 
 export type ApiCode =
@@ -242,6 +244,8 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
     'GET /api/v1/steps': async ({ query }) =>
       ok({ steps: await views.steps({ ...pageOf(query), incident: query.get('incident') }) }),
     'GET /api/v1/policies': async ({ query }) => ok({ policies: await views.policies(limitOf(query)) }),
+    'GET /api/v1/notifiers': async () =>
+      ok({ notifiers: parts.notifications.notifiers(), silences: parts.notifications.silences() }),
     'GET /api/v1/dead-letters': async ({ query }) =>
       ok({ deadLetters: await views.deadLetters(limitOf(query)) }),
   };
@@ -259,6 +263,12 @@ function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
     'POST /api/v1/containments/:id/undo': async ({ actor, id, body }) => {
       const release = done(await parts.deeds.undo({ order: id, actor, reason: reasonOf(body) }));
       return { status: 201, value: { release: containment(release) } };
+    },
+    'POST /api/v1/notifiers/:id/test': async ({ actor, id }) => {
+      const failure = await parts.notifications.test(id, actor);
+      if (failure === undefined)
+        throw new ApiError('PICKET_NOT_FOUND', `notifier ${JSON.stringify(id)}: unknown`);
+      return ok({ notifier: id, delivered: failure === null, error: failure?.error ?? '' });
     },
     'POST /api/v1/incidents/:id/approve': async ({ actor, id, body }) => {
       const { printed, orders, clusterOrders } = done(

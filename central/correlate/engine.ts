@@ -12,6 +12,8 @@ const MEMBERS = 500;
 const CONTAINERS = 500;
 const FACTS = 200;
 const TIMELINE = 500;
+const IDENTITIES = 32;
+const PODS = 64;
 /** So many tactics are a chain: one step more severe than its worst alert. */
 const CHAIN = 3;
 
@@ -56,7 +58,7 @@ function memberOf({ node, alert }: Evidence, because: string): Member {
   const severity = severityAt(rank(alert.severity));
   return {
     alert: id,
-    container: `${node}/${alert.container}`,
+    container: alert.container === '' ? '' : `${node}/${alert.container}`,
     severity,
     score,
     title,
@@ -88,6 +90,8 @@ function merge<T>(old: readonly T[], added: readonly T[], key: (entry: T) => str
 
 function factsOf(incident: Incident, evidence: Evidence): Record<string, readonly string[]> {
   const facts: Record<string, readonly string[]> = { ...incident.facts };
+  // One and the same request to the API in two places is no spread.
+  if (evidence.alert.container === '') return facts;
   const here = `${evidence.node}/${evidence.alert.container}`;
   for (const detection of evidence.detections) {
     const print = spreads(detection) ? fingerprint(detection) : null;
@@ -128,7 +132,8 @@ function titleOf(members: readonly Member[], involved: readonly Involved[]): str
   const worst = members.reduce((a, b) => (rank(b.severity) > rank(a.severity) ? b : a));
   const nodes = new Set(involved.map(({ node }) => node)).size;
   const [first] = involved;
-  const place = first === undefined ? 'an unknown container' : placeOf(first);
+  if (first === undefined) return worst.title.replace(/\.$/, '');
+  const place = placeOf(first);
   const many =
     involved.length > 1 ? ` and ${involved.length - 1} more on ${nodes} node${nodes > 1 ? 's' : ''}` : '';
   return `${worst.title.replace(/\.$/, '')} (in ${place}${many})`;
@@ -138,7 +143,7 @@ function grow(incident: Incident, evidence: Evidence, because: string): Incident
   const members = merge(incident.members, [memberOf(evidence, because)], ({ alert }) => alert, MEMBERS);
   const involved = merge(
     incident.involved,
-    [involvedOf(evidence)],
+    evidence.alert.container === '' ? [] : [involvedOf(evidence)],
     ({ node, id }) => `${node}/${id}`,
     CONTAINERS,
   );
@@ -154,6 +159,8 @@ function grow(incident: Incident, evidence: Evidence, because: string): Incident
     members,
     involved,
     techniques,
+    identities: merge(incident.identities, evidence.identities, ({ user }) => user, IDENTITIES),
+    pods: merge(incident.pods, evidence.pods, (pod) => pod, PODS),
     facts,
     timeline,
     severity: severityOf(members, techniques, facts),
@@ -183,6 +190,8 @@ function opened(evidence: Evidence): Incident {
     members: [],
     involved: [],
     techniques: [],
+    identities: [],
+    pods: [],
     facts: {},
     timeline: [],
     omitted: 0,
@@ -243,6 +252,7 @@ export function correlate(input: EngineInput): EngineOutput {
       continue;
     }
     const home = homeOf(evidence, input, incidents);
+    if (home === null && !evidence.opens) continue;
     if (home === null) {
       const incident = opened(evidence);
       incidents.set(incident.id, incident);

@@ -1,4 +1,5 @@
 /** The shape of an incident: alerts that belong together, as one story. */
+import type { Identity } from '../audit/groups.ts';
 import type { ReportedAlert, ReportedContainer, ReportedDetection, Severity } from '../ingest/report.ts';
 import type { Stage } from './tactics.ts';
 
@@ -58,6 +59,10 @@ export interface Incident {
   readonly members: readonly Member[];
   readonly involved: readonly Involved[];
   readonly techniques: readonly string[];
+  /** Who asked the API for a part of it, or entered a container of it. */
+  readonly identities: readonly Identity[];
+  /** Pods that requests to the API were about, as `namespace/pod`. */
+  readonly pods: readonly string[];
   /** Fingerprints of facts → containers (`node/id`) in which they were seen. */
   readonly facts: Readonly<Record<string, readonly string[]>>;
   readonly timeline: readonly TimelineEntry[];
@@ -73,6 +78,12 @@ export interface Evidence {
   readonly alert: ReportedAlert;
   readonly container: ReportedContainer | null;
   readonly detections: readonly ReportedDetection[];
+  /** Who is behind it, as far as is known; several: any of them. */
+  readonly identities: readonly Identity[];
+  /** Pods that a request was about, as `namespace/pod`. */
+  readonly pods: readonly string[];
+  /** Whether it opens an incident where it belongs to none. */
+  readonly opens: boolean;
 }
 /** What became of an incident: `updated` changes nothing that anyone must act on. */
 export interface IncidentChange {

@@ -67,6 +67,11 @@ export async function openJoinToken(folder: string): Promise<string> {
   return (await readOrMakePrivate(join(folder, 'join-token'), () => `${newToken()}\n`)).trim();
 }
 
+/** The token that API servers' webhooks send. */
+export async function openAuditToken(folder: string): Promise<string> {
+  return (await readOrMakePrivate(join(folder, 'audit-token'), () => `${newToken()}\n`)).trim();
+}
+
 export interface PeopleToken {
   readonly actor: string;
   readonly token: string;

@@ -6,6 +6,7 @@ import { type HashKeys, openHashKeys } from './hash-keys.ts';
 import {
   type OrderSigner,
   openAuditKey,
+  openAuditToken,
   openJoinToken,
   openOrderSigner,
   openPeopleTokens,
@@ -19,6 +20,7 @@ export interface Keys {
   readonly auditKey: Uint8Array;
   readonly hashKeys: HashKeys;
   readonly joinToken: string;
+  readonly auditToken: string;
   readonly people: readonly PeopleToken[];
 }
 
@@ -33,6 +35,7 @@ export async function openKeys(folder: string, names: readonly string[], clock: 
     auditKey: await openAuditKey(folder),
     hashKeys: await openHashKeys(folder, clock),
     joinToken: await openJoinToken(folder),
+    auditToken: await openAuditToken(folder),
     people: await openPeopleTokens(folder),
   };
 }

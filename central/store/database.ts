@@ -5,6 +5,7 @@ import { type Dialect, Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import type { ClusterOrderStore } from '../respond/cluster/order.ts';
 import type { ResponseStore } from '../respond/execute.ts';
+import { type ApiStore, apiStore } from './api.ts';
 import { clusterOrderStore } from './cluster-orders.ts';
 import { type IncidentStore, incidentStore } from './incidents.ts';
 import { type JournalStore, journalStore } from './journal.ts';
@@ -27,6 +28,7 @@ export interface StoreParts {
   readonly steps: StepStore;
   readonly journal: JournalStore;
   readonly sketches: SketchStore;
+  readonly api: ApiStore;
   readonly clusterOrders: ClusterOrderStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
@@ -57,15 +59,15 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     overdue: orders.overdue,
     appendStep: steps.append,
   };
-  return { reports, incidents, orders, steps, journal, sketches, clusterOrders, response };
+  const api = apiStore(db);
+  return { reports, incidents, orders, steps, journal, sketches, clusterOrders, response, api };
 }
 
 /** @throws when a migration fails; the tables are then as they were. */
 async function migrate(db: Kysely<Tables>): Promise<void> {
   const { error } = await new Migrator({
-    db,
-    provider: migrationProvider,
-    // Numbers were given out before they were used: one may come after a higher one.
+    ...{ db, provider: migrationProvider },
+    // Their numbers are given out before they are written; each adds tables or columns of its own.
     allowUnorderedMigrations: true,
   }).migrateToLatest();
   if (error !== undefined) throw new Error('store: migration failed', { cause: error });

@@ -12,8 +12,8 @@ export interface IncidentStore {
   /** Opened or escalated and not yet responded to: all, or this one if it is. */
   unanswered(id?: string): Promise<readonly Incident[]>;
   answered(id: string): Promise<void>;
-  /** Closes incidents that have been quiet since `beforeMs` and hold no containment. Says how many. */
-  closeQuiet(beforeMs: number): Promise<number>;
+  /** Closes incidents that have been quiet since `beforeMs` and hold no containment. Says which; the rest next time. */
+  closeQuiet(beforeMs: number): Promise<readonly Incident[]>;
 }
 
 /** Incidents that an alert is compared with. */
@@ -23,6 +23,8 @@ const CLOSABLE: readonly IncidentState[] = ['open', 'released', 'expired'];
 export function incidentStore(db: Handle): IncidentStore {
   // The columns are what counts: state changes without the document.
   const parse = (row: { document: string; state: string }): Incident => ({
+    // Written before there were these.
+    ...{ identities: [], pods: [] },
     ...(JSON.parse(row.document) as Incident),
     state: row.state as IncidentState,
   });
@@ -97,13 +99,26 @@ export function incidentStore(db: Handle): IncidentStore {
       await db.updateTable('incidents').set({ unanswered: 0 }).where('id', '=', id).execute();
     },
     async closeQuiet(beforeMs) {
-      const { numUpdatedRows } = await db
-        .updateTable('incidents')
-        .set({ state: 'closed' })
+      const quiet = await db
+        .selectFrom('incidents')
+        .select(['id', 'document', 'state'])
         .where('last_ms', '<', beforeMs)
         .where('state', 'in', [...CLOSABLE])
-        .executeTakeFirst();
-      return Number(numUpdatedRows);
+        .limit(CANDIDATES)
+        .execute();
+      const closed: Incident[] = [];
+      for (const row of quiet) {
+        // What joined it meanwhile keeps it open.
+        const { numUpdatedRows } = await db
+          .updateTable('incidents')
+          .set({ state: 'closed' })
+          .where('id', '=', row.id)
+          .where('last_ms', '<', beforeMs)
+          .where('state', 'in', [...CLOSABLE])
+          .executeTakeFirst();
+        if (numUpdatedRows > 0n) closed.push(parse({ ...row, state: 'closed' }));
+      }
+      return closed;
     },
   };
 }

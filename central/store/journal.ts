@@ -60,7 +60,7 @@ export function journalStore(db: Handle): JournalStore {
       };
       await db
         .insertInto('dead_letters')
-        .values({ id: notification.id, ...row })
+        .values({ id: `${notification.id}@${notifier}`, ...row })
         .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
         .execute();
     },

@@ -11,6 +11,7 @@ const OLD = [
   ['detections', 'wall_ms'],
   ['summaries', 'received_ms'],
   ['sketches', 'day_ms'],
+  ['pod_entries', 'at_ms'],
 ] as const;
 
 /** Deletes rows from before `beforeMs` until none is left or the signal is aborted. Says how many. */

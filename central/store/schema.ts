@@ -1,5 +1,6 @@
 /** Tables as Kysely sees them. Boot times in ns are text: they pass 2^53, which a JavaScript number does not hold. */
 import type { Generated } from 'kysely';
+import type { ApiTables } from './api-schema.ts';
 import type { ClusterOrderRow } from './cluster-orders.ts';
 
 /** 0 or 1: SQLite has no boolean. */
@@ -106,6 +107,10 @@ interface Alert {
   quality: string;
   /** The exception that kept it out of incidents, or empty. */
   suppressed: string;
+  /** runtime: about a container; api: about a request to the Kubernetes API. */
+  kind: Generated<string>;
+  /** Who is behind it, a JSON list, or empty. */
+  identities: Generated<string>;
 }
 interface IncidentRow {
   id: string;
@@ -228,7 +233,7 @@ interface SketchRow {
   bytes: Uint8Array;
 }
 
-export interface Tables {
+export interface Tables extends ApiTables {
   cluster_orders: ClusterOrderRow;
   sketches: SketchRow;
   nodes: Node;

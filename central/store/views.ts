@@ -208,6 +208,8 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
         revision: row.revision,
         quality: row.quality,
         suppressed: row.suppressed,
+        kind: row.kind,
+        identities: json(row.identities) ?? [],
         incident: row.incident,
       }));
     },

@@ -55,6 +55,14 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./contain.ts')).contain,
   },
   undo: { sentence: 'take a containment back', load: async () => (await import('./undo.ts')).undo },
+  notify: {
+    sentence: 'who is told what, and a test message',
+    load: async () => (await import('./notify.ts')).notify,
+  },
+  'dead-letters': {
+    sentence: 'the notifications that were given up',
+    load: async () => (await import('./dead-letters.ts')).deadLetters,
+  },
   record: {
     sentence: 'write everything the probes see to a file',
     load: async () => (await import('./record.ts')).record,

@@ -4,8 +4,9 @@
  */
 import { decodeAudit } from '../../central/audit/decode.ts';
 import type { AuditEvent } from '../../central/audit/event.ts';
-import { Novelty, tupleOf } from '../../central/audit/novelty.ts';
+import { tupleOf } from '../../central/audit/names.ts';
 import { riskOf } from '../../central/audit/risk.ts';
+import { Watch } from '../../central/audit/watch.ts';
 import { EXIT } from '../args.ts';
 import type { Call } from '../command.ts';
 import { needed, round, writeLines } from './lines.ts';
@@ -60,17 +61,26 @@ export interface Streamed {
   readonly minutes: number;
 }
 
-/** What is told of a log that is read once more each pass. */
+/** What is told of a log that is read once more each pass, each time with ids of its own. */
 export function stream(events: readonly { event: AuditEvent; ms: number }[], passes: number): Streamed[] {
-  const novelty = new Novelty();
+  const watch = new Watch('evaluated');
   const first = events[0]?.ms ?? 0;
   const length = (events.at(-1)?.ms ?? first) - first;
   return Array.from({ length: passes }, (_, pass) => {
-    const before = novelty.size;
-    let alerts = 0;
-    for (const { event, ms } of events)
-      if (novelty.learn(event, ms + pass * (length + 60_000))?.begins === true) alerts += 1;
-    return { events: events.length, alerts, fresh: novelty.size - before, minutes: length / 60_000 };
+    const before = watch.habits.size;
+    const alerts = new Set<string>();
+    for (const { event, ms } of events) {
+      const at = ms + pass * (length + 60_000);
+      const again = { ...event, id: event.id === '' ? '' : `${event.id} ${pass}` };
+      watch.event({ ...again, time: at === 0 ? event.time : new Date(at).toISOString() }, at, []);
+      for (const { alert } of watch.groups.take()) alerts.add(alert.id);
+    }
+    return {
+      events: events.length,
+      alerts: alerts.size,
+      fresh: watch.habits.size - before,
+      minutes: length / 60_000,
+    };
   });
 }
 
@@ -80,7 +90,7 @@ async function evaluateStream(call: Call, path: string): Promise<number> {
   const events = timed((await readEntries(path)).flatMap(({ event }) => (event === null ? [] : [event])));
   for (const [pass, { events: count, alerts, fresh, minutes }] of stream(events, PASSES).entries())
     call.io.out(
-      `pass ${pass + 1}: ${count} events in ${minutes.toFixed(1)} min, ${fresh} new tuples, ${alerts} grouped alert(s)\n`,
+      `pass ${pass + 1}: ${count} events in ${minutes.toFixed(1)} min, ${fresh} new facts, ${alerts} grouped alert(s)\n`,
     );
   return EXIT.ok;
 }

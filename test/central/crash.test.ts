@@ -49,9 +49,15 @@ async function startProcess(): Promise<{ child: ChildProcess; ready: CentralRead
     agents: at('agents'),
     api: at('api'),
     metrics: at('metrics'),
+    audit: '',
     database: at('database'),
     policies: [at('policies')],
-    files: { ca: file('ca.crt'), joinToken: file('join-token'), apiToken: file('api-token') },
+    files: {
+      ca: file('ca.crt'),
+      joinToken: file('join-token'),
+      apiToken: file('api-token'),
+      auditToken: file('audit-token'),
+    },
   };
   return { child, ready };
 }

@@ -225,7 +225,7 @@ export async function startCentral(options: {
   /** YAML of policies, or names of the examples. */
   policies?: readonly string[];
   flags?: Record<string, string>;
-  webhook?: { tries: number; wait: { baseMs: number; limitMs: number } };
+  delivery?: { tries: number; wait: { baseMs: number; limitMs: number } };
 }): Promise<TestCentral> {
   const files = (options.policies ?? []).map((policy, index) => {
     if (policy.endsWith('.yaml')) return join(EXAMPLES, policy);
@@ -239,7 +239,7 @@ export async function startCentral(options: {
     clock: systemClock(),
     log: createLog({ name: 'central', level: settings['log-level'] }),
     tickMs: 50,
-    ...(options.webhook === undefined ? {} : { webhook: options.webhook }),
+    ...(options.delivery === undefined ? {} : { delivery: options.delivery }),
   });
   const ready = await central.start();
   const nodes: TestNode[] = [];

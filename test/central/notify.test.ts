@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { signature } from '../../central/notify/webhook.ts';
+import { signature } from '../../central/notify/channels/webhook.ts';
 import { attack, container } from '../builders/summaries.ts';
 import { type WebhookFake, webhookFake } from '../fakes/webhook.ts';
 import { startCentral, type TestCentral, temporaryFolder } from './harness.ts';
@@ -20,7 +20,7 @@ async function start(url: string): Promise<void> {
     folder: folder.path,
     policies: ['enforce-demo.yaml'],
     flags,
-    webhook: FAST,
+    delivery: FAST,
   });
 }
 beforeEach(async () => {
@@ -53,6 +53,14 @@ it('tells what happened, in order, under a signature that the receiver can check
     title: 'A server started a shell (in demo/web-1/web)',
     text: expect.stringContaining('1. [execute] demo/web-1/web on node node-1'),
     orders: [contained?.id],
+    actor: 'policy:enforce-demo',
+    namespaces: ['demo'],
+    places: ['demo/web-1/web on node-1'],
+    techniques: ['T1059.004'],
+    timeline: [
+      { atMs: expect.any(Number), text: 'A server started a shell.' },
+      { atMs: expect.any(Number), text: 'A server started a shell.' },
+    ],
   });
 });
 

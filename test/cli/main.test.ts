@@ -19,6 +19,8 @@ const NAMES = [
   'approve',
   'contain',
   'undo',
+  'notify',
+  'dead-letters',
   'record',
   'replay',
   'bench',

@@ -192,3 +192,36 @@ test('a server of another authority is not spoken to', async () => {
     rmSync(other, { recursive: true, force: true });
   }
 });
+
+test('notify lists who is told what, and says what became of a test message', async () => {
+  const match = { namespaces: ['demo'], clusters: [], events: [], minSeverity: 'high' };
+  const answers: Answers = {
+    'GET /api/v1/notifiers': [
+      200,
+      { notifiers: [{ name: 'chat', type: 'slack', waiting: 2, match }], silences: [] },
+    ],
+    'POST /api/v1/notifiers/chat/test': [200, { delivered: false, error: 'status 403' }],
+  };
+  const listed = await picket(answers, 'notify');
+  await central?.stop();
+  const tested = await picket(answers, 'notify', 'test', 'chat');
+
+  expect(listed.out.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
+    ['NOTIFIER', 'KIND', 'FROM', 'NAMESPACES', 'EVENTS', 'WAITING'],
+    ['chat', 'slack', 'high', 'demo', 'all', '2'],
+    [''],
+  ]);
+  expect(tested).toMatchObject({ code: 1, error: 'picket: chat: not delivered: status 403\n' });
+});
+
+test('dead-letters says to whom, why and after how many tries', async () => {
+  const notification = { incident: 'inc-1', title: 'A server started a shell' };
+  const letter = { atMs: Date.now(), notifier: 'chat', event: 'opened', error: 'status 403', tries: 1 };
+  const answers: Answers = {
+    'GET /api/v1/dead-letters': [200, { deadLetters: [{ ...letter, notification }] }],
+  };
+  const { code, out } = await picket(answers, 'dead-letters');
+
+  expect(code).toBe(0);
+  expect(out).toMatch(/chat +opened +1 try +status 403 +inc-1 +A server started a shell/);
+});

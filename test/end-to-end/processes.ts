@@ -78,7 +78,12 @@ export async function startCentral(folder: string, flags: Flags = {}): Promise<R
   const at = (name: string): string => running.said.get(name) ?? '';
   const host = (name: string): string => new URL(at(name)).host;
   const file = (name: string): string => join(folder, 'central', name);
-  const files = { ca: file('ca.crt'), joinToken: file('join-token'), apiToken: file('api-token') };
+  const files = {
+    ca: file('ca.crt'),
+    joinToken: file('join-token'),
+    apiToken: file('api-token'),
+    auditToken: file('audit-token'),
+  };
   const used = {
     'central-listen': host('agents'),
     'api-listen': host('api'),
@@ -91,6 +96,7 @@ export async function startCentral(folder: string, flags: Flags = {}): Promise<R
       agents: at('agents'),
       api: at('api'),
       metrics: at('metrics'),
+      audit: '',
       database: at('database'),
       policies: at('policies').split(','),
       files,

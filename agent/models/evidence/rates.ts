@@ -21,6 +21,8 @@ export interface Rated {
   readonly workload: string;
   recent(kind: FactKind, phase: 'start' | 'steady', atLeast?: number): number;
   learnt(kind: FactKind, phase: 'start' | 'steady'): number;
+  /** Periods that were not learnt, as something was lost, and brought something new: among those of `recent`. */
+  missed(kind: FactKind, phase: 'start' | 'steady'): number;
 }
 
 interface Share {
@@ -78,6 +80,6 @@ export class Rates {
 
 function shareOf(baseline: Rated, kind: FactKind, phase: 'start' | 'steady', atLeast: number): Share {
   const { workload } = baseline;
-  const periods = Math.ceil(baseline.learnt(kind, phase) / 2);
+  const periods = Math.ceil(baseline.learnt(kind, phase) / 2) + baseline.missed(kind, phase);
   return { workload, lonely: Math.min(periods, baseline.recent(kind, phase, atLeast)), periods };
 }

@@ -3,6 +3,7 @@ import type { Migration, MigrationProvider } from 'kysely/migration';
 import { initial } from './0001-initial.ts';
 import { traffic } from './0002-traffic.ts';
 import { sketches } from './0003-sketches.ts';
+import { api } from './0004-api.ts';
 import { effects } from './0006-effects.ts';
 import { clusterOrders } from './0008-cluster-orders.ts';
 
@@ -10,6 +11,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
   '0002-traffic': traffic,
   '0003-sketches': sketches,
+  '0004-api': api,
   '0006-effects': effects,
   '0008-cluster-orders': clusterOrders,
 };

@@ -90,13 +90,14 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
       span.first ||= time;
       span.last = time;
     }
-    const below = filter === null ? frame : filter.filter(frame);
+    const lossy = dropper === null ? frame : dropper.drop(frame);
+    const below = filter === null ? lossy : filter.filter(lossy);
     if (below === null) continue;
     const wasBegun = begun;
     begun ||= time !== null && time >= options.from;
     if (!wasBegun && !isKnownLater(below)) continue;
     ear.now = time;
-    pipeline.frame(dropper === null ? below : dropper.drop(below));
+    pipeline.frame(below);
     ear.now = null;
   }
   const { user, system } = process.cpuUsage(before);

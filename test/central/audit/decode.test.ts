@@ -20,6 +20,7 @@ const EVENT = {
 
 const DECODED = {
   id: 'a-1',
+  stage: '',
   time: '2026-11-01T10:00:00.000000Z',
   user: 'ada',
   groups: ['team-a'],
@@ -37,6 +38,7 @@ const DECODED = {
   userAgent: 'kubectl/v1.31.0',
   object: null,
   command: ['ls', '-l'],
+  container: 'api',
   provider: 'kubernetes',
   listed: [],
   owners: {},

@@ -19,6 +19,9 @@ function evidence(
     container: of,
     alert: alert(of, { ...times, ...change.alert }),
     detections: change.detections ?? [],
+    identities: [],
+    pods: [],
+    opens: true,
   };
 }
 const run = (all: readonly Evidence[], known: readonly Incident[] = [], change: Partial<EngineInput> = {}) =>
@@ -61,6 +64,8 @@ describe('one incident', () => {
             members: [expect.objectContaining({ alert: hit.alert, because: 'the first alert' })],
             involved: [expect.objectContaining({ node: 'node-1', id: web.id, namespace: 'demo' })],
             techniques: ['T1059.004'],
+            identities: [],
+            pods: [],
             facts: { 'shell-from-server [["exe","/bin/sh"],["parent","httpd"]]': [`node-1/${web.id}`] },
             timeline: [
               {

@@ -94,6 +94,8 @@ async function incidentIn(pods: readonly string[], namespace = 'shop', live = tr
     })),
     involved,
     techniques: [],
+    identities: [],
+    pods: [],
     facts: {},
     timeline: [],
     omitted: 0,

@@ -60,6 +60,8 @@ async function incidentIn(pods: readonly string[], sequence = 1): Promise<Incide
     members: [],
     involved: containers.map((one) => ({ ...one, node: 'node-1' })),
     techniques: [],
+    identities: [],
+    pods: [],
     facts: {},
     timeline: [],
     omitted: 0,

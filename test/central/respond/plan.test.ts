@@ -39,6 +39,8 @@ const incident = (severity: Severity, members: readonly Member[]): Incident => (
   members,
   involved: [...new Set(members.map(({ container }) => container.slice(3)))].map(involved),
   techniques: [],
+  identities: [],
+  pods: [],
   facts: {},
   timeline: [],
   omitted: 0,

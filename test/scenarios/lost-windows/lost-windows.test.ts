@@ -43,17 +43,17 @@ test('a loss that may have been anybody’s spoils the window of everybody', () 
 test('a verdict made after a loss says so', () => {
   const world = shop();
   quiet(world, 30);
-  world.tick({ lost: { 2: 5 } });
+  world.tick({ lost: { 2: { 'throttled/exec': 5 } } });
   tool(world);
   world.tick();
   const { told } = run(world);
-  const losses = { 'urgent-full': 5 };
+  const losses = { 'throttled/exec': 5 };
   expect(told.detections.map(({ detector, quality }) => [detector, quality])).toEqual([
     ['flood', { lost: 5, losses, complete: false, baseline: 'mature', periods: 60 }],
     ['rarity', { lost: 5, losses, complete: false, baseline: 'mature', periods: 61 }],
   ]);
   expect(told.alerts.at(-1)?.quality).toBe(
-    'Observation was incomplete: at least 5 record(s) of this container lost (urgent-full 5); the baseline is mature after 60 periods.',
+    'Observation was incomplete: at least 5 record(s) of this container lost (throttled exec 5); the baseline is mature after 60 periods.',
   );
 });
 
@@ -64,6 +64,9 @@ test('a flood is itself told once while it goes on, with its kinds and reasons, 
   world.tick({ lost: { 2: { 'throttled/exec': 900 }, 1: 3 } });
   world.tick({ lost: { 2: { 'throttled/exec': 900, 'throttled/open': 5 } } });
   quiet(world, 3);
+  world.tick({ lost: { 2: { 'throttled/exec': 20 } } });
+  world.now += 301n * SECOND;
+  world.tick();
   world.tick({ lost: { 2: { 'throttled/exec': 20 } } });
   const { told, pipeline } = run(world);
   const floods = told.detections.filter(({ detector }) => detector === 'flood');
@@ -77,10 +80,32 @@ test('a flood is itself told once while it goes on, with its kinds and reasons, 
   ]);
   expect(told.alerts.filter(({ detectors }) => detectors.includes('flood')).length).toBeGreaterThan(0);
   expect(pipeline.counts().lostOfSlots).toEqual({
-    'throttled/exec': 2520,
+    'throttled/exec': 2540,
     'throttled/open': 5,
     'urgent-full': 3,
   });
+});
+
+test('a node that loses of everybody is told once, and nobody is called a flood for it', () => {
+  const world = shop();
+  quiet(world, 10);
+  for (let n = 0; n < 20; n++) {
+    world.tick({ lost: { 2: 30, 3: 3, 4: 1 } });
+    quiet(world, 4);
+  }
+  const { told } = run(world);
+  const found = told.detections.map(({ detector, container, severity }) => [
+    detector,
+    container.cgroup,
+    severity,
+  ]);
+  expect(found).toEqual([
+    ['overload', 0, 'medium'],
+    ['flood', 500, 'low'],
+    ['flood', 510, 'low'],
+    ['flood', 520, 'low'],
+  ]);
+  expect(told.alerts.map(({ container }) => container.kind)).toEqual(['host']);
 });
 
 test('every window says what it lost and why, also what may have been its own', () => {

@@ -57,6 +57,7 @@ test('a new kind of thing weighs more where the node shows that it is rare, and 
   const workload = (name: string, lonely: number, learnt: number): Rated => ({
     workload: name,
     recent: () => lonely,
+    missed: () => 0,
     learnt: () => learnt,
   });
   const [quiet, calm, lively] = [workload('q', 0, 200), workload('c', 0, 2000), workload('l', 500, 2000)];

@@ -1,0 +1,60 @@
+/** What there is to tell about an incident or an order. */
+import type { Incident, Involved } from '../correlate/incident.ts';
+import type { Order } from '../respond/orders.ts';
+import type { Notification, NotificationEvent } from './notifier.ts';
+
+export type About = Omit<Notification, 'id' | 'atMs'>;
+
+const PLACES = 5;
+const STORY = 8;
+
+const placeOf = ({ namespace, pod, name, id, node }: Involved): string =>
+  `${pod === '' ? name || id.slice(0, 12) : `${namespace}/${pod}/${name}`} on ${node}`;
+
+export function aboutIncident(
+  event: NotificationEvent,
+  incident: Incident,
+  what: { text: string; orders: readonly Pick<Order, 'id'>[]; actor: string },
+): About {
+  const { id, cluster, severity, title, involved, techniques, timeline } = incident;
+  const namespaces = [...new Set(involved.map(({ namespace }) => namespace))].filter((name) => name !== '');
+  return {
+    event,
+    cluster,
+    incident: id,
+    severity,
+    title,
+    text: what.text,
+    orders: what.orders.map((order) => order.id),
+    actor: what.actor,
+    namespaces,
+    places: involved.slice(0, PLACES).map(placeOf),
+    techniques,
+    timeline: timeline.slice(-STORY).map(({ atMs, text }) => ({ atMs, text })),
+  };
+}
+
+/** About an order that may have no incident. */
+export function aboutOrder(
+  event: NotificationEvent,
+  order: Order,
+  what: { incident: Incident | null; actor: string },
+): About {
+  const { cluster, incident, id, kind, target, node, reason } = order;
+  const name = target.containerName || target.containerId.slice(0, 12);
+  const [, namespace = ''] = target.workload.split('/');
+  return {
+    event,
+    cluster,
+    incident,
+    severity: what.incident?.severity ?? '',
+    title: `${kind} of ${name} on ${node}: ${event}`,
+    text: reason,
+    orders: [id],
+    actor: what.actor,
+    namespaces: namespace === '' ? [] : [namespace],
+    places: [`${namespace === '' ? '' : `${namespace}/`}${name} on ${node}`],
+    techniques: what.incident?.techniques ?? [],
+    timeline: [],
+  };
+}

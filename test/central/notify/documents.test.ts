@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parseNotify } from '../../../central/notify/documents.ts';
+import { silencedBy, wants } from '../../../central/notify/route.ts';
+import { notification } from '../../builders/notifications.ts';
+
+const context = {
+  nowMs: () => 0,
+  secret: (path: string) => {
+    if (path.startsWith('/absent')) throw new Error(`${path}: missing or empty`);
+    return 'sesame';
+  },
+  file: () => 'a certificate',
+};
+const document = (kind: string, name: string, spec: object): string =>
+  JSON.stringify({ apiVersion: 'picket.dev/v1alpha1', kind, metadata: { name }, spec });
+const pager = { type: 'pagerduty', target: { routingKeyFile: '/key' } };
+const read = (...documents: string[]) => parseNotify(documents.join('\n---\n'), context);
+
+it('the example that ships can be put in force', () => {
+  const path = join(import.meta.dirname, '../../../manifests/examples/notify/notify.yaml');
+  const { notifiers, silences } = parseNotify(readFileSync(path, 'utf8'), context);
+  expect(notifiers.map(({ name, type }) => [name, type])).toEqual([
+    ['team-slack', 'slack'],
+    ['on-call', 'pagerduty'],
+    ['security-mail', 'email'],
+    ['alertmanager', 'alertmanager'],
+    ['siem', 'syslog'],
+    ['lake', 'webhook'],
+  ]);
+  expect(silences.map(({ name }) => name)).toEqual(['load-test']);
+});
+
+it('says everything that is wrong, each with its document, path and value', () => {
+  const mail = { host: 'mx', security: 'none', user: 'a', passwordFile: '/p', from: 'a@b', extra: 1 };
+  const wrong = [
+    document('PicketNotifier', 'on-call', { ...pager, group: '10s', match: { events: ['nothing'] } }),
+    document('PicketNotifier', 'on-call', { type: 'pagerduty', target: { routingKeyFile: '/absent' } }),
+    document('PicketNotifier', 'mail', { type: 'email', target: mail }),
+    document('PicketNotifier', 'chat', { type: 'slack', target: {} }),
+    document('PicketSilence', 'quiet', { match: {}, reason: 'because' }),
+    document('PicketNotifier', 'webhook', pager),
+  ];
+  const told = (): string[] => {
+    try {
+      return read(...wrong).notifiers.map(({ name }) => name);
+    } catch (error) {
+      return (error as Error).message.split('\n').map((line) => line.trim().split('; ')[0] ?? '');
+    }
+  };
+  expect(told().map((line) => line.split(', escalated')[0])).toEqual([
+    'notify-file: 11 problem(s)',
+    'document 1: spec.group: pagerduty takes one notification at a time',
+    'document 1: spec.match.events: nothing: there are opened',
+    'document 2: metadata.name: "on-call" is already a notifier',
+    'document 2: spec.target.routingKeyFile: /absent: missing or empty',
+    'document 3: spec.target.extra: no such field',
+    'document 3: spec.target.security: none: a password is never sent without TLS',
+    'document 3: spec.target.to: at least one address is wanted',
+    'document 4: spec.target: one of tokenFile (with channel) and webhookUrlFile is wanted',
+    'document 4: spec.target.webhookUrlFile: missing',
+    'document 5: spec.until: missing',
+    'document 6: metadata.name: "webhook" is already a notifier',
+  ]);
+});
+
+it('routes by namespace, severity, event and cluster', () => {
+  const route = (match: object) => {
+    const [made] = read(document('PicketNotifier', 'a', { ...pager, match })).notifiers;
+    return (change: object) => made !== undefined && wants(made.match, notification(change));
+  };
+  expect(route({})({})).toBe(true);
+  expect(route({ namespaces: ['pay*', 'demo'] })({ namespaces: ['demo', 'other'] })).toBe(true);
+  expect(route({ namespaces: ['pay*'] })({})).toBe(false);
+  expect(route({ namespaces: ['pay*'] })({ namespaces: [] })).toBe(false);
+  expect(route({ minSeverity: 'high' })({ severity: 'high' })).toBe(true);
+  expect(route({ minSeverity: 'critical' })({ severity: 'high' })).toBe(false);
+  expect(route({ events: ['closed'] })({})).toBe(false);
+  expect(route({ clusters: ['prod-*'] })({ cluster: 'prod-1' })).toBe(true);
+  expect(route({ clusters: ['prod-*'] })({})).toBe(false);
+});
+
+it('a silence ends, covers all namespaces or nothing, and lets through what is more severe', () => {
+  const { silences } = read(
+    document('PicketSilence', 'quiet', {
+      match: { namespaces: ['demo'], maxSeverity: 'high' },
+      until: '2027-01-01T00:00:00Z',
+      reason: 'a load test',
+    }),
+  );
+  const end = Date.UTC(2027, 0, 1);
+  const silenced = (change: object, nowMs = end - 1) =>
+    silencedBy(silences, notification(change), nowMs)?.name;
+  expect(silenced({})).toBe('quiet');
+  expect(silenced({}, end)).toBeUndefined();
+  expect(silenced({ severity: 'critical' })).toBeUndefined();
+  expect(silenced({ namespaces: ['demo', 'pay'] })).toBeUndefined();
+  expect(silenced({ namespaces: [] })).toBeUndefined();
+});

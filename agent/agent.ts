@@ -159,6 +159,7 @@ export class Agent {
         detection: (detection) => this.outlet.detection(detection),
         alert: (alert) => this.outlet.alert(alert),
         window: (window) => this.outlet.window(window),
+        session: (session, wallMs) => this.outlet.session(session, wallMs),
         newContainer: (container) => {
           this.containment.leases.appeared(container);
           this.upward.press();

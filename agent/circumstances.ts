@@ -1,7 +1,7 @@
 /** What a detection tells of its circumstances: the process, how it was started, what it descends from, what was lost. */
 import { createHash } from 'node:crypto';
 import type { Actor } from './alerts/detection.ts';
-import type { Event } from './events/event.ts';
+import type { Event, ExecEvent } from './events/event.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
 import type { Watched } from './watched.ts';
 
@@ -28,14 +28,20 @@ export function actorOf(event: Event, lineage: readonly KnownProcess[]): Actor |
   };
 }
 
+/** Of the arguments as far as they were kept. */
+export const argsPrint = ({ args, argsTail }: ExecEvent): string =>
+  createHash('sha256')
+    .update([...args, ...argsTail].join('\0'))
+    .digest('hex')
+    .slice(0, 16);
+
 /** What helps to find the start again without telling its arguments, which may hold secrets. */
 export function evidenceOf(event: Event | null): Record<string, string> {
   if (event?.kind !== 'exec') return {};
-  const kept = [...event.args, ...event.argsTail].join('\0');
   return {
     path: event.path,
     ...(event.script === null ? {} : { claimed_script: event.script }),
-    args_sha256: createHash('sha256').update(kept).digest('hex').slice(0, 16),
+    args_sha256: argsPrint(event),
     args_bytes: String(event.argsTotal),
     // Of the whole vector, also where only its ends are kept; the key lasts as long as the boot.
     args_hash: event.argsHash.toString(16).padStart(16, '0'),

@@ -7,13 +7,21 @@ import { alertLine } from './alerts/alert.ts';
 import { AlertLog } from './alerts/alert-log.ts';
 import { type Detection, detectionLine } from './alerts/detection.ts';
 import { rankOf } from './alerts/severity.ts';
+import { argsPrint } from './circumstances.ts';
 import type { Context } from './context.ts';
 import type { WindowCounts } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import type { Life } from './identity/lives.ts';
 import type { ContainerWindow } from './pipeline.ts';
-import { alertMessage, containerMessage, detectionMessage, windowMessage } from './uplink/shapes.ts';
-import { alertEntry, containerEntry, detectionEntry, windowEntry } from './uplink/summarize.ts';
+import type { SessionStart } from './situation/session-start.ts';
+import {
+  alertMessage,
+  containerMessage,
+  detectionMessage,
+  sessionMessage,
+  windowMessage,
+} from './uplink/shapes.ts';
+import { alertEntry, containerEntry, detectionEntry, sessionEntry, windowEntry } from './uplink/summarize.ts';
 import type { Upward } from './upward.ts';
 
 const KEPT_ALERT_LOGS = 3;
@@ -78,6 +86,11 @@ export class Outlet {
     if (alert.revision === 1) bump(this.alerts, alert.severity);
     this.upward.append(() => alertEntry(alertMessage(alert)));
     this.alertLog.write(alertLine(alert, this.context.where));
+  }
+
+  /** At once: whoever it is, central is asked by the time of it. */
+  session(session: SessionStart, wallMs: number): void {
+    this.upward.append(() => sessionEntry(sessionMessage(session, wallMs, argsPrint(session.event))));
   }
 
   window(window: ContainerWindow): void {

@@ -4,7 +4,7 @@
  */
 import type { Rules } from './alerts/hit.ts';
 import { decodeRecords } from './events/decode.ts';
-import type { Event } from './events/event.ts';
+import type { Event, ExecEvent } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { ResourceReading, Resources } from './events/resources.ts';
@@ -21,7 +21,8 @@ import type { Baseline } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
 import { replyOf } from './models/shape/training.ts';
 import type { Sink } from './sink.ts';
-import { type RoleKind, Roles } from './situation/roles.ts';
+import { type Role, type RoleKind, Roles } from './situation/roles.ts';
+import { SessionStarts } from './situation/session-start.ts';
 import {
   type PipelineCounts,
   type ProfileCounts,
@@ -81,6 +82,7 @@ export class Pipeline {
   readonly #lives = new Lives();
   readonly #processes = new Processes();
   readonly #roles: Roles;
+  readonly #sessions = new SessionStarts();
   readonly #budgetHours: number;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
@@ -346,11 +348,17 @@ export class Pipeline {
     if (this.#containers.find(cgroup, slot, LAYOUT.SLOT_HOST) === null) this.#sink.lookupCgroup(cgroup);
   }
 
+  #entered(event: ExecEvent, container: Container, role: Role): void {
+    const session = this.#sessions.of(event, container, role);
+    if (session !== null) this.#sink.session(session, this.#verdicts.wallOf(event.time));
+  }
+
   #judge(event: Event, container: Container): void {
     this.#lives.event(event, container);
     const role = this.#roles.of(event, container);
     if (event.kind === 'exit') return;
     this.#processes.note(event, container.id);
+    if (event.kind === 'exec') this.#entered(event, container, role);
     const watched = this.#windows.of(container);
     if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;

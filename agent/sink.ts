@@ -6,6 +6,7 @@ import type { Container } from './identity/container.ts';
 import type { BaselineState } from './models/baseline.ts';
 import type { TrainingRequest } from './models/shape/training.ts';
 import type { Mode, Profile } from './profile/profiles.ts';
+import type { SessionStart } from './situation/session-start.ts';
 
 /** A window with whose it is. */
 export interface ContainerWindow extends Window {
@@ -24,6 +25,8 @@ export interface Sink {
   /** A new alert, or a later revision of one. */
   alert(alert: Alert): void;
   window(window: ContainerWindow): void;
+  /** Somebody entered a container; at Unix time `wallMs`. */
+  session(session: SessionStart, wallMs: number): void;
   newContainer(container: Container): void;
   goneContainer(container: Container): void;
   /** What the kernel side is to know of a container's slot; a replay has no use for it. */

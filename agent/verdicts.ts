@@ -116,6 +116,11 @@ export class Verdicts {
     this.#anchor = { bootNs: instant.bootNs, wallMs: instant.wallMs };
   }
 
+  /** Unix time, ms, of a time since boot. */
+  wallOf(timeNs: bigint): number {
+    return this.#anchor.wallMs + Number(timeNs - this.#anchor.bootNs) / 1e6;
+  }
+
   event(
     event: Event,
     what: { watched: Watched; fact: Fact | null; lineage: readonly KnownProcess[]; role: Role },
@@ -394,7 +399,7 @@ export class Verdicts {
       severity,
       score,
       timeNs: when.timeNs,
-      wallMs: this.#anchor.wallMs + Number(when.timeNs - this.#anchor.bootNs) / 1e6,
+      wallMs: this.wallOf(when.timeNs),
       container: watched.container,
       process,
       summary,
@@ -404,6 +409,7 @@ export class Verdicts {
         ...evidenceOf(event),
         ...peerEvidence(event, watched),
         ...(role.kind === 'own' ? {} : { context: role.kind }),
+        ...(role.kind === 'session' ? { session: role.root } : {}),
       },
       bits: Math.round(bits * 10) / 10,
       quality: this.#quality(watched),

@@ -10,6 +10,7 @@ import type { ApiAlert } from './audit/groups.ts';
 import { Habits, type Learnt } from './audit/habits.ts';
 import { type PodEntry, Watch } from './audit/watch.ts';
 import type { Evidence } from './correlate/incident.ts';
+import { evidenceOf } from './evidence.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Store, StoreParts } from './store/database.ts';
 
@@ -41,7 +42,7 @@ export interface ApiActivity {
   tick(): Promise<void>;
 }
 
-function evidenceOf(cluster: string, { alert, detections, identity, pods, grave }: ApiAlert): Evidence {
+function apiEvidence(cluster: string, { alert, detections, identity, pods, grave }: ApiAlert): Evidence {
   return {
     cluster,
     node: '',
@@ -49,6 +50,7 @@ function evidenceOf(cluster: string, { alert, detections, identity, pods, grave 
     container: null,
     detections,
     identities: [identity],
+    visits: [],
     pods: pods.map(({ namespace, pod }) => `${namespace}/${pod}`),
     opens: grave,
   };
@@ -192,10 +194,16 @@ class RunningActivity implements ApiActivity {
   ): Promise<Evidence[]> {
     const { cluster } = this.parts;
     for (const one of what.learnt) await store.api.learn(cluster, one);
-    await store.api.addEntries(what.entries);
+    const fresh = await store.api.addEntries(what.entries);
     for (const alert of what.alerts) await store.api.addAlert(cluster, alert);
     if (what.place !== null) await store.api.setPlace(what.place);
-    return what.alerts.map((alert) => evidenceOf(cluster, alert));
+    const found = what.alerts.map((alert) => apiEvidence(cluster, alert));
+    // A request comes about a second after the process that it started.
+    for (const id of await store.sessions.name(fresh)) {
+      const known = await store.sessions.alert(id);
+      if (known !== null) found.push(await evidenceOf(store, known, known.alert));
+    }
+    return found;
   }
 }
 

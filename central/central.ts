@@ -135,6 +135,7 @@ function servers(
     routes: {
       views: store.views,
       incident: store.incidents.get,
+      sessions: store.sessions.list,
       workloads: (page) => store.sketches.workloads({ ...page, nowMs: clock.wallMs() }),
       status: async () => ({
         cluster: settings.cluster,

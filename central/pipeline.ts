@@ -9,9 +9,10 @@ import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
 import type { Evidence, Incident, IncidentChange } from './correlate/incident.ts';
 import { type Counters, countersOf } from './counters.ts';
+import { evidenceOf } from './evidence.ts';
 import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
-import type { NodeIdentity, Report, ReportedAlert, SignedOrder } from './ingest/report.ts';
+import type { NodeIdentity, Report, SignedOrder } from './ingest/report.ts';
 import { mergeable } from './ingest/sketches.ts';
 import { type About, aboutIncident, aboutOrder } from './notify/about.ts';
 import { CLUSTER_ORDER, undoCluster } from './respond/cluster/ask.ts';
@@ -31,8 +32,6 @@ import type { PolicySet } from './respond/policy.ts';
 import { undo } from './respond/undo.ts';
 import type { Store, StoreParts } from './store/database.ts';
 
-/** Detections of one alert that are looked at; what an alert is about shows in the first ones. */
-const DETECTIONS = 50;
 /** So many reports at once, and nodes are asked to come back later. */
 const BUSY = 4;
 const BUSY_PACE_MS = 5000;
@@ -75,27 +74,6 @@ interface Taken {
   readonly answers: AnswerCounts;
 }
 const NO_ANSWERS: AnswerCounts = { answered: [], unknown: 0, late: 0 };
-
-async function evidenceOf(
-  store: StoreParts,
-  report: Report,
-  alerts: readonly ReportedAlert[],
-): Promise<Evidence[]> {
-  const { cluster, node } = report;
-  const evidence: Evidence[] = [];
-  for (const alert of alerts)
-    evidence.push({
-      cluster,
-      node,
-      alert,
-      container: await store.reports.container({ cluster, node, id: alert.container }),
-      detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
-      identities: [],
-      pods: [],
-      opens: true,
-    });
-  return evidence;
-}
 
 class CentralPipeline implements Pipeline {
   private readonly parts: PipelineParts;
@@ -168,10 +146,13 @@ class CentralPipeline implements Pipeline {
     const { duplicate, alerts, foreign } = await store.reports.add(report);
     if (duplicate) return { duplicate, foreign, changes: [], suppressed: 0, answers: NO_ANSWERS };
     await store.sketches.add(report);
+    await store.sessions.add(report);
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };
-    const found = await this.join(store, await evidenceOf(store, report, alerts));
+    const evidence: Evidence[] = [];
+    for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert));
+    const found = await this.join(store, evidence);
     return { duplicate, foreign, answers, ...found };
   }
 
@@ -209,7 +190,7 @@ class CentralPipeline implements Pipeline {
     const { summaries, rows, answers } = this.counted;
     summaries.inc({ result: taken.duplicate ? 'duplicate' : 'stored' });
     if (taken.duplicate) return;
-    for (const kind of ['windows', 'detections', 'alerts', 'containers'] as const)
+    for (const kind of ['windows', 'detections', 'alerts', 'containers', 'sessions'] as const)
       rows.inc({ kind }, report[kind].length);
     rows.inc({ kind: 'foreign' }, taken.foreign);
     this.tallyJoined(taken);

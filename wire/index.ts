@@ -22,6 +22,7 @@ export type {
   Reply,
   ResourceReading,
   Resources,
+  Session,
   SignedOrder,
   Sketch,
   SlotCounts,
@@ -95,6 +96,7 @@ export const { encode: encodeWorkloadSketches, decode: decodeWorkloadSketches } 
   'WorkloadSketches',
   v1.WorkloadSketches,
 );
+export const { encode: encodeSession, decode: decodeSession } = codec('Session', v1.Session);
 export const { encode: encodeOrderReport, decode: decodeOrderReport } = codec('OrderReport', v1.OrderReport);
 
 /** The message with its length before it, as on the order stream and in recordings; empty: a heartbeat. */

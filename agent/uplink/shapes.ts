@@ -1,10 +1,11 @@
 /** What the stages before give, as messages of the wire. */
-import type { Alert, Container, Detection, Input, Window } from '../../wire/index.ts';
+import type { Alert, Container, Detection, Input, Session, Window } from '../../wire/index.ts';
 import type * as alerts from '../alerts/alert.ts';
 import type * as detections from '../alerts/detection.ts';
 import type * as windows from '../features/window.ts';
 import type * as identity from '../identity/container.ts';
 import type * as lives from '../identity/lives.ts';
+import type { SessionStart } from '../situation/session-start.ts';
 
 export function containerMessage(
   { id, cgroup, runtime, identity }: identity.Container,
@@ -38,6 +39,28 @@ export function detectionMessage(detection: detections.Detection): Input<Detecti
     alert,
     techniques: detection.techniques,
     facts: { ...actor, ...detection.facts },
+  };
+}
+
+/** Without its arguments, which may hold secrets: what is known elsewhere is known again by their hash. */
+export function sessionMessage(
+  { container, root, event }: SessionStart,
+  wallMs: number,
+  argsSha256: string,
+): Input<Session> {
+  return {
+    container: container.id,
+    workload: container.identity.workload,
+    root,
+    wallMs: Math.floor(wallMs),
+    pid: event.process.pid,
+    uid: event.process.uid,
+    exe: event.exe,
+    argsSha256,
+    argsCount: event.argsCount,
+    argsBytes: event.argsTotal,
+    argsCut: event.argsCut,
+    by: event.parentExe,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   encodeContainer,
   encodeDetection,
   encodeOrderReport,
+  encodeSession,
   encodeSummary,
   encodeWindow,
   encodeWorkloadSketches,
@@ -18,6 +19,7 @@ import {
   type Input,
   type OrderReport,
   SCHEMA_VERSION,
+  type Session,
   type Window,
   type WorkloadSketches,
 } from '../../wire/index.ts';
@@ -31,6 +33,7 @@ export const FIELD = {
   detections: 9,
   alerts: 10,
   orderReports: 11,
+  sessions: 50,
   sketches: 70,
 } as const;
 
@@ -106,6 +109,18 @@ export function orderReportEntry(report: Input<OrderReport>): Entry {
     field: FIELD.orderReports,
     payload: encodeOrderReport({ ...report, detail: sentence(report.detail) }),
   };
+}
+
+export function sessionEntry(session: Input<Session>): Entry {
+  const { container, workload, exe, by } = session;
+  const bounded = {
+    ...session,
+    container: name(container),
+    workload: tame(workload ?? '', MAX_WORKLOAD),
+    exe: name(exe),
+    by: name(by),
+  };
+  return { field: FIELD.sessions, payload: encodeSession(bounded) };
 }
 
 export function sketchesEntry(sketches: Input<WorkloadSketches>): Entry {

@@ -9,7 +9,7 @@ import type { Declined, Ordered, Outcome } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
 import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
 import type { WorkloadView } from '../store/sketches.ts';
-import type { FoundContainer, Views } from '../store/views.ts';
+import type { FoundContainer, Page, Views } from '../store/views.ts';
 
 const PAGE = { usual: 100, most: 1000 };
 const REASON = 1000;
@@ -32,6 +32,8 @@ export interface RouteParts {
   readonly views: Views;
   readonly incident: (id: string) => Promise<Incident | null>;
   readonly status: () => Promise<object>;
+  /** Who entered which container, and who asked for it. */
+  readonly sessions: (page: Page) => Promise<readonly object[]>;
   readonly workloads: (page: { limit: number; offset: number }) => Promise<readonly WorkloadView[]>;
   readonly clusterOrders: (limit: number, incident: string | null) => Promise<readonly ClusterOrder[]>;
   readonly deeds: Deeds;
@@ -230,6 +232,7 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
       ];
       return ok({ ...incident, plans, orders, steps });
     },
+    'GET /api/v1/sessions': async ({ query }) => ok({ sessions: await parts.sessions(pageOf(query)) }),
     'GET /api/v1/alerts': async ({ query }) => ok({ alerts: await views.alerts(pageOf(query)) }),
     'GET /api/v1/containments': async ({ query }) =>
       ok({

@@ -69,7 +69,7 @@ function memberOf({ node, alert }: Evidence, because: string): Member {
   };
 }
 
-function timelineOf({ node, alert, detections }: Evidence): TimelineEntry[] {
+function timelineOf({ node, alert, detections, visits }: Evidence): TimelineEntry[] {
   const place = { node, container: alert.container };
   const entries: TimelineEntry[] = detections.map(({ id, wallMs, summary }) => ({
     ...place,
@@ -78,7 +78,11 @@ function timelineOf({ node, alert, detections }: Evidence): TimelineEntry[] {
     ref: id,
     text: summary,
   }));
-  return [...entries, { ...place, atMs: alert.lastWallMs, kind: 'alert', ref: alert.id, text: alert.title }];
+  return [
+    ...visits,
+    ...entries,
+    { ...place, atMs: alert.lastWallMs, kind: 'alert', ref: alert.id, text: alert.title },
+  ];
 }
 
 /** By key, later ones replace earlier ones; what is beyond `most` is left out, the oldest stay. */

@@ -23,7 +23,8 @@ export interface Involved {
 }
 export interface TimelineEntry {
   readonly atMs: number;
-  readonly kind: 'detection' | 'alert';
+  /** session: somebody entered a container. */
+  readonly kind: 'detection' | 'alert' | 'session';
   /** The detection's or alert's id. */
   readonly ref: string;
   readonly node: string;
@@ -80,6 +81,8 @@ export interface Evidence {
   readonly detections: readonly ReportedDetection[];
   /** Who is behind it, as far as is known; several: any of them. */
   readonly identities: readonly Identity[];
+  /** How its processes came into the container, where somebody entered it. */
+  readonly visits: readonly TimelineEntry[];
   /** Pods that a request was about, as `namespace/pod`. */
   readonly pods: readonly string[];
   /** Whether it opens an incident where it belongs to none. */

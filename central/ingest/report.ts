@@ -5,6 +5,7 @@ import type {
   Detection,
   Health,
   OrderReport,
+  Session,
   SignedOrder,
   Sketch,
   Window,
@@ -17,6 +18,7 @@ export type {
   Detection as ReportedDetection,
   Health as ReportedHealth,
   OrderReport as ReportedOrder,
+  Session as ReportedSession,
   SignedOrder,
   Sketch as ReportedSketch,
   Window as ReportedWindow,
@@ -53,6 +55,7 @@ export interface Report extends NodeIdentity {
   readonly orderReports: readonly OrderReport[];
   readonly health: Health | null;
   readonly sketches: readonly WorkloadSketches[];
+  readonly sessions: readonly Session[];
 }
 
 /** Unix time, ms, of a boot time on the report's clock. */

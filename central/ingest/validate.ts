@@ -11,6 +11,7 @@ import {
   type Container,
   type Detection,
   SCHEMA_VERSION,
+  type Session,
   type Summary,
   type Window,
   type WorkloadSketches,
@@ -183,6 +184,18 @@ function sketchOf(at: string, sketch: EncodedSketch): void {
   }
 }
 
+const ROOT = /^\d{1,10}:\d{1,20}$/;
+const PRINT = /^([0-9a-f]{16})?$/;
+
+function session(at: string, value: Session, { cluster, now }: { cluster: string; now: number }): void {
+  matches(`${at}.root`, value.root, ROOT);
+  matches(`${at}.args_sha256`, value.argsSha256, PRINT);
+  ms(`${at}.wall_ms`, value.wallMs, now);
+  for (const key of ['container', 'exe', 'by'] as const) text(`${at}.${key}`, value[key], NAME);
+  workload(`${at}.workload`, value.workload, cluster);
+  range(`${at}.args_bytes`, value.argsBytes, 0, Number.MAX_SAFE_INTEGER);
+}
+
 function rest(summary: Summary, now: number): void {
   for (const [index, report] of summary.orderReports.entries()) {
     const at = `order_reports[${index}]`;
@@ -225,7 +238,15 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
   if (clock === null) throw new RefusedError('PICKET_MALFORMED', 'clock: missing');
   ms('clock.wall_ms', clock.wallMs, now);
   const { cluster } = speaker;
-  for (const key of ['containers', 'windows', 'detections', 'alerts', 'orderReports', 'sketches'] as const)
+  for (const key of [
+    'containers',
+    'windows',
+    'detections',
+    'alerts',
+    'orderReports',
+    'sketches',
+    'sessions',
+  ] as const)
     entries(key, summary[key], ENTRIES);
   for (const [index, value] of summary.containers.entries())
     container(`containers[${index}]`, value, cluster);
@@ -234,6 +255,8 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
     detection(`detections[${index}]`, value, { cluster, now });
   for (const [index, value] of summary.alerts.entries()) alert(`alerts[${index}]`, value, { cluster, now });
   for (const [index, value] of summary.sketches.entries()) sketches(`sketches[${index}]`, value, cluster);
+  for (const [index, value] of summary.sessions.entries())
+    session(`sessions[${index}]`, value, { cluster, now });
   rest(summary, now);
   const { boot, sequence, containers, windows, detections, alerts, orderReports, health } = summary;
   return {
@@ -250,5 +273,6 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
     orderReports,
     health,
     sketches: summary.sketches,
+    sessions: summary.sessions,
   };
 }

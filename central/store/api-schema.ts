@@ -38,7 +38,40 @@ interface AuditFile {
   head: string;
 }
 
+interface SessionRow {
+  cluster: string;
+  node: string;
+  boot: string;
+  /** Of the process that entered. */
+  root: string;
+  container: string;
+  namespace: string;
+  pod: string;
+  name: string;
+  workload: string;
+  at_ms: number;
+  pid: number;
+  exe: string;
+  args_sha256: string;
+  args_count: number;
+  args_bytes: number;
+  args_cut: number;
+  /** JSON list: who asked for it; several: any of them. */
+  identities: string;
+  named_by: string;
+}
+interface SessionAlert {
+  cluster: string;
+  node: string;
+  boot: string;
+  root: string;
+  alert: string;
+  at_ms: number;
+}
+
 export interface ApiTables {
+  sessions: SessionRow;
+  session_alerts: SessionAlert;
   api_habits: ApiHabit;
   api_tallies: ApiTally;
   pod_entries: PodEntryRow;

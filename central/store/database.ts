@@ -15,6 +15,7 @@ import { type ReportStore, reportStore } from './reports.ts';
 import { deleteOld } from './retention.ts';
 import type { Handle } from './rows.ts';
 import type { Tables } from './schema.ts';
+import { type SessionStore, sessionStore } from './sessions.ts';
 import { type SketchStore, sketchStore } from './sketches.ts';
 import { sqliteDialect } from './sqlite-dialect.ts';
 import { type StepStore, stepStore } from './steps.ts';
@@ -30,6 +31,7 @@ export interface StoreParts {
   readonly sketches: SketchStore;
   readonly api: ApiStore;
   readonly clusterOrders: ClusterOrderStore;
+  readonly sessions: SessionStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
 }
@@ -59,8 +61,8 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     overdue: orders.overdue,
     appendStep: steps.append,
   };
-  const api = apiStore(db);
-  return { reports, incidents, orders, steps, journal, sketches, clusterOrders, response, api };
+  const [api, sessions] = [apiStore(db), sessionStore(db)];
+  return { reports, incidents, orders, steps, journal, sketches, clusterOrders, response, api, sessions };
 }
 
 /** @throws when a migration fails; the tables are then as they were. */

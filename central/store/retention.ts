@@ -12,6 +12,8 @@ const OLD = [
   ['summaries', 'received_ms'],
   ['sketches', 'day_ms'],
   ['pod_entries', 'at_ms'],
+  ['sessions', 'at_ms'],
+  ['session_alerts', 'at_ms'],
 ] as const;
 
 /** Deletes rows from before `beforeMs` until none is left or the signal is aborted. Says how many. */

@@ -24,6 +24,7 @@ const SILENT: Sink = {
   detection() {},
   alert() {},
   window() {},
+  session() {},
   newContainer() {},
   goneContainer() {},
   profile() {},

@@ -38,6 +38,12 @@ function planLines(plans: IncidentAnswer['plans']): string[] {
   return ['', 'Plan:', ...steps];
 }
 
+function whoLine({ user, groups, sources, userAgent }: IncidentAnswer['identities'][number]): string {
+  const from = sources.length === 0 ? '' : ` from ${sources.map(safe).join(', ')}`;
+  const of = groups.length === 0 ? '' : ` (${groups.map(safe).join(', ')})`;
+  return `  ${safe(user)}${of}${from}${userAgent === '' ? '' : ` with ${safe(userAgent)}`}`;
+}
+
 function storyText(incident: IncidentAnswer): string {
   const { steps, plans } = incident;
   return [
@@ -50,6 +56,7 @@ function storyText(incident: IncidentAnswer): string {
       (one) => `  ${one.id.slice(0, 12)}  ${safe(one.workload)}  on ${safe(one.node)}`,
     ),
     '',
+    ...(incident.identities.length === 0 ? [] : ['Who:', ...incident.identities.map(whoLine), '']),
     'What happened:',
     ...incident.timeline.map(
       ({ atMs, kind, text }) => `  ${timeOfDay(atMs)}  ${kind.padEnd(9)}  ${safe(text)}`,

@@ -78,6 +78,7 @@ const listening = (lookup: (cgroup: number) => void): Sink => ({
   detection() {},
   alert() {},
   window() {},
+  session() {},
   newContainer() {},
   goneContainer() {},
   profile() {},

@@ -47,6 +47,7 @@ async function run(call: Call): Promise<number> {
     window() {
       told.windows += 1;
     },
+    session() {},
     newContainer() {},
     goneContainer() {},
     profile() {},

@@ -102,6 +102,7 @@ async function detectionsOf(recordingPath: string, set: RuleSet): Promise<Detect
     detection: (detection) => found.push(detection),
     alert() {},
     window() {},
+    session() {},
     newContainer() {},
     goneContainer() {},
     profile() {},

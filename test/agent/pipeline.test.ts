@@ -455,11 +455,15 @@ function visit(world: World, pid: number, programs: readonly string[]): { pid: n
 test('what a session does is kept apart: told with its reason, no alert, and not learnt as the workload’s', () => {
   const world = shop();
   quiet(world, 60);
-  visit(world, 7000, ['/usr/bin/id', '/usr/bin/whoami', '/usr/bin/find']);
+  const shell = visit(world, 7000, ['/usr/bin/id', '/usr/bin/whoami', '/usr/bin/find']);
   world.tick();
   quiet(world, 3);
   const { told, pipeline } = run(world);
+  expect(told.sessions.map(({ root, event }) => [root, event.path])).toEqual([
+    [`7000:${shell.start}`, '/usr/bin/dash'],
+  ]);
   const sessions = told.detections.filter(({ facts }) => facts['context'] === 'session');
+  expect(new Set(sessions.map(({ facts }) => facts['session']))).toEqual(new Set([`7000:${shell.start}`]));
   expect(sessions.map(({ facts }) => facts['fact'])).toContain('exec dash > /usr/bin/find');
   expect(told.alerts).toEqual([]);
   const workloads = pipeline.workloads();

@@ -5,6 +5,7 @@ import type {
   Order,
   Reply,
   Resources,
+  Session,
   SignedOrder,
   Summary,
   WorkloadSketches,
@@ -79,6 +80,7 @@ export const LATER: ReadonlySet<string> = new Set([
   'oomKills',
   'losses',
   'sketches',
+  'sessions',
   'bytesIn',
   'bytesOut',
   'segments',
@@ -109,7 +111,23 @@ export const workloadSketches: WorkloadSketches = {
   ],
 };
 
+export const session: Session = {
+  container: 'a'.repeat(64),
+  workload: 'local/shop/Deployment/web/web',
+  root: '7000:1000000000',
+  wallMs: 1_800_000_000_000,
+  pid: 7000,
+  uid: 0,
+  exe: 'sh',
+  argsSha256: '0123456789abcdef',
+  argsCount: 3,
+  argsBytes: 12,
+  argsCut: false,
+  by: 'runc',
+};
+
 export const summary: Summary = {
+  sessions: [session],
   schema: 1,
   cluster: 'local',
   node: 'node-a',

@@ -9,6 +9,7 @@ import type { TrainingRequest } from '../../agent/models/shape/training.ts';
 import { type ContainerWindow, Pipeline, type PipelineOptions } from '../../agent/pipeline.ts';
 import type { Profile } from '../../agent/profile/profiles.ts';
 import { ourRules } from '../../agent/rules/ours.ts';
+import type { SessionStart } from '../../agent/situation/session-start.ts';
 import { type ExecFields, execRecord, type FlowFields, flowRecord, openRecord, SECOND } from './records.ts';
 
 export const ID = (digit: string): string => digit.repeat(64);
@@ -24,6 +25,7 @@ export interface Told {
   readonly lookups: number[];
   readonly profiles: Profile[];
   readonly training: TrainingRequest[];
+  readonly sessions: SessionStart[];
 }
 
 export const START = { bootNs: 1000n * SECOND, wallMs: 1_700_000_000_000 };
@@ -48,6 +50,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
     lookups: [],
     profiles: [],
     training: [],
+    sessions: [],
   };
   const pipeline = new Pipeline({
     cluster: 'c1',
@@ -68,6 +71,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
       lookupCgroup: (id) => told.lookups.push(id),
       profile: (profile) => told.profiles.push(profile),
       train: (request) => told.training.push(request),
+      session: (session) => told.sessions.push(session),
       ...options.sink,
     },
   });

@@ -1,9 +1,10 @@
 /** The listener for API servers and the followed files, on a real central. */
+import { createHash } from 'node:crypto';
 import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { attack, container } from '../builders/summaries.ts';
+import { alert, attack, container, detection, summary } from '../builders/summaries.ts';
 import { auditEvent, execEvents } from './audit/events.ts';
 import { startCentral, type TestCentral, temporaryFolder } from './harness.ts';
 
@@ -137,6 +138,90 @@ describe('the audit webhook', () => {
     await post('/v1/audit', batch(7 as never, admin('trent')));
     expect(await alertsOf('trent')).toHaveLength(1);
     expect(await central.metric('picket_central_audit_events_total{result="malformed"}')).toBe(before + 1);
+  });
+});
+
+describe('kubectl exec and its processes', () => {
+  const hash = (...command: string[]): string =>
+    createHash('sha256').update(command.join('\0')).digest('hex').slice(0, 16);
+
+  /** A node tells of a session and an alert about what it did. */
+  function visited(pod: string, pid: number, command: string[], sequence: number) {
+    const of = container(pod, 'pay');
+    const root = `${pid}:1000`;
+    const id = `alr-0000000000000000000${pid}`;
+    const now = Date.now();
+    const session = {
+      ...{ container: of.id, workload: of.workload, root, wallMs: now, pid, uid: 0, exe: 'sh', by: 'runc' },
+      ...{ argsSha256: hash(...command), argsCount: command.length, argsBytes: 0, argsCut: false },
+    };
+    const facts = { context: 'session', session: root };
+    return summary({
+      sequence,
+      containers: [of],
+      sessions: [session],
+      detections: [detection(of, { id: `det-0000000000000000000${pid}`, alert: id, facts })],
+      alerts: [alert(of, { id })],
+    });
+  }
+  const asked = (user: string, pod: string, command: string[]): object =>
+    batch(
+      ...execEvents(command, {
+        user,
+        namespace: 'pay',
+        name: pod,
+        container: pod.replace(/-\d+$/, ''),
+        atMs: Date.now(),
+      }),
+    );
+  const usersOf = async (id: string): Promise<string[]> => {
+    const { value } = await central.call('GET', '/api/v1/alerts');
+    const found = (value['alerts'] as (AlertView & { id: string })[]).find((one) => one.id === id);
+    return found?.identities.map(({ user }) => user) ?? [];
+  };
+
+  it('the alert and the incident have the user, whichever comes first', async () => {
+    const node = central.node(await central.enrol('node-2'));
+    const of = { cluster: 'local', node: 'node-2' };
+    await node.send({ ...visited('ledger-1', 101, ['sh', '-c', 'id'], 1), ...of });
+    expect(await usersOf('alr-0000000000000000000101')).toEqual([]);
+    await post('/v1/audit', asked('ada', 'ledger-1', ['sh', '-c', 'id']));
+    expect(await usersOf('alr-0000000000000000000101')).toEqual(['ada']);
+    await post('/v1/audit', asked('grace', 'cards-1', ['sh']));
+    await node.send({ ...visited('cards-1', 102, ['sh'], 2), ...of });
+    expect(await usersOf('alr-0000000000000000000102')).toEqual(['grace']);
+    const { value } = await central.call('GET', '/api/v1/incidents');
+    const [head] = (
+      value['incidents'] as { id: string; involved: { pod: string }[]; identities: object[] }[]
+    ).filter(({ involved }) => involved.some(({ pod }) => pod === 'ledger-1'));
+    expect(head?.identities).toMatchObject([
+      { user: 'ada', groups: ['team-a', 'system:authenticated'], sources: ['192.0.2.7'] },
+    ]);
+    const story = await central.call('GET', `/api/v1/incidents/${head?.id}`);
+    expect(
+      (story.value['timeline'] as { kind: string; text: string }[]).filter(({ kind }) => kind === 'session'),
+    ).toMatchObject([
+      {
+        text: 'ada from 192.0.2.7 entered pay/ledger-1/ledger and started sh (process 101); asked with this command.',
+      },
+    ]);
+  });
+
+  it('of two in one pod at one time each has their own, and of the same command both', async () => {
+    const node = central.node(await central.enrol('node-3'));
+    const of = { cluster: 'local', node: 'node-3' };
+    await node.send({ ...visited('queue-1', 201, ['sh', '-c', 'ls'], 1), ...of });
+    await post('/v1/audit', asked('ada', 'queue-1', ['sh', '-c', 'ls']));
+    await post('/v1/audit', asked('eve', 'queue-1', ['sh', '-c', 'env']));
+    await node.send({ ...visited('queue-1', 202, ['sh', '-c', 'env'], 2), ...of });
+    expect([
+      await usersOf('alr-0000000000000000000201'),
+      await usersOf('alr-0000000000000000000202'),
+    ]).toEqual([['ada'], ['eve']]);
+    await post('/v1/audit', asked('eve', 'queue-1', ['sh', '-c', 'ls']));
+    expect(await usersOf('alr-0000000000000000000201')).toEqual(['ada', 'eve']);
+    const { value } = await central.call('GET', '/api/v1/sessions');
+    expect((value['sessions'] as { pod: string }[]).filter(({ pod }) => pod === 'queue-1')).toHaveLength(2);
   });
 });
 

@@ -32,6 +32,7 @@ const report = (sequence: number, change: Partial<Report> = {}): Report => ({
   orderReports: [],
   health: null,
   sketches: [],
+  sessions: [],
   ...change,
 });
 const window = (startNs: bigint): Report['windows'][number] => ({

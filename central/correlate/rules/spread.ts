@@ -4,8 +4,9 @@
  */
 import type { Evidence, Incident } from '../incident.ts';
 
-/** Facts that name one instance and so never recur elsewhere. */
-const INSTANCE = /(^|_)(pid|ppid|tid|inode|cgroup|port|start|start_ns|time|count|score|boot_ns|rarity|seen)$/;
+/** Facts that name one instance, or are hashed with a node's own key, and so never recur elsewhere; and its circumstances. */
+const INSTANCE =
+  /(^|_)(pid|ppid|tid|session|context|args_hash|inode|cgroup|port|start|start_ns|time|count|score|boot_ns|rarity|seen)$/;
 const FINGERPRINT_CHARACTERS = 512;
 
 /** What a detection says, without what belongs to one instance of it; null when nothing is left to compare. */

@@ -6,6 +6,7 @@ import { sketches } from './0003-sketches.ts';
 import { api } from './0004-api.ts';
 import { effects } from './0006-effects.ts';
 import { clusterOrders } from './0008-cluster-orders.ts';
+import { sessions } from './0009-sessions.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -14,6 +15,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-api': api,
   '0006-effects': effects,
   '0008-cluster-orders': clusterOrders,
+  '0009-sessions': sessions,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

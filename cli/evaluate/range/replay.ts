@@ -62,6 +62,7 @@ class Ear implements Sink {
   }
 
   window(): void {}
+  session(): void {}
   newContainer(): void {}
   goneContainer(): void {}
   profile(): void {}

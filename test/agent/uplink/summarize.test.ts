@@ -6,6 +6,7 @@ import {
   detectionEntry,
   FIELD,
   orderReportEntry,
+  sessionEntry,
   sketchesEntry,
   summaryOf,
   tame,
@@ -29,6 +30,7 @@ const entries = [
   ...summary.detections.map(detectionEntry),
   ...summary.alerts.map(alertEntry),
   ...summary.orderReports.map(orderReportEntry),
+  ...summary.sessions.map(sessionEntry),
   ...summary.sketches.map(sketchesEntry),
 ];
 const segment = (more: Partial<Segment> = {}): Segment => ({

@@ -20,6 +20,7 @@ function evidence(
     alert: alert(of, { ...times, ...change.alert }),
     detections: change.detections ?? [],
     identities: [],
+    visits: [],
     pods: [],
     opens: true,
   };

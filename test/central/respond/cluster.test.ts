@@ -58,6 +58,7 @@ async function incidentIn(pods: readonly string[], namespace = 'shop', live = tr
     orderReports: [],
     health: null,
     sketches: [],
+    sessions: [],
   });
   const involved = on.map(
     (one): Involved => ({

@@ -44,7 +44,15 @@ afterEach(async () => {
 /** An incident in these pods, whose containers are live. */
 async function incidentIn(pods: readonly string[], sequence = 1): Promise<Incident> {
   const containers = pods.map((pod) => container(pod));
-  const empty = { windows: [], detections: [], alerts: [], orderReports: [], health: null, sketches: [] };
+  const empty = {
+    windows: [],
+    detections: [],
+    alerts: [],
+    orderReports: [],
+    health: null,
+    sketches: [],
+    sessions: [],
+  };
   const head = { ...NODE, boot: BOOT, sequence, receivedMs: nowMs, anchor: { bootNs: 0n, wallMs: nowMs } };
   await store.reports.add({ ...head, ...empty, containers });
   const incident: Incident = {

@@ -17,6 +17,7 @@ import type { Baseline } from './models/baseline.ts';
 import type { Scored } from './models/detector.ts';
 import { Rhythm } from './models/volume/rhythm.ts';
 import { bitsOfScore } from './models/volume/volume.ts';
+import type { Judging, WindowDetector } from './window-detector.ts';
 
 /** Periods in which a peer must have been seen to be usual. */
 const USUAL = 2;
@@ -31,14 +32,8 @@ const CALM_WINDOWS = 6;
 /** Shorter ones have no rates. */
 const SHORTEST_NS = 1_000_000_000n;
 
-export interface Judging {
-  readonly baseline: Baseline;
-  /** Steps of severity: of the host and of a young baseline. */
-  readonly steps: number;
-}
-
 /** What is kept per container. */
-export class Numbers {
+export class Numbers implements WindowDetector {
   #peers = new PeerWindow();
   readonly #rhythm = new Rhythm();
   /** Peer → bits told; again at twice as many. */
@@ -57,13 +52,10 @@ export class Numbers {
       this.#rhythm.call(fact.value, Number(flow.last) / 1e9);
   }
 
-  /** The window is over. Called once for each, before `learn`. */
-  end(window: Window, { baseline, steps }: Judging): Verdict[] {
+  end(window: Window, { baseline, steps, host }: Judging): Verdict[] {
     const peers = this.#peers;
     this.#peers = new PeerWindow();
-    this.#row = null;
-    this.#bits = 0;
-    if (window.endNs - window.startNs < SHORTEST_NS) return [];
+    if (host || window.endNs - window.startNs < SHORTEST_NS) return [];
     if (!isQuiet(window)) this.#quietSince = null;
     else this.#quietSince ??= window.startNs;
     const quietNs = this.#quietSince === null ? 0n : window.endNs - this.#quietSince;
@@ -73,14 +65,17 @@ export class Numbers {
     return [...volume, ...this.#rhythms(peers, baseline, steps)];
   }
 
-  /** The window was clean. */
-  learn(baseline: Baseline): void {
-    if (this.#row === null || baseline.pinned) return;
-    if (this.#bits >= GUARD_BITS) {
+  settle(baseline: Baseline, clean: boolean): null {
+    const [row, bits] = [this.#row, this.#bits];
+    this.#row = null;
+    this.#bits = 0;
+    if (!clean || row === null || baseline.pinned) return null;
+    if (bits >= GUARD_BITS) {
       this.#withheld += 1;
-      if (this.#withheld % GUARD_SHARE !== 0) return;
+      if (this.#withheld % GUARD_SHARE !== 0) return null;
     }
-    baseline.volume.learn(this.#row);
+    baseline.volume.learn(row);
+    return null;
   }
 
   #volume({ score, reason, parts }: Scored, baseline: Baseline, steps: number): Verdict[] {

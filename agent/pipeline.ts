@@ -356,10 +356,15 @@ export class Pipeline {
   #judge(event: Event, container: Container): void {
     this.#lives.event(event, container);
     const role = this.#roles.of(event, container);
-    if (event.kind === 'exit') return;
+    if (event.kind === 'exit') {
+      if (event.status !== 0 && role.kind === 'own')
+        this.#windows.of(container).attempts.ended(event, this.#lineageOf(event)[0]);
+      return;
+    }
     this.#processes.note(event, container.id);
     if (event.kind === 'exec') this.#entered(event, container, role);
     const watched = this.#windows.of(container);
+    if (role.kind === 'own') watched.attempts.event(event);
     if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
     if (event.kind === 'pair') {

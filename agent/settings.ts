@@ -109,7 +109,7 @@ export const agentRows = {
     type: 'list',
     default: ['shape'],
     sentence:
-      'Detectors on trial, of volume and shape: what they find is written as a detection of severity info, and no alert stands on it.',
+      'Detectors on trial, of volume, access and shape: what they find is written as a detection of severity info, and no alert stands on it.',
   },
   'pin-folder': {
     type: 'text',

@@ -1,4 +1,5 @@
 /** From an event or a fact to what is told: rules and rarity are asked, detections made, alerts grouped. */
+import { ACCESS } from './alerts/access.ts';
 import type { Alert } from './alerts/alert.ts';
 import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
 import { listLosses } from './alerts/explain.ts';
@@ -16,7 +17,7 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeNames } from './alerts/names.ts';
-import { inShadow, judgeNumbers } from './alerts/numbers.ts';
+import { inShadow } from './alerts/numbers.ts';
 import { judgeSequence, type NewPairs, SEQUENCE } from './alerts/sequence.ts';
 import { isWorkload, judgeReach, sessionsOf } from './alerts/session.ts';
 import { rankOf } from './alerts/severity.ts';
@@ -26,7 +27,6 @@ import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circums
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
-import type { Score } from './models/detector.ts';
 import { Rates } from './models/evidence/rates.ts';
 import type { Registry } from './models/registry.ts';
 import { OWN, type Role } from './situation/roles.ts';
@@ -81,7 +81,7 @@ const COUNTED: ReadonlySet<string> = new Set(['syscall', 'compat', 'pair', VOLUM
 /** Among the reasons for losses of the host: those of many containers. */
 const OVERLOAD = 'of many';
 /** Another program makes other numbers: they follow from what was done, and are no second sign of it. */
-const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, 'shape']);
+const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, ACCESS, 'shape']);
 
 export class Verdicts {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
@@ -203,22 +203,18 @@ export class Verdicts {
     return true;
   }
 
-  /** What a detector says of the numbers of the window that ends. @returns whether it was told: then they are not to be learnt. */
-  numbers(
-    watched: Watched,
-    detector: string,
-    { score, bits }: { score: Score; bits: number },
-    when: When,
-  ): boolean {
-    if (score.state === 'unknown') return false;
+  /** What detectors of whole windows are to know of the container. While a session is at work they are its numbers as well. */
+  standing(watched: Watched): { readonly steps: number; readonly share: number } {
     const situation = this.#situation(watched, [], watched.sessions.latest ?? undefined);
-    const discount = DISCOUNT[situation.role.kind] || DISCOUNT.session;
-    const verdict = judgeNumbers({ detector, score, bits: bits * discount, steps: stepsOf(situation) });
-    if (verdict === null) return false;
-    const { shadow } = this.#options.settings;
-    const told = shadow.has(detector) ? inShadow(verdict) : verdict;
+    return { steps: stepsOf(situation), share: DISCOUNT[situation.role.kind] || DISCOUNT.session };
+  }
+
+  /** What the window that ends came to as a whole. */
+  window(watched: Watched, verdict: Verdict, when: When): void {
+    const situation = this.#situation(watched, [], watched.sessions.latest ?? undefined);
+    const weighed = { ...verdict, bits: verdict.bits * this.standing(watched).share };
+    const told = this.#options.settings.shadow.has(verdict.detector) ? inShadow(weighed) : weighed;
     this.#found(told, { watched, situation, fact: null, when, event: null });
-    return true;
   }
 
   /**
@@ -245,14 +241,6 @@ export class Verdicts {
     const situation = this.#situation(host, []);
     const verdict = judgeOverload(losers.length, lost, losses);
     this.#found(verdict, { watched: host, situation, fact: null, when, event: null });
-  }
-
-  /** What the numbers of the window that ends came to. While a session is at work they are its numbers as well. */
-  volume(watched: Watched, verdict: Verdict, when: When): void {
-    const situation = this.#situation(watched, [], watched.sessions.latest ?? undefined);
-    const share = situation.role.kind === 'session' ? DISCOUNT.session : 1;
-    const weighed = { ...verdict, bits: verdict.bits * share };
-    this.#found(weighed, { watched, situation, fact: null, when, event: null });
   }
 
   /** Containers found no free slot in the window that ends; a finding about the host, in each such window. */

@@ -1,5 +1,6 @@
 /** What the pipeline keeps per container between two ticks. */
 import type { Reason } from './alerts/group.ts';
+import { Attempts } from './attempts.ts';
 import type { Resources } from './events/resources.ts';
 import { type Fact, factKey } from './features/fact.ts';
 import { PairWindow } from './features/pair-window.ts';
@@ -11,7 +12,9 @@ import { Evidence } from './models/evidence/evidence.ts';
 import type { Flagged } from './models/suspects.ts';
 import { Numbers } from './numbers.ts';
 import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
+import { ShapeWindow } from './shape-window.ts';
 import { SessionLog } from './situation/session-log.ts';
+import type { WindowDetector } from './window-detector.ts';
 
 /** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
 export const START_NS = 15_000_000_000n;
@@ -64,6 +67,9 @@ export class Watched {
   told = 0;
   readonly evidence = new Evidence();
   readonly numbers = new Numbers();
+  readonly attempts = new Attempts();
+  /** All that judge its windows as a whole. */
+  readonly detectors: readonly WindowDetector[] = [new ShapeWindow(), this.numbers, this.attempts];
   readonly sessions = new SessionLog();
   /** Alerts opened by evidence alone in the open window. */
   alarms = 0;

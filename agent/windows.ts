@@ -9,9 +9,7 @@ import { classCounts, factsOfCalls } from './features/calls.ts';
 import type { Fact } from './features/fact.ts';
 import { factOfEnds, type PeerOf } from './features/facts.ts';
 import { Pairs } from './features/pairs.ts';
-import { rowOf } from './features/shape-row.ts';
 import type { Architecture } from './features/syscalls.ts';
-import type { Window } from './features/window.ts';
 import { HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
@@ -20,7 +18,6 @@ import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
 import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
-import { bitsOfShape } from './models/shape/shape.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import type { Sink } from './sink.ts';
 import type { Role } from './situation/roles.ts';
@@ -249,7 +246,9 @@ export class Windows {
     watched.window.flow(flow);
     if (!container.settled) return;
     const fact = factOfEnds(flow, this.peerOf(watched, flow.last));
-    watched.numbers.flow(flow, fact, registry.baseline(container.identity.workload));
+    const baseline = registry.baseline(container.identity.workload);
+    watched.numbers.flow(flow, fact, baseline);
+    watched.attempts.flow(flow, fact, baseline);
     verdicts.fact(watched, fact, { timeNs: flow.first, cpu: 0 });
   }
 
@@ -270,8 +269,7 @@ export class Windows {
       verdicts.flood(watched, this.losses.everybodys, { timeNs: ending.bootNs, cpu: 0 });
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
-    const strange = this.#judgeShape(watched, baseline, ending);
-    this.#volume(watched, baseline, ending.bootNs);
+    this.#judge(watched, baseline, ending.bootNs);
     const { facts: pairs } = watched.pairs;
     verdicts.weigh.end(watched, ending.bootNs, verdicts.isAlerted(watched));
     this.#learnSessions(watched);
@@ -279,12 +277,9 @@ export class Windows {
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
     for (const period of learn) baseline.learn(period);
-    if (strange) baseline.shape.pass();
-    if (learn.some(isClean)) {
-      watched.numbers.learn(baseline);
-      if (!strange) this.#shape(window, baseline);
-      if (!loud) baseline.labels.learn(loudestName);
-    }
+    const clean = learn.some(isClean);
+    if (clean && !loud) baseline.labels.learn(loudestName);
+    this.#settle(watched, baseline, clean);
     if (learn.length > 0) registry.touch(container.identity.workload);
     sink.window({
       ...window,
@@ -298,29 +293,23 @@ export class Windows {
     else this.#forget(key, watched);
   }
 
-  /** Whether the numbers of the window do not go together; a start has other numbers, and one with loss too few. */
-  #judgeShape(watched: Watched, { shape }: Baseline, { bootNs }: Ending): boolean {
-    if (watched.phase === 'start' || !watched.observed || !watched.window.complete) return false;
-    const score = shape.score(rowOf(watched.window.close(bootNs)));
-    const bits = score.state === 'unknown' ? 0 : bitsOfShape(score.score);
-    return this.#parts.verdicts.numbers(watched, shape.name, { score, bits }, { timeNs: bootNs, cpu: 0 });
+  /** What the window comes to as a whole. A start has other numbers, and of what nobody looked at there are none. */
+  #judge(watched: Watched, baseline: Baseline, bootNs: bigint): void {
+    const { verdicts } = this.#parts;
+    if (!watched.observed || watched.phase === 'start') return;
+    const window = watched.window.close(bootNs);
+    const judging = { baseline, host: watched.container.kind === 'host', ...verdicts.standing(watched) };
+    for (const detector of watched.detectors)
+      for (const verdict of detector.end(window, judging))
+        verdicts.window(watched, verdict, { timeNs: bootNs, cpu: 0 });
   }
 
-  /** Of the host nothing is usual: what people and services do there adds up. */
-  #volume(watched: Watched, baseline: Baseline, bootNs: bigint): void {
-    const { container, observed, phase, window, numbers } = watched;
-    if (!observed || container.kind === 'host' || phase === 'start') return;
-    const when = { timeNs: bootNs, cpu: 0 };
-    const steps = baseline.state === 'mature' ? 0 : -1;
-    for (const verdict of numbers.end(window.close(bootNs), { baseline, steps }))
-      this.#parts.verdicts.volume(watched, verdict, when);
-  }
-
-  /** The numbers of a clean window of steady life are learnt; a training run is asked for when there are enough. */
-  #shape(window: Window, baseline: Baseline): void {
-    baseline.shape.learn(rowOf(window));
-    const request = baseline.shape.due(baseline.workload);
-    if (request !== null) this.#parts.sink.train(request);
+  /** What was clean is learnt; a training run is asked for when there is enough. */
+  #settle({ detectors }: Watched, baseline: Baseline, clean: boolean): void {
+    for (const detector of detectors) {
+      const request = detector.settle(baseline, clean);
+      if (request !== null) this.#parts.sink.train(request);
+    }
   }
 
   /** What sessions did without being called strange is the life of sessions. */

@@ -7,8 +7,9 @@ export interface Numbers {
   /** The detector's name. */
   readonly detector: string;
   readonly score: Scored;
-  /** What the score is worth as evidence. */
+  /** What the score is worth, and what of it counts as evidence here. */
   readonly bits: number;
+  readonly weighed: number;
   /** Steps of severity: a young baseline and the host weigh less. */
   readonly steps: number;
 }
@@ -33,8 +34,8 @@ export const inShadow = (verdict: Verdict): Verdict => ({
 });
 
 /** Null when it is too little to speak of. */
-export function judgeNumbers({ detector, score, bits, steps }: Numbers): Verdict | null {
-  if (bits < LEAST_BITS) return null;
+export function judgeNumbers({ detector, score, bits, weighed, steps }: Numbers): Verdict | null {
+  if (weighed < LEAST_BITS) return null;
   const parts = score.parts.map(({ what }) => what);
   const shown = parts.slice(0, SHOWN).join('; ') || 'no single number';
   return {

@@ -280,3 +280,33 @@ export const PEER_FEATURES: readonly Feature[] = [
     sentence: 'Time since it last did anything to speak of or had any traffic, at the end of the window.',
   },
 ];
+
+/** Of who tries to get in, or to where. */
+export const ACCESS_FEATURES: readonly Feature[] = [
+  {
+    name: 'cutShort',
+    unit: 'connections',
+    version: 1,
+    sentence:
+      'TCP connections through a port of its own, or to one peer, that the bytes they carried do not account for: so many of the usual kind carry more.',
+  },
+  {
+    name: 'failedRuns',
+    unit: 'processes',
+    version: 1,
+    sentence:
+      'Runs of a program that ended within 30 s with a failure as exit code, after it connected somewhere, was given another identity as it began, or was started by a server of its name.',
+  },
+  {
+    name: 'silentEnds',
+    unit: 'ends',
+    version: 1,
+    sentence: 'Addresses and ports that were called and did not answer, and had not been called before.',
+  },
+  {
+    name: 'refusedActions',
+    unit: 'actions',
+    version: 1,
+    sentence: 'What it tried to change of processes, files or the kernel and was not allowed to.',
+  },
+];

@@ -11,6 +11,7 @@
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
 import { showVolume, VOLUME_FEATURES } from '../features/volume-row.ts';
+import { Access } from './access/access.ts';
 import type { Unknown } from './detector.ts';
 import { DnsLabels } from './dns-labels.ts';
 import { History, type SavedHistory } from './evidence/history.ts';
@@ -101,6 +102,7 @@ export interface SavedBaseline {
   readonly admitted?: readonly [number, readonly (readonly [string, string, number])[]];
   readonly pinned?: boolean;
   readonly volume?: unknown;
+  readonly access?: unknown;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -133,6 +135,7 @@ export class Baseline {
   /** Of its evidence: what calibrates it, and what became of the promise on false alarms. */
   readonly history = new History();
   readonly volume = new Volume({ features: VOLUME_FEATURES, show: showVolume });
+  readonly access = new Access();
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
@@ -334,19 +337,21 @@ export class Baseline {
       admitted: [this.#admittedCount, this.#admitted],
       pinned: this.pinned,
       volume: this.volume.save(),
+      access: this.access.save(),
     };
   }
 
   /** @throws TypeError when it is not what `save` gave. */
   load(saved: unknown): void {
     const fields = (saved ?? {}) as Record<string, unknown>;
-    const { steady, start, suspects, incomplete, withheld, history, shape, labels, volume } = fields;
+    const { steady, start, suspects, incomplete, withheld, history, shape, labels, volume, access } = fields;
     loadAll(this.#steady, steady);
     loadAll(this.#start, start);
     if (!Array.isArray(suspects)) throw new TypeError('a saved baseline without suspects');
     // Baselines saved by earlier versions have none.
     if (shape !== undefined) this.shape.load(shape);
     if (volume !== undefined) this.volume.load(volume);
+    if (access !== undefined) this.access.load(access);
     this.#suspects.clear();
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))

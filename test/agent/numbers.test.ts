@@ -36,11 +36,14 @@ function day(baseline = new Baseline('c1/n/Deployment/shop', { learnWindows: 6, 
       for (const [name, bytesOut] of Object.entries(load.out))
         numbers.flow(flowOf(bytesOut, startNs), peer(name), baseline);
       startNs += WINDOW_NS;
-      const told = numbers.end(window, { baseline, steps: 0 });
-      if (!learn) return told;
+      const told = numbers.end(window, { baseline, steps: 0, share: 1, host: false });
+      if (!learn) {
+        numbers.settle(baseline, false);
+        return told;
+      }
       const facts = Object.keys(load.out).map(peer);
       baseline.learn({ phase: 'steady', facts, flagged: [], withheld: false, complete: true });
-      numbers.learn(baseline);
+      numbers.settle(baseline, true);
       return told;
     },
   };
@@ -123,8 +126,8 @@ describe('volume', () => {
     const window = { ...windowOf(usual(lot), 0n), endNs: 1000n };
     const numbers = new Numbers();
     const before = baseline.volume.learnt;
-    expect(numbers.end(window, { baseline, steps: 0 })).toEqual([]);
-    numbers.learn(baseline);
+    expect(numbers.end(window, { baseline, steps: 0, share: 1, host: false })).toEqual([]);
+    numbers.settle(baseline, true);
     expect(baseline.volume.learnt).toBe(before);
   });
 });

@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Access, type AccessLearnt, type AccessWindow } from '../../../agent/models/access/access.ts';
+import { DOOR_KINDS } from '../../../agent/models/access/door.ts';
 import { type Detector, MAX_PARTS } from '../../../agent/models/detector.ts';
 import { DnsLabels } from '../../../agent/models/dns-labels.ts';
 import { Rarity } from '../../../agent/models/rarity.ts';
@@ -104,6 +106,30 @@ const DETECTORS = [
         (_, i) =>
           [2 ** ((n * 7 + i) % 17), Number.NaN, -1e300 / n, 2 ** -((n + i) % 11), Infinity][(i + n) % 5] ?? 0,
       ),
+  }),
+  entry<AccessLearnt, AccessWindow>({
+    make: () => new Access(),
+    learn: (n) => {
+      const sums = [n % 3, n % 3, n % 3];
+      const door = { kind: 'accept', name: '22', sums, tries: 9, short: n % 3, bytes: 5000 + n } as const;
+      return { ended: [true, n % 12 === 0, n % 120 === 0], doors: [door] };
+    },
+    ask: [
+      { doors: [] },
+      { doors: [{ kind: 'accept', name: '22', sums: [40, 60, 90], tries: 40, short: 40, bytes: 300 }] },
+      { doors: [{ kind: 'scan', name: '', sums: [1e300, Infinity], tries: 0, short: 0, bytes: null }] },
+    ],
+    hostile: (n) => ({
+      ended: [true, true, true],
+      doors: Array.from({ length: 90 }, (_, i) => ({
+        kind: DOOR_KINDS[(n + i) % DOOR_KINDS.length] ?? 'scan',
+        name: `${'\u0000"é'.repeat(n % 40)}${n}/${i}`,
+        sums: [2 ** ((n * 7 + i) % 60), 1e300, (n * i) % 977],
+        tries: 2 ** ((n + i) % 80),
+        short: n,
+        bytes: [1e300, 0, null, 2 ** (n % 40)][i % 4] ?? null,
+      })),
+    }),
   }),
   entry({
     make: () => new Rarity({ limit: 1000, maxBytes: 64 * 1024, learnPeriods: 6 }),

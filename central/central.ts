@@ -12,6 +12,8 @@ import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
 import { createSlackActions } from './console/slack.ts';
+import { createFeedback, type Feedback } from './feedback/feedback.ts';
+import { createReranker, type Reranker } from './feedback/reranker.ts';
 import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
@@ -87,6 +89,8 @@ interface Open {
   readonly streams: OrderStreams;
   readonly clusters: Clusters;
   readonly notifications: Notifications;
+  readonly feedback: Feedback;
+  readonly reranker: Reranker;
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
@@ -96,11 +100,14 @@ interface Open {
 
 function servers(
   parts: CentralParts,
-  open: Pick<Open, 'store' | 'keys' | 'pipeline' | 'streams' | 'clusters' | 'notifications'>,
+  open: Pick<
+    Open,
+    'store' | 'keys' | 'pipeline' | 'streams' | 'clusters' | 'notifications' | 'feedback' | 'reranker'
+  >,
   metrics: Metrics,
 ): Pick<Open, 'ingest' | 'api'> {
   const { settings, clock, log } = parts;
-  const { store, keys, pipeline, streams, notifications } = open;
+  const { store, keys, pipeline, streams, notifications, feedback, reranker } = open;
   const tls = { ...keys.server, ca: keys.authority.certificate };
   const requests = metrics.counter('requests_total', 'Requests of agents and people by route and outcome.', [
     'route',
@@ -148,10 +155,18 @@ function servers(
       clusterOrders: store.clusterOrders.list,
       deeds: pipeline,
       notifications,
+      feedback: {
+        feedback,
+        reranker,
+        written: () => pipeline.policies().exceptions,
+        writtenHits: store.views.exceptionHits,
+        nowMs: clock.wallMs,
+      },
     },
     slack: createSlackActions({
       apps: () => notifications.slackApps(),
       deeds: pipeline,
+      feedback,
       nowMs: clock.wallMs,
       count: (result) => presses.inc({ result }),
       log: log.child({ part: 'slack' }),
@@ -232,6 +247,9 @@ class RunningCentral implements Central {
     });
     const clusters = openClusters(settings, this.metrics);
     for (const client of clusters.values()) this.closers.push(() => client.close());
+    const { feedback, reranker } = this.openFeedback(store, notifications);
+    await feedback.load();
+    await reranker.update();
     const pipeline = createPipeline({
       store,
       clock,
@@ -239,6 +257,7 @@ class RunningCentral implements Central {
       streams,
       policies,
       cluster: { enabled: settings['cluster-actions'], kubeOf: (name) => clusters.get(name) ?? null },
+      exceptions: feedback.rules,
       windowMs: settings['incident-window'],
       hashKeys: () => keys.hashKeys.valid().map(({ id }) => id),
       metrics: this.metrics,
@@ -252,7 +271,7 @@ class RunningCentral implements Central {
       log: log.child({ part: 'audit' }),
     });
     await activity.start();
-    const open = { store, keys, pipeline, streams, clusters, notifications, activity };
+    const open = { store, keys, pipeline, streams, clusters, notifications, feedback, reranker, activity };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
     const { ingest, api } = servers(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
@@ -265,6 +284,30 @@ class RunningCentral implements Central {
     this.runLoops({ ...open, ingest, api, metricsServer, audit });
     this.serving = true;
     return ready;
+  }
+
+  private openFeedback(
+    store: Store,
+    notifications: Notifications,
+  ): { feedback: Feedback; reranker: Reranker } {
+    const nowMs = this.parts.clock.wallMs;
+    const counter = this.metrics.counter(
+      'feedback_total',
+      'Verdicts of people, and exceptions that they made and took back.',
+      ['what'],
+    );
+    const reranker = createReranker({ store, nowMs });
+    const feedback = createFeedback({
+      store,
+      nowMs,
+      notify: notifications.notify.bind(notifications),
+      count: (what) => counter.inc({ what }),
+      learn: () => reranker.update(),
+    });
+    this.metrics.gauge('exceptions', 'Exceptions of people in force.', [], (gauge) =>
+      gauge.set(feedback.rules().length),
+    );
+    return { feedback, reranker };
   }
 
   /** Never rejects: a letter that cannot be stored is logged and gone. */

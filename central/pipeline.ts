@@ -7,6 +7,7 @@ import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
+import type { ExceptionRule } from './correlate/exception.ts';
 import type { Evidence, Incident, IncidentChange } from './correlate/incident.ts';
 import { type Counters, countersOf } from './counters.ts';
 import { evidenceOf } from './evidence.ts';
@@ -44,6 +45,8 @@ export interface PipelineParts {
   readonly policies: PolicySet;
   /** What central may do in the cluster, and how it reaches its API server; null: none is known. */
   readonly cluster: Pick<RunParts, 'enabled' | 'kubeOf'>;
+  /** Exceptions that people made, in force now. */
+  readonly exceptions: () => readonly ExceptionRule[];
   readonly windowMs: number;
   /** Ids of the valid ones. */
   readonly hashKeys: () => readonly string[];
@@ -162,7 +165,7 @@ class CentralPipeline implements Pipeline {
     evidence: readonly Evidence[],
   ): Promise<Pick<Taken, 'changes' | 'suppressed'>> {
     if (evidence.length === 0) return { changes: [], suppressed: 0 };
-    const { policies, windowMs, clock } = this.parts;
+    const { policies, exceptions, windowMs, clock } = this.parts;
     const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
@@ -170,7 +173,7 @@ class CentralPipeline implements Pipeline {
       incidents: await store.incidents.candidates(since, ids),
       memberships: await store.incidents.memberships(ids),
       evidence,
-      exceptions: policies.exceptions,
+      exceptions: [...policies.exceptions, ...exceptions()],
       windowMs,
       nowMs: clock.wallMs(),
     });

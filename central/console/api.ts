@@ -3,15 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../kit/log.ts';
-import {
-  type Answer,
-  ApiError,
-  type Call,
-  createRoutes,
-  type Handler,
-  type RouteParts,
-  STATUS,
-} from './routes.ts';
+import { type Answer, ApiError, type Call, type Handler, STATUS } from './calls.ts';
+import { createRoutes, type RouteParts } from './routes.ts';
 import type { SlackActions } from './slack.ts';
 
 const BODY_BYTES = 64 * 1024;

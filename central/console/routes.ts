@@ -10,9 +10,10 @@ import type { Order } from '../respond/orders.ts';
 import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
 import type { WorkloadView } from '../store/sketches.ts';
 import type { FoundContainer, Page, Views } from '../store/views.ts';
+import { type Answer, ApiError, type Call, done, type Handler, reasonOf, textOf } from './calls.ts';
+import { type FeedbackRouteParts, feedbackRoutes } from './feedback-routes.ts';
 
 const PAGE = { usual: 100, most: 1000 };
-const REASON = 1000;
 const LEASE_MS = { min: 1000, max: 7 * 86_400_000 };
 
 /** What people can have done. */
@@ -38,47 +39,8 @@ export interface RouteParts {
   readonly clusterOrders: (limit: number, incident: string | null) => Promise<readonly ClusterOrder[]>;
   readonly deeds: Deeds;
   readonly notifications: Pick<Notifications, 'notifiers' | 'silences' | 'test'>;
+  readonly feedback: FeedbackRouteParts;
 }
-
-export type ApiCode =
-  | 'PICKET_BAD_REQUEST'
-  | 'PICKET_TOKEN'
-  | 'PICKET_FORBIDDEN'
-  | 'PICKET_NOT_FOUND'
-  | 'PICKET_CONFLICT'
-  | 'PICKET_TOO_LARGE'
-  | 'PICKET_INTERNAL';
-export const STATUS: Readonly<Record<ApiCode, number>> = {
-  PICKET_BAD_REQUEST: 400,
-  PICKET_TOKEN: 401,
-  PICKET_FORBIDDEN: 403,
-  PICKET_NOT_FOUND: 404,
-  PICKET_CONFLICT: 409,
-  PICKET_TOO_LARGE: 413,
-  PICKET_INTERNAL: 500,
-};
-/** What a person is told of a request that is not done. */
-export class ApiError extends Error {
-  readonly code: ApiCode;
-  constructor(code: ApiCode, message: string) {
-    super(message);
-    this.name = 'ApiError';
-    this.code = code;
-  }
-}
-
-export interface Call {
-  readonly actor: string;
-  readonly query: URLSearchParams;
-  /** What stands for `:id` in the route. */
-  readonly id: string;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-export interface Answer {
-  readonly status: number;
-  readonly value: unknown;
-}
-export type Handler = (call: Call) => Promise<Answer>;
 
 const ok = (value: unknown): Answer => ({ status: 200, value });
 
@@ -103,18 +65,6 @@ const pageOf = (query: URLSearchParams): { limit: number; before: number | null 
   before: whole(query, 'before', { usual: null, most: Number.MAX_SAFE_INTEGER }),
 });
 
-function textOf(body: Call['body'], name: string): string {
-  const value = body[name];
-  if (value === undefined) return '';
-  if (typeof value !== 'string') throw new ApiError('PICKET_BAD_REQUEST', `${name}: not a text`);
-  return value;
-}
-function reasonOf(body: Call['body']): string {
-  const reason = textOf(body, 'reason').trim();
-  if (reason === '' || reason.length > REASON)
-    throw new ApiError('PICKET_BAD_REQUEST', `reason: a text of 1 to ${REASON} characters is wanted`);
-  return reason;
-}
 type Flag = 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze' | 'kill';
 function flagOf(body: Call['body'], name: Flag): boolean {
   const value = body[name] ?? DEFAULT_ACTION[name];
@@ -150,17 +100,6 @@ function actionOf(body: Call['body']): Action {
       'networkDeny, killOnExec, freeze, kill: all are false and cluster is empty, nothing would be done',
     );
   return action;
-}
-
-/** @throws ApiError for what was declined. */
-function done<T extends object>(result: T | Declined): T {
-  if (!('declined' in result)) return result;
-  const codes = {
-    'not-found': 'PICKET_NOT_FOUND',
-    conflict: 'PICKET_CONFLICT',
-    forbidden: 'PICKET_FORBIDDEN',
-  } as const;
-  throw new ApiError(codes[result.declined], result.message);
 }
 
 /** An order as people see it: without its envelope. */
@@ -204,6 +143,18 @@ async function targetsOf(
   };
 }
 
+/** Newest first, or by how likely they are real; `rank` is null while no model is in force. */
+async function ranked({ views, feedback }: RouteParts, query: URLSearchParams): Promise<object[]> {
+  const found = await views.incidents({ ...pageOf(query), state: query.get('state') });
+  const incidents = found.map(({ evidence, ...rest }) => ({
+    ...rest,
+    evidence: evidence.features,
+    rank: feedback.reranker.rank(evidence),
+  }));
+  if (query.get('order') !== 'rank') return incidents;
+  return incidents.sort((a, b) => (b.rank ?? b.confidence) - (a.rank ?? a.confidence));
+}
+
 function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
   const { views } = parts;
   return {
@@ -218,8 +169,7 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
       const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;
       return ok({ workloads: await parts.workloads({ limit: limitOf(query), offset }) });
     },
-    'GET /api/v1/incidents': async ({ query }) =>
-      ok({ incidents: await views.incidents({ ...pageOf(query), state: query.get('state') }) }),
+    'GET /api/v1/incidents': async ({ query }) => ok({ incidents: await ranked(parts, query) }),
     'GET /api/v1/incidents/:id': async ({ id }) => {
       const incident = await parts.incident(id);
       if (incident === null)
@@ -283,5 +233,5 @@ function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
 }
 
 export function createRoutes(parts: RouteParts): Readonly<Record<string, Handler>> {
-  return { ...readers(parts), ...doers(parts) };
+  return { ...readers(parts), ...doers(parts), ...feedbackRoutes(parts.feedback) };
 }

@@ -1,5 +1,6 @@
 /** Slack's buttons: POST /slack/interactions. The request's signature is who asks; the list of people says who may. */
 import type { Log } from '../../kit/log.ts';
+import type { Feedback } from '../feedback/feedback.ts';
 import { httpTarget } from '../notify/http.ts';
 import type { SlackApp } from '../notify/kinds.ts';
 import { pressOf, type SlackHeaders, type SlackPress, slackVerifier } from '../notify/slack-request.ts';
@@ -9,6 +10,7 @@ import type { Deeds } from './routes.ts';
 export interface SlackActionParts {
   readonly apps: () => readonly SlackApp[];
   readonly deeds: Pick<Deeds, 'approve' | 'undo'>;
+  readonly feedback: Pick<Feedback, 'give'>;
   readonly nowMs: () => number;
   readonly count: (result: string) => void;
   readonly log: Log;
@@ -37,6 +39,17 @@ async function perform(parts: SlackActionParts, press: SlackPress, actor: string
     case 'undo': {
       const result = await parts.deeds.undo({ order: value, actor, reason: REASON });
       return told(result, `${value} is being taken back.`);
+    }
+    case 'true-positive':
+    case 'false-positive': {
+      const subject = { kind: 'incident', id: value } as const;
+      const result = await parts.feedback.give({ subject, verdict: action, actor, reason: REASON });
+      if ('declined' in result) return told(result, '');
+      const next =
+        action === 'true-positive'
+          ? ''
+          : ` To keep the like of it out: picket exceptions make ${result.verdict.id}`;
+      return `Thank you: ${value} is kept as ${action === 'true-positive' ? 'real' : 'a false alarm'}.${next}`;
     }
     default:
       return 'picket does not know this button.';

@@ -3,7 +3,19 @@ export interface Step {
   readonly atMs: number;
   /** `policy:NAME`, `node:NAME`, `central`, or a person's name. */
   readonly actor: string;
-  readonly action: 'plan' | 'contain' | 'approve' | 'undo' | 'answer' | 'expire' | 'policies' | 'enrol';
+  readonly action:
+    | 'plan'
+    | 'contain'
+    | 'approve'
+    | 'undo'
+    | 'answer'
+    | 'expire'
+    | 'policies'
+    | 'enrol'
+    | 'feedback'
+    | 'except'
+    | 'revoke'
+    | 'rerank';
   readonly incident: string;
   readonly order: string;
   readonly text: string;

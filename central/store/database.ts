@@ -3,15 +3,19 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import type { RerankerStore } from '../feedback/reranker.ts';
+import type { FeedbackStore } from '../feedback/verdict.ts';
 import type { ClusterOrderStore } from '../respond/cluster/order.ts';
 import type { ResponseStore } from '../respond/execute.ts';
 import { type ApiStore, apiStore } from './api.ts';
 import { clusterOrderStore } from './cluster-orders.ts';
+import { feedbackStore } from './feedback.ts';
 import { type IncidentStore, incidentStore } from './incidents.ts';
 import { type JournalStore, journalStore } from './journal.ts';
 import { migrationProvider } from './migrations/index.ts';
 import { type OrderStore, orderStore } from './orders.ts';
 import { type ReportStore, reportStore } from './reports.ts';
+import { rerankerStore } from './reranker.ts';
 import { deleteOld } from './retention.ts';
 import type { Handle } from './rows.ts';
 import type { Tables } from './schema.ts';
@@ -32,6 +36,8 @@ export interface StoreParts {
   readonly api: ApiStore;
   readonly clusterOrders: ClusterOrderStore;
   readonly sessions: SessionStore;
+  readonly feedback: FeedbackStore;
+  readonly reranker: RerankerStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
 }
@@ -62,7 +68,9 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     appendStep: steps.append,
   };
   const [api, sessions] = [apiStore(db), sessionStore(db)];
-  return { reports, incidents, orders, steps, journal, sketches, clusterOrders, response, api, sessions };
+  const people = { feedback: feedbackStore(db, reports), reranker: rerankerStore(db) };
+  const asked = { orders, clusterOrders, response };
+  return { reports, incidents, steps, journal, sketches, api, sessions, ...people, ...asked };
 }
 
 /** @throws when a migration fails; the tables are then as they were. */

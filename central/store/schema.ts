@@ -2,6 +2,7 @@
 import type { Generated } from 'kysely';
 import type { ApiTables } from './api-schema.ts';
 import type { ClusterOrderRow } from './cluster-orders.ts';
+import type { FeedbackTables } from './feedback-tables.ts';
 
 /** 0 or 1: SQLite has no boolean. */
 type Flag = number;
@@ -233,7 +234,7 @@ interface SketchRow {
   bytes: Uint8Array;
 }
 
-export interface Tables extends ApiTables {
+export interface Tables extends ApiTables, FeedbackTables {
   cluster_orders: ClusterOrderRow;
   sketches: SketchRow;
   nodes: Node;

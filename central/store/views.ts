@@ -1,4 +1,6 @@
 /** Lists for people. Each is bounded; `before` is the last key of the page before. */
+import type { Incident } from '../correlate/incident.ts';
+import { type Features, featuresOfIncident } from '../feedback/features.ts';
 import type { Handle } from './rows.ts';
 
 export interface Page {
@@ -12,7 +14,9 @@ export interface Views {
   containers(page: { limit: number; offset: number; live: boolean }): Promise<readonly object[]>;
   /** Containers whose id begins so. */
   containersLike(prefix: string): Promise<readonly FoundContainer[]>;
-  incidents(page: Page & { state: string | null }): Promise<readonly object[]>;
+  incidents(page: Page & { state: string | null }): Promise<readonly IncidentHead[]>;
+  /** By name of the exception. */
+  exceptionHits(): Promise<Readonly<Record<string, { hits: number; lastMs: number }>>>;
   alerts(page: Page): Promise<readonly object[]>;
   orders(filter: {
     incident: string | null;
@@ -23,6 +27,12 @@ export interface Views {
   steps(page: Page & { incident: string | null }): Promise<readonly object[]>;
   policies(limit: number): Promise<readonly object[]>;
   deadLetters(limit: number): Promise<readonly object[]>;
+}
+/** An incident in a list: without its story. */
+export interface IncidentHead extends Omit<Incident, 'timeline' | 'facts' | 'members' | 'state'> {
+  readonly state: string;
+  readonly alerts: number;
+  readonly evidence: Features;
 }
 export interface FoundContainer {
   readonly cluster: string;
@@ -47,6 +57,7 @@ const COUNTED = [
   'orders',
   'steps',
   'dead_letters',
+  'feedback',
 ] as const;
 const FOUND = 20;
 
@@ -64,8 +75,9 @@ function people(db: Handle): Pick<Views, 'incidents' | 'plans' | 'orders' | 'ste
       if (before !== null) query = query.where('last_ms', '<', before);
       if (state !== null) query = query.where('state', '=', state);
       return (await query.execute()).map((row) => {
-        const { timeline, facts, members, ...head } = JSON.parse(row.document) as Record<string, unknown[]>;
-        return { ...head, state: row.state, alerts: members?.length ?? 0 };
+        const { timeline, facts, members, ...head } = JSON.parse(row.document) as Incident;
+        const evidence = featuresOfIncident({ members });
+        return { ...head, state: row.state, alerts: members.length, evidence };
       });
     },
     async plans(incident) {
@@ -257,6 +269,10 @@ export function createViews(db: Handle): Views {
         document: json(body),
         ...(kind === 'PicketException' ? { hits: hits.get(name) ?? 0 } : {}),
       }));
+    },
+    async exceptionHits() {
+      const rows = await db.selectFrom('exception_hits').selectAll().execute();
+      return Object.fromEntries(rows.map(({ name, hits, last_ms }) => [name, { hits, lastMs: last_ms }]));
     },
     async deadLetters(limit) {
       const rows = await db

@@ -113,7 +113,10 @@ export interface ContainerLine {
 export type IncidentLine = Pick<
   Incident,
   'id' | 'state' | 'severity' | 'title' | 'firstMs' | 'lastMs' | 'involved'
->;
+> & {
+  /** How likely it is real, as learnt from verdicts; null: no model is in force. */
+  readonly rank: number | null;
+};
 export type IncidentAnswer = Incident & {
   readonly plans: readonly (Plan & { readonly state: PlanState })[];
   readonly orders: readonly PeopleContainment[];

@@ -21,11 +21,12 @@ function listText(incidents: readonly IncidentLine[]): string {
     each.id,
     each.state,
     each.severity,
+    each.rank == null ? '' : each.rank.toFixed(2),
     `${ago(Date.now() - each.lastMs)} ago`,
     where(each.involved),
     each.title,
   ]);
-  return table(['INCIDENT', 'STATE', 'SEVERITY', 'LAST', 'CONTAINERS', 'TITLE'], rows);
+  return table(['INCIDENT', 'STATE', 'SEVERITY', 'REAL?', 'LAST', 'CONTAINERS', 'TITLE'], rows);
 }
 
 function planLines(plans: IncidentAnswer['plans']): string[] {
@@ -71,6 +72,11 @@ function storyText(incident: IncidentAnswer): string {
   ].join('\n');
 }
 
+function query({ flags }: Call): URLSearchParams {
+  const state = typeof flags['state'] === 'string' ? { state: flags['state'] } : {};
+  return new URLSearchParams({ ...state, ...(flags['by-rank'] === true ? { order: 'rank' } : {}) });
+}
+
 async function run(call: Call): Promise<number> {
   const [id] = call.positionals;
   const state = call.flags['state'];
@@ -78,9 +84,7 @@ async function run(call: Call): Promise<number> {
     throw new UsageError(`incidents: --state ${state} is not one of ${STATES.join(', ')}`);
   const client = people(call);
   const path =
-    id === undefined
-      ? `/api/v1/incidents${state ? `?state=${state}` : ''}`
-      : `/api/v1/incidents/${encodeURIComponent(id)}`;
+    id === undefined ? `/api/v1/incidents?${query(call)}` : `/api/v1/incidents/${encodeURIComponent(id)}`;
   const answer = await client.get(path);
   if (call.json) call.io.out(`${toJson(answer)}\n`);
   else if (id === undefined) call.io.out(listText((answer as { incidents: IncidentLine[] }).incidents));
@@ -94,6 +98,7 @@ export const incidents: Command = {
   sentence: 'Lists the incidents of central, newest first, or tells the story of one.',
   flags: {
     state: { value: 'STATE', sentence: `Only those in a state: ${STATES.join(', ')}.` },
+    'by-rank': { sentence: 'Those that are likeliest real first, as learnt from verdicts.' },
     ...PEOPLE_FLAGS,
   },
   settings: 'all',

@@ -55,6 +55,22 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./contain.ts')).contain,
   },
   undo: { sentence: 'take a containment back', load: async () => (await import('./undo.ts')).undo },
+  feedback: {
+    sentence: 'say whether an incident was real',
+    load: async () => (await import('./feedback.ts')).feedback,
+  },
+  exceptions: {
+    sentence: 'what people said is normal',
+    load: async () => (await import('./exceptions.ts')).exceptions,
+  },
+  reranking: {
+    sentence: 'the order of incidents as learnt from verdicts',
+    load: async () => (await import('./reranking.ts')).reranking,
+  },
+  policy: {
+    sentence: 'the policies in force',
+    load: async () => (await import('./policy.ts')).policy,
+  },
   notify: {
     sentence: 'who is told what, and a test message',
     load: async () => (await import('./notify.ts')).notify,

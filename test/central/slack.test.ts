@@ -180,3 +180,15 @@ it('the file is read again when it changes; a bad one changes nothing; a test me
   writeFileSync(path, good.replace('"chat"', '"talk"'));
   await vi.waitFor(async () => expect(await names()).toEqual(['talk']), { timeout: 20_000 });
 });
+
+it('a verdict is kept under the name of the person, who hears how to go on', async () => {
+  const incident = await waitingIncident();
+  await press(payload({ action: 'false-positive', value: incident }));
+  await vi.waitFor(() => expect(answers()).toHaveLength(1), { timeout: 20_000 });
+  const { value } = await central.call('GET', '/api/v1/feedback');
+  const [verdict] = value['verdicts'] as { id: string; actor: string; verdict: string }[];
+  expect(verdict).toMatchObject({ actor: 'slack:anna', verdict: 'false-positive' });
+  expect(answers()).toEqual([
+    `Thank you: ${incident} is kept as a false alarm. To keep the like of it out: picket exceptions make ${verdict?.id}`,
+  ]);
+});

@@ -225,3 +225,116 @@ test('dead-letters says to whom, why and after how many tries', async () => {
   expect(code).toBe(0);
   expect(out).toMatch(/chat +opened +1 try +status 403 +inc-1 +A server started a shell/);
 });
+
+test('feedback sends the verdict, and shows what exceptions it would take', async () => {
+  const proposal = {
+    name: 'fp-1',
+    workload: 'local/demo/Deployment/web/web',
+    detector: 'shell',
+    facts: { exe: '/bin/sh' },
+  };
+  const preview = { of: 9, alerts: 2, incidents: ['inc-1'], called: [] };
+  const answers: Answers = {
+    'POST /api/v1/feedback': [201, { verdict: { id: 'fbk-1' }, proposals: [proposal], preview }],
+    'POST /api/v1/exceptions': [201, { exceptions: [proposal], preview }],
+  };
+  const said = await picket(answers, 'feedback', 'inc-1', 'false', '--reason', 'the backup');
+  await central?.stop();
+  const made = await picket(answers, 'exceptions', 'make', 'fbk-1', '--for', '7d', '--reason', 'the backup');
+
+  expect(said.asked[0]?.body).toEqual({ incident: 'inc-1', verdict: 'false-positive', reason: 'the backup' });
+  expect(said.out).toBe(
+    [
+      'verdict fbk-1 is kept',
+      '',
+      'The narrowest exceptions that would keep the like of it out:',
+      '  local/demo/Deployment/web/web: shell, exe=/bin/sh',
+      'They would have hidden 2 of 9 alerts of its workloads in the last 7 days, and 1 incident as a whole.',
+      'Put them in force: picket exceptions make fbk-1 --for 30d',
+      '',
+    ].join('\n'),
+  );
+  expect(made.asked[0]?.body).toEqual({ verdict: 'fbk-1', lease: '7d', reason: 'the backup' });
+});
+
+test('exceptions and policy say what is in force', async () => {
+  const one = {
+    name: 'fp-1',
+    workload: 'w',
+    detector: null,
+    facts: {},
+    reason: 'r',
+    actor: 'anna',
+    expiresMs: null,
+  };
+  const answers: Answers = {
+    'GET /api/v1/exceptions': [200, { exceptions: [{ ...one, state: 'in force', hits: 0, lastHitMs: 0 }] }],
+    'GET /api/v1/policies': [
+      200,
+      {
+        policies: [
+          {
+            kind: 'PicketPolicy',
+            name: 'ask',
+            version: 'ab',
+            inForce: true,
+            place: 0,
+            source: 'a.yaml',
+            document: { spec: { mode: 'ask', match: { namespaces: ['prod'] } } },
+          },
+          {
+            kind: 'PicketPolicy',
+            name: 'old',
+            version: 'cd',
+            inForce: false,
+            place: -1,
+            source: 'a.yaml',
+            document: {},
+          },
+        ],
+      },
+    ],
+  };
+  const listed = await picket(answers, 'exceptions');
+  await central?.stop();
+  const policies = await picket(answers, 'policy');
+
+  expect(listed.out.split('\n')[1]?.split(/ {2,}/)).toEqual([
+    'fp-1',
+    'in force',
+    'never',
+    '0',
+    'anna',
+    'w: any detector, whatever it is about',
+    'r',
+  ]);
+  expect(
+    policies.out
+      .split('\n')
+      .slice(1, 3)
+      .map((line) => line.split(/ {2,}/)),
+  ).toEqual([
+    ['ask', 'ask', 'high', 'prod', 'ab', 'a.yaml'],
+    ['The first that fits decides; where none fits, picket observes.'],
+  ]);
+});
+
+test('reranking shows the order with and without verdicts', async () => {
+  const view = {
+    choice: 'latest',
+    inForce: 'abc',
+    verdicts: { truePositives: 12, falsePositives: 11, least: 10 },
+    models: [],
+    validation: { labelFree: 0.6, reranked: 0.8, folds: 5 },
+  };
+  const { out } = await picket({ 'GET /api/v1/reranking': [200, view] }, 'reranking');
+
+  expect(out).toBe(
+    [
+      'in force: abc (chosen: latest)',
+      'verdicts: 12 real, 11 false; it is trained from 10 of each on',
+      'order of held-back verdicts (5 folds): 0.800 re-ranked, 0.600 without any verdict',
+      '',
+    ].join('\n'),
+  );
+});

@@ -75,6 +75,11 @@ function buttons({ event, incident, orders }: Notification): object[] {
         label: orders.length > 1 ? `Undo ${order}` : 'Undo',
         confirm: 'The container gets its network and its programs back.',
       });
+  if (incident !== '' && ['opened', 'escalated', 'approval-wanted', 'executed'].includes(event))
+    all.push(
+      { action: 'true-positive', value: incident, label: 'Real' },
+      { action: 'false-positive', value: incident, label: 'False alarm' },
+    );
   return all.length === 0 ? [] : [{ type: 'actions', elements: all.map(button) }];
 }
 

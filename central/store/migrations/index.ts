@@ -4,6 +4,7 @@ import { initial } from './0001-initial.ts';
 import { traffic } from './0002-traffic.ts';
 import { sketches } from './0003-sketches.ts';
 import { api } from './0004-api.ts';
+import { feedback } from './0005-feedback.ts';
 import { effects } from './0006-effects.ts';
 import { clusterOrders } from './0008-cluster-orders.ts';
 import { sessions } from './0009-sessions.ts';
@@ -13,6 +14,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-traffic': traffic,
   '0003-sketches': sketches,
   '0004-api': api,
+  '0005-feedback': feedback,
   '0006-effects': effects,
   '0008-cluster-orders': clusterOrders,
   '0009-sessions': sessions,

@@ -96,8 +96,12 @@ it('Slack: buttons say what they do, to what, and ask before they act', () => {
       .flatMap(({ elements }) =>
         elements.map(({ action_id, confirm }) => [action_id, confirm !== undefined]),
       );
-  expect(buttonsOf({ event: 'approval-wanted' })).toEqual([['approve:inc-1', true]]);
-  expect(buttonsOf({ event: 'executed', orders: ['ord-1', 'ord-2'] })).toEqual([
+  expect(buttonsOf({ event: 'approval-wanted' })).toEqual([
+    ['approve:inc-1', true],
+    ['true-positive:inc-1', false],
+    ['false-positive:inc-1', false],
+  ]);
+  expect(buttonsOf({ event: 'executed', orders: ['ord-1', 'ord-2'] }).slice(0, 2)).toEqual([
     ['undo:ord-1', true],
     ['undo:ord-2', true],
   ]);

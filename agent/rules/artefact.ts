@@ -5,14 +5,31 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 import type { Place, RuleFile, Text } from './document.ts';
 import type { Subject } from './fields.ts';
+import type { Key } from './keys.ts';
 
 export interface Artefact {
   /** Of what it was made from. */
   readonly digest: string;
   readonly file: RuleFile;
+  /** By rule and subject, by field; null: it may match every event. */
+  readonly keys: Readonly<Record<string, Partial<Record<Subject, KeysByField | null>>>>;
   /** Trees by subject and by the text as it stands in the rule. */
   readonly expressions: Readonly<Record<Subject, Readonly<Record<string, string>>>>;
 }
+
+type KeysByField = Readonly<Record<string, readonly Key['value'][]>>;
+
+export function byField(keys: readonly Key[]): KeysByField {
+  const fields: Record<string, Key['value'][]> = {};
+  for (const { field, value } of keys) {
+    fields[field] ??= [];
+    fields[field].push(value);
+  }
+  return fields;
+}
+
+export const keysOfFields = (fields: KeysByField): Key[] =>
+  Object.entries(fields).flatMap(([field, values]) => values.map((value) => ({ field, value })));
 
 /** What JSON has no form for: numbers of 64 bits, and texts that know their place, of which the first stays. */
 interface Marked {
@@ -47,8 +64,8 @@ function unmark(value: unknown): unknown {
 export const artefactText = (artefact: Artefact): string => JSON.stringify(artefact, mark);
 
 export function readArtefact(text: string): Artefact {
-  const { file, ...rest } = JSON.parse(text) as Artefact;
-  return { ...rest, file: unmark(file) as RuleFile };
+  const { file, keys, ...rest } = JSON.parse(text) as Artefact;
+  return { ...rest, file: unmark(file) as RuleFile, keys: unmark(keys) as Artefact['keys'] };
 }
 
 const isNode = (value: unknown): value is ASTNode =>

@@ -5,6 +5,7 @@
  */
 import type { ASTNode } from '@marcbachmann/cel-js';
 import { EVENT_FIELDS, type FieldType, type Subject, TYPES } from './fields.ts';
+import { mayMatch } from './literals.ts';
 import { Names } from './names.ts';
 
 type Run = (variables: Record<string, never>) => unknown;
@@ -16,6 +17,8 @@ interface Compiled {
   readonly fails: boolean;
   /** The value, where it does not depend on the event. */
   readonly constant?: unknown;
+  /** The field of the event that it is. */
+  readonly of?: string;
 }
 
 export interface FastOptions {
@@ -115,6 +118,7 @@ class Compiler {
       return {
         type: declared,
         fails: false,
+        of: field,
         run: (variables) => (variables['event'] as unknown as Record<string, unknown>)[field],
       };
     return {
@@ -173,7 +177,11 @@ class Compiler {
     if (typeof wanted !== 'string' || object.type !== 'string') throw new Unknown(name);
     if (name === 'fits_re') {
       const regex = this.#options.regexOf(wanted);
-      return bool((text: string) => regex.test(text));
+      // Many ask about a command line; of another text the expression itself is asked as fast.
+      const may = object.of === 'command' ? mayMatch(wanted) : null;
+      return may === null
+        ? bool((text: string) => regex.test(text))
+        : bool((text: string) => may(text) && regex.test(text));
     }
     if (name === 'startsWith') return bool((text: string) => text.startsWith(wanted));
     if (name === 'endsWith') return bool((text: string) => text.endsWith(wanted));

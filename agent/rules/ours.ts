@@ -6,12 +6,13 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { type Artefact, readArtefact, readTree } from './artefact.ts';
+import { type Artefact, keysOfFields, readArtefact, readTree } from './artefact.ts';
 import { BUILT_IN } from './built-in.ts';
-import type { RuleFile, Text } from './document.ts';
+import type { Exception, RuleDocument, RuleFile, Text } from './document.ts';
 import { type Expression, type ExpressionSource, regexOf } from './expression.ts';
 import { fastForm } from './fast.ts';
 import type { Subject } from './fields.ts';
+import type { Key } from './keys.ts';
 import { Names } from './names.ts';
 import { FormsOf, Rule } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
@@ -82,6 +83,10 @@ class Precompiled implements ExpressionSource {
     return this.#lists.get(name) ?? null;
   }
 
+  keys(rule: string): NonNullable<Artefact['keys'][string]> {
+    return this.#artefact.keys[rule] ?? {};
+  }
+
   compile({ text }: Text, subject: Subject): Expression {
     const tree = this.#artefact.expressions[subject][text];
     if (tree === undefined) throw new Error(`agent/rules: not compiled for ${subject}: ${text}`);
@@ -97,6 +102,21 @@ class Precompiled implements ExpressionSource {
       },
       run: (variables) => (run ?? make())(variables),
     };
+  }
+}
+
+/** What they may match was found by the build. */
+class OurForms extends FormsOf {
+  readonly #keys: NonNullable<Artefact['keys'][string]>;
+
+  constructor(document: RuleDocument, elsewhere: readonly Exception[], expressions: Precompiled) {
+    super(document, elsewhere, expressions);
+    this.#keys = expressions.keys(document.name);
+  }
+
+  override keys(subject: Subject): readonly Key[] | null {
+    const fields = this.#keys[subject];
+    return fields === undefined || fields === null ? null : keysOfFields(fields);
   }
 }
 
@@ -123,7 +143,7 @@ export function ourRules(): RuleSet {
         .filter(({ enabled }) => enabled)
         .map((document) => {
           const elsewhere = exceptions.filter(({ rule }) => rule === document.name);
-          return new Rule(document, new FormsOf(document, elsewhere, expressions));
+          return new Rule(document, new OurForms(document, elsewhere, expressions));
         }),
     );
   }

@@ -19,17 +19,46 @@ interface FieldIndex {
 
 const NAME_FIELDS: ReadonlySet<string> = new Set(['exe', 'tool', 'parent']);
 
+/** Sets of two values' rules that are kept; the values are those that rules name. */
+const MAX_JOINED = 4096;
+
 /** Rules of one subject by values of fields; a rule whose condition names none is asked about every event. */
 class Index {
-  readonly #always: Rule[] = [];
-  readonly #fields: FieldIndex[] = [];
-  readonly #order = new Map<Rule, number>();
+  /** Asked about every event. */
+  readonly #always: readonly Rule[];
+  readonly #fields: readonly FieldIndex[];
+  /** Rules are asked in the order of the set. */
+  readonly #rank: ReadonlyMap<Rule, number>;
+  readonly #joined = new Map<readonly Rule[], Map<readonly Rule[], readonly Rule[]>>();
+  #joinedCount = 0;
 
-  add(rule: Rule, subject: Subject): void {
-    this.#order.set(rule, this.#order.size);
-    const keys = rule.keys(subject);
-    if (keys === null) this.#always.push(rule);
-    else for (const { field, value } of keys) this.#addTo(this.#field(field).rules, value, rule);
+  constructor(rules: readonly Rule[], subject: Subject) {
+    this.#rank = new Map(rules.map((rule, rank) => [rule, rank]));
+    const always: Rule[] = [];
+    const byField = new Map<string, Map<Key['value'], Set<Rule>>>();
+    for (const rule of rules) {
+      const keys = rule.keys(subject);
+      if (keys === null) always.push(rule);
+      for (const { field, value } of keys ?? []) {
+        const values = byField.get(field) ?? new Map<Key['value'], Set<Rule>>();
+        byField.set(field, values.set(value, (values.get(value) ?? new Set()).add(rule)));
+      }
+    }
+    this.#always = always;
+    // Values with the same rules have one list, so that two lists are joined once.
+    const lists = new Map<string, readonly Rule[]>();
+    this.#fields = [...byField].map(([field, values]) => ({
+      field,
+      ofNames: NAME_FIELDS.has(field),
+      rules: new Map(
+        [...values].map(([value, named]) => {
+          const list = this.#inOrder([...always, ...named]);
+          const name = list.map((rule) => this.#rank.get(rule)).join();
+          lists.set(name, lists.get(name) ?? list);
+          return [value, lists.get(name) ?? list];
+        }),
+      ),
+    }));
   }
 
   /** Rules that may match, in the order of the set. */
@@ -39,10 +68,10 @@ class Index {
       const value = (view as unknown as Record<string, Key['value']>)[field];
       if (value === undefined) continue;
       const named = rules.get(value) ?? (ofNames ? this.#byOtherForm(rules, value as string) : undefined);
-      if (named === undefined) continue;
-      found = found.length === 0 ? (named as Rule[]) : [...found, ...named];
+      if (named === undefined || named === found) continue;
+      found = found === this.#always ? named : this.#join(found, named);
     }
-    return found.length < 2 || found === this.#always ? found : this.#inOrder(found);
+    return found;
   }
 
   #byOtherForm(rules: FieldIndex['rules'], name: string): readonly Rule[] | undefined {
@@ -50,22 +79,22 @@ class Index {
     return form === null ? undefined : rules.get(form);
   }
 
-  #inOrder(rules: readonly Rule[]): readonly Rule[] {
-    const rank = (rule: Rule): number => this.#order.get(rule) ?? 0;
-    return [...new Set(rules)].sort((a, b) => rank(a) - rank(b));
-  }
-
-  #field(field: string): FieldIndex {
-    const known = this.#fields.find((each) => each.field === field);
+  #join(left: readonly Rule[], right: readonly Rule[]): readonly Rule[] {
+    const known = this.#joined.get(left)?.get(right);
     if (known !== undefined) return known;
-    const made = { field, ofNames: NAME_FIELDS.has(field), rules: new Map() };
-    this.#fields.push(made);
-    return made;
+    if (this.#joinedCount >= MAX_JOINED) {
+      this.#joined.clear();
+      this.#joinedCount = 0;
+    }
+    const joined = this.#inOrder([...left, ...right]);
+    this.#joined.set(left, (this.#joined.get(left) ?? new Map()).set(right, joined));
+    this.#joinedCount += 1;
+    return joined;
   }
 
-  #addTo(index: FieldIndex['rules'], value: Key['value'], rule: Rule): void {
-    const rules = index.get(value) ?? [];
-    if (!rules.includes(rule)) index.set(value, [...rules, rule]);
+  #inOrder(rules: readonly Rule[]): readonly Rule[] {
+    const rank = (rule: Rule): number => this.#rank.get(rule) ?? 0;
+    return [...new Set(rules)].sort((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -103,8 +132,8 @@ export class RuleSet implements Rules {
   #index(subject: Subject): Index {
     const known = this.#bySubject.get(subject);
     if (known !== undefined) return known;
-    const made = new Index();
-    for (const rule of this.rules) if (rule.document.on.includes(subject)) made.add(rule, subject);
+    const on = this.rules.filter(({ document }) => document.on.includes(subject));
+    const made = new Index(on, subject);
     this.#bySubject.set(subject, made);
     return made;
   }

@@ -1,6 +1,7 @@
 /** One rule, ready to be asked: its document with every expression compiled for each subject it is on. */
 import type { RuleContext, RuleHit } from '../alerts/hit.ts';
 import type { Event } from '../events/event.ts';
+import type { Container } from '../identity/container.ts';
 import type { Exception, Problem, RuleDocument, Text } from './document.ts';
 import {
   type Expression,
@@ -73,6 +74,16 @@ export interface Forms {
   of(subject: Subject): Form;
   /** Values of which an event must have one to be worth a look; null: every event of the subject may match. */
   keys(subject: Subject): readonly Key[] | null;
+}
+
+/** Made once: to hash a new text of each event's costs more than to count it. */
+const names = new WeakMap<Container, string>();
+function nameOf(container: Container): string {
+  const known = names.get(container);
+  if (known !== undefined) return known;
+  const made = `${container.id} ${container.cgroup}`;
+  names.set(container, made);
+  return made;
 }
 
 export class Rule {
@@ -175,7 +186,7 @@ export class Rule {
 
   #actor({ process }: Event, { container }: RuleContext): string {
     const per = this.document.count?.per ?? 'container';
-    if (per === 'container') return `${container.id} ${container.cgroup}`;
+    if (per === 'container') return nameOf(container);
     return per === 'process'
       ? `${process.pid}:${process.start}`
       : `${process.parentPid}:${process.parentStart}`;

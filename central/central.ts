@@ -29,6 +29,7 @@ import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
 import type { CentralSettings } from './settings.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
+import { createTrail, parseHead, type Trail } from './trail.ts';
 
 export interface CentralParts {
   readonly settings: CentralSettings;
@@ -86,6 +87,7 @@ interface Open {
   readonly store: Store;
   readonly keys: Keys;
   readonly pipeline: Pipeline;
+  readonly trail: Trail;
   readonly streams: OrderStreams;
   readonly clusters: Clusters;
   readonly notifications: Notifications;
@@ -102,7 +104,15 @@ function servers(
   parts: CentralParts,
   open: Pick<
     Open,
-    'store' | 'keys' | 'pipeline' | 'streams' | 'clusters' | 'notifications' | 'feedback' | 'reranker'
+    | 'store'
+    | 'keys'
+    | 'pipeline'
+    | 'trail'
+    | 'streams'
+    | 'clusters'
+    | 'notifications'
+    | 'feedback'
+    | 'reranker'
   >,
   metrics: Metrics,
 ): Pick<Open, 'ingest' | 'api'> {
@@ -152,6 +162,8 @@ function servers(
         rows: await store.views.counts(),
         nowMs: clock.wallMs(),
       }),
+      parseHead,
+      verifyTrail: open.trail.verify,
       clusterOrders: store.clusterOrders.list,
       deeds: pipeline,
       notifications,
@@ -271,7 +283,9 @@ class RunningCentral implements Central {
       log: log.child({ part: 'audit' }),
     });
     await activity.start();
-    const open = { store, keys, pipeline, streams, clusters, notifications, feedback, reranker, activity };
+    const trail = await this.openTrail(store);
+    const parts = { notifications, feedback, reranker, activity, trail };
+    const open = { store, keys, pipeline, streams, clusters, ...parts };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
     const { ingest, api } = servers(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
@@ -308,6 +322,17 @@ class RunningCentral implements Central {
       gauge.set(feedback.rules().length),
     );
     return { feedback, reranker };
+  }
+
+  /** A record that is not whole is told; what is done next is written down all the same. */
+  private async openTrail(store: Store): Promise<Trail> {
+    const trail = createTrail(folderOf(this.parts.settings), store.steps);
+    const { broken } = await trail.verify(null);
+    const gauge = this.metrics.gauge('audit_whole', 'Whether the table of steps was whole at the start.', []);
+    gauge.set(broken === null ? 1 : 0);
+    if (broken !== null) this.parts.log.error({ ...broken }, 'the record of what was done is not whole');
+    this.closers.push(() => trail.keep());
+    return trail;
   }
 
   /** Never rejects: a letter that cannot be stored is logged and gone. */
@@ -354,7 +379,17 @@ class RunningCentral implements Central {
     };
   }
 
-  private runLoops({ store, keys, pipeline, notifications, ingest, api, activity, audit }: Open): void {
+  private runLoops({
+    store,
+    keys,
+    pipeline,
+    trail,
+    notifications,
+    ingest,
+    api,
+    activity,
+    audit,
+  }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
     const failures = this.metrics.counter('loop_failures_total', 'Failed runs of periodic work.', ['work']);
@@ -366,6 +401,7 @@ class RunningCentral implements Central {
       loop({ intervalMs: this.parts.tickMs ?? TICK_MS, signal, onError: failed('tick') }, async () => {
         notifications.reload();
         await pipeline.tick();
+        await trail.keep();
         this.lastTick = performance.now();
       }),
       loop({ intervalMs: this.parts.tickMs ?? AUDIT_MS, signal, onError: failed('audit') }, async () => {

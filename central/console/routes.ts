@@ -9,6 +9,7 @@ import type { Declined, Ordered, Outcome } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
 import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
 import type { WorkloadView } from '../store/sketches.ts';
+import type { TrailHead, TrailVerdict } from '../store/steps.ts';
 import type { FoundContainer, Page, Views } from '../store/views.ts';
 import { type Answer, ApiError, type Call, done, type Handler, reasonOf, textOf } from './calls.ts';
 import { type FeedbackRouteParts, feedbackRoutes } from './feedback-routes.ts';
@@ -37,6 +38,8 @@ export interface RouteParts {
   readonly sessions: (page: Page) => Promise<readonly object[]>;
   readonly workloads: (page: { limit: number; offset: number }) => Promise<readonly WorkloadView[]>;
   readonly clusterOrders: (limit: number, incident: string | null) => Promise<readonly ClusterOrder[]>;
+  readonly parseHead: (text: string) => TrailHead | null;
+  readonly verifyTrail: (from: TrailHead | null) => Promise<TrailVerdict>;
   readonly deeds: Deeds;
   readonly notifications: Pick<Notifications, 'notifiers' | 'silences' | 'test'>;
   readonly feedback: FeedbackRouteParts;
@@ -194,6 +197,13 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
       }),
     'GET /api/v1/cluster-orders': async ({ query }) =>
       ok({ clusterOrders: await parts.clusterOrders(limitOf(query), query.get('incident')) }),
+    'GET /api/v1/audit': async ({ query }) => {
+      const text = query.get('from');
+      const from = text === null ? null : parts.parseHead(text);
+      if (text !== null && from === null)
+        throw new ApiError('PICKET_BAD_REQUEST', `from: ${JSON.stringify(text)} is not LINE:HASH`);
+      return ok(await parts.verifyTrail(from));
+    },
     'GET /api/v1/steps': async ({ query }) =>
       ok({ steps: await views.steps({ ...pageOf(query), incident: query.get('incident') }) }),
     'GET /api/v1/policies': async ({ query }) => ok({ policies: await views.policies(limitOf(query)) }),

@@ -5,8 +5,22 @@ import type { Handle } from './rows.ts';
 
 export interface StepStore {
   append(step: Step): Promise<void>;
-  /** The first line whose hash does not follow from the one before, or null when all do. */
-  firstBroken(): Promise<number | null>;
+  /** The last line: what a later look can be held against. Line 0 and no hash: there is none. */
+  head(): Promise<TrailHead>;
+  /** Follows the chain from its beginning, and looks whether these lines are in it. */
+  verify(known: readonly TrailHead[]): Promise<TrailVerdict>;
+}
+export interface TrailHead {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly hash: string;
+}
+export interface TrailVerdict {
+  readonly whole: boolean;
+  readonly lines: number;
+  readonly head: TrailHead;
+  /** The first line that does not follow from the one before, or that is not what it was known to be. */
+  readonly broken: { readonly line: number; readonly because: string } | null;
 }
 
 interface Chained {
@@ -18,6 +32,7 @@ interface Chained {
   text: string;
 }
 const START = '';
+const PAGE = 1000;
 
 /** JSON of a list: no value can be moved from one field to the next. */
 function hashOf(key: Uint8Array, previous: string, row: Chained): string {
@@ -43,23 +58,46 @@ export function stepStore(db: Handle, key: Uint8Array): StepStore {
         .values({ ...row, previous, hash: hashOf(key, previous, row) })
         .execute();
     },
-    async firstBroken() {
-      let [previous, after] = [START, 0];
+    async head() {
+      const { lines } = await db
+        .selectFrom('steps')
+        .select(db.fn.countAll<number>().as('lines'))
+        .executeTakeFirstOrThrow();
+      const last = await db
+        .selectFrom('steps')
+        .select('hash')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst();
+      return { line: Number(lines), hash: last?.hash ?? START };
+    },
+    async verify(known) {
+      let [previous, after, line] = [START, 0, 0];
+      let broken: TrailVerdict['broken'] = null;
+      const wanted = new Map(known.filter((head) => head.line > 0).map((head) => [head.line, head.hash]));
       for (;;) {
         const rows = await db
           .selectFrom('steps')
           .selectAll()
           .where('id', '>', after)
           .orderBy('id')
-          .limit(1000)
+          .limit(PAGE)
           .execute();
         for (const row of rows) {
-          if (row.previous !== previous || row.hash !== hashOf(key, previous, row)) return row.id;
+          line += 1;
+          if (row.previous !== previous || row.hash !== hashOf(key, previous, row))
+            broken ??= { line, because: 'it does not follow from the line before' };
+          if ((wanted.get(line) ?? row.hash) !== row.hash)
+            broken ??= { line, because: 'it was another line when it was last looked at' };
           previous = row.hash;
           after = row.id;
         }
-        if (rows.length < 1000) return null;
+        if (rows.length < PAGE) break;
       }
+      const beyond = Math.max(0, ...wanted.keys());
+      if (beyond > line)
+        broken ??= { line: line + 1, because: `it is gone: there were at least ${beyond} lines` };
+      return { whole: broken === null, lines: line, head: { line, hash: previous }, broken };
     },
   };
 }

@@ -79,6 +79,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'the notifications that were given up',
     load: async () => (await import('./dead-letters.ts')).deadLetters,
   },
+  audit: {
+    sentence: 'whether the record of what was done is whole',
+    load: async () => (await import('./audit.ts')).audit,
+  },
   record: {
     sentence: 'write everything the probes see to a file',
     load: async () => (await import('./record.ts')).record,

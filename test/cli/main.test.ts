@@ -25,6 +25,7 @@ const NAMES = [
   'policy',
   'notify',
   'dead-letters',
+  'audit',
   'record',
   'replay',
   'bench',

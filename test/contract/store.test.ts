@@ -129,11 +129,11 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
 
   it('chains its steps, and shows which one was changed', async () => {
     for (const text of ['one', 'two', 'three']) await store.steps.append(step(text));
-    expect(await store.steps.firstBroken()).toBeNull();
+    expect(await store.steps.verify([])).toMatchObject({ whole: true, broken: null });
     const connection = await dialect.createDriver().acquireConnection();
     await connection.executeQuery(CompiledQuery.raw('drop trigger steps_no_update'));
     await connection.executeQuery(CompiledQuery.raw(`update steps set text = 'too' where id = 2`));
-    expect(await store.steps.firstBroken()).toBe(2);
+    expect((await store.steps.verify([])).broken).toMatchObject({ line: 2 });
   });
 
   it('deletes old windows and detections, and keeps alerts and steps', async () => {

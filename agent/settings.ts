@@ -107,9 +107,9 @@ export const agentRows = {
   },
   shadow: {
     type: 'list',
-    default: ['shape'],
+    default: ['shape', 'replica'],
     sentence:
-      'Detectors on trial, of volume, access and shape: what they find is written as a detection of severity info, and no alert stands on it.',
+      'Detectors on trial, of volume, access, replica and shape: what they find is written as a detection of severity info, and no alert stands on it.',
   },
   'pin-folder': {
     type: 'text',

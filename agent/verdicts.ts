@@ -18,6 +18,7 @@ import {
 } from './alerts/judge.ts';
 import { judgeNames } from './alerts/names.ts';
 import { inShadow } from './alerts/numbers.ts';
+import { REPLICA } from './alerts/replica.ts';
 import { judgeSequence, type NewPairs, SEQUENCE } from './alerts/sequence.ts';
 import { isWorkload, judgeReach, sessionsOf } from './alerts/session.ts';
 import { rankOf } from './alerts/severity.ts';
@@ -81,7 +82,7 @@ const COUNTED: ReadonlySet<string> = new Set(['syscall', 'compat', 'pair', VOLUM
 /** Among the reasons for losses of the host: those of many containers. */
 const OVERLOAD = 'of many';
 /** Another program makes other numbers: they follow from what was done, and are no second sign of it. */
-const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, ACCESS, 'shape']);
+const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, ACCESS, REPLICA, 'shape']);
 
 export class Verdicts {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };

@@ -12,6 +12,7 @@ import { Evidence } from './models/evidence/evidence.ts';
 import type { Flagged } from './models/suspects.ts';
 import { Numbers } from './numbers.ts';
 import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
+import { type Replicas, ReplicaWindow } from './replicas.ts';
 import { ShapeWindow } from './shape-window.ts';
 import { SessionLog } from './situation/session-log.ts';
 import type { WindowDetector } from './window-detector.ts';
@@ -69,7 +70,7 @@ export class Watched {
   readonly numbers = new Numbers();
   readonly attempts = new Attempts();
   /** All that judge its windows as a whole. */
-  readonly detectors: readonly WindowDetector[] = [new ShapeWindow(), this.numbers, this.attempts];
+  readonly detectors: readonly WindowDetector[];
   readonly sessions = new SessionLog();
   /** Alerts opened by evidence alone in the open window. */
   alarms = 0;
@@ -107,8 +108,14 @@ export class Watched {
   /** Made for records that came after its container was gone: too little to be a window. */
   readonly late: boolean;
 
-  constructor(container: Container, startNs: bigint, { late, names }: { late: boolean; names: PeerNames }) {
+  constructor(
+    container: Container,
+    startNs: bigint,
+    { late, names, replicas }: { late: boolean; names: PeerNames; replicas: Replicas },
+  ) {
     this.names = names;
+    const shape = new ShapeWindow();
+    this.detectors = [shape, this.numbers, this.attempts, new ReplicaWindow(replicas)];
     this.container = container;
     this.late = late;
     this.window = new WindowBuilder(startNs);

@@ -1,11 +1,13 @@
 /** What all detectors have in common that look at whole windows of a container. */
 import type { Verdict } from './alerts/judge.ts';
 import type { Window } from './features/window.ts';
+import type { Container } from './identity/container.ts';
 import type { Baseline } from './models/baseline.ts';
 import type { TrainingRequest } from './models/shape/training.ts';
 
 export interface Judging {
   readonly baseline: Baseline;
+  readonly container: Container;
   /** Steps of severity: of the host and of a young baseline. */
   readonly steps: number;
   /** Of the bits: while a session is at work they are its numbers as well. */

@@ -19,6 +19,7 @@ import { Losses } from './losses.ts';
 import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
+import { Replicas } from './replicas.ts';
 import type { Sink } from './sink.ts';
 import type { Role } from './situation/roles.ts';
 import type { Verdicts } from './verdicts.ts';
@@ -59,6 +60,7 @@ export class Windows {
   readonly #pairs: Pairs;
   readonly #parts: WindowsParts;
   readonly #watched = new Map<string, Watched>();
+  readonly #replicas = new Replicas();
   /** Of the last tick, CLOCK_BOOTTIME ns. */
   #bootNs: bigint;
 
@@ -83,7 +85,11 @@ export class Windows {
     }
     const gone = container.kind !== 'host' && !this.#parts.containers.isLive(container);
     const names = new PeerNames(this.names);
-    const made = new Watched(container, container.madeAt ?? this.#bootNs, { late: gone, names });
+    const made = new Watched(container, container.madeAt ?? this.#bootNs, {
+      late: gone,
+      names,
+      replicas: this.#replicas,
+    });
     this.#watched.set(key, made);
     return made;
   }
@@ -298,7 +304,8 @@ export class Windows {
     const { verdicts } = this.#parts;
     if (!watched.observed || watched.phase === 'start') return;
     const window = watched.window.close(bootNs);
-    const judging = { baseline, host: watched.container.kind === 'host', ...verdicts.standing(watched) };
+    const { container } = watched;
+    const judging = { baseline, container, host: container.kind === 'host', ...verdicts.standing(watched) };
     for (const detector of watched.detectors)
       for (const verdict of detector.end(window, judging))
         verdicts.window(watched, verdict, { timeNs: bootNs, cpu: 0 });
@@ -335,6 +342,7 @@ export class Windows {
 
   #forget(key: string, { slot, container }: Watched): void {
     this.#watched.delete(key);
+    this.#replicas.forget(container.identity.workload, key);
     if (slot !== null) this.profiles.forget({ slot, cgroup: container.cgroup });
     this.#parts.registry.retire(container.identity.workload);
   }

@@ -16,6 +16,7 @@ import type { Unknown } from './detector.ts';
 import { DnsLabels } from './dns-labels.ts';
 import { History, type SavedHistory } from './evidence/history.ts';
 import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
+import { Replica } from './replica/replica.ts';
 import { type SavedShape, Shape } from './shape/shape.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
 import { Volume } from './volume/volume.ts';
@@ -103,6 +104,7 @@ export interface SavedBaseline {
   readonly pinned?: boolean;
   readonly volume?: unknown;
   readonly access?: unknown;
+  readonly replica?: unknown;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -136,6 +138,8 @@ export class Baseline {
   readonly history = new History();
   readonly volume = new Volume({ features: VOLUME_FEATURES, show: showVolume });
   readonly access = new Access();
+  /** Of how far its live containers are apart. */
+  readonly replica = new Replica();
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
@@ -338,6 +342,7 @@ export class Baseline {
       pinned: this.pinned,
       volume: this.volume.save(),
       access: this.access.save(),
+      replica: this.replica.save(),
     };
   }
 
@@ -352,6 +357,7 @@ export class Baseline {
     if (shape !== undefined) this.shape.load(shape);
     if (volume !== undefined) this.volume.load(volume);
     if (access !== undefined) this.access.load(access);
+    if (fields['replica'] !== undefined) this.replica.load(fields['replica']);
     this.#suspects.clear();
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))

@@ -3,10 +3,12 @@ import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Flow } from '../../agent/events/event.ts';
 import type { Fact } from '../../agent/features/fact.ts';
 import { type Window, WindowBuilder } from '../../agent/features/window.ts';
+import type { Container } from '../../agent/identity/container.ts';
 import { Baseline } from '../../agent/models/baseline.ts';
 import { Numbers } from '../../agent/numbers.ts';
 import { lots } from './models/volume/lots.ts';
 
+const CONTAINER = { id: 'c', cgroup: 1 } as Container;
 const WINDOW_NS = 5_000_000_000n;
 const peer = (value: string): Fact => ({ kind: 'connect', value });
 
@@ -36,7 +38,7 @@ function day(baseline = new Baseline('c1/n/Deployment/shop', { learnWindows: 6, 
       for (const [name, bytesOut] of Object.entries(load.out))
         numbers.flow(flowOf(bytesOut, startNs), peer(name), baseline);
       startNs += WINDOW_NS;
-      const told = numbers.end(window, { baseline, steps: 0, share: 1, host: false });
+      const told = numbers.end(window, { baseline, container: CONTAINER, steps: 0, share: 1, host: false });
       if (!learn) {
         numbers.settle(baseline, false);
         return told;
@@ -126,7 +128,9 @@ describe('volume', () => {
     const window = { ...windowOf(usual(lot), 0n), endNs: 1000n };
     const numbers = new Numbers();
     const before = baseline.volume.learnt;
-    expect(numbers.end(window, { baseline, steps: 0, share: 1, host: false })).toEqual([]);
+    expect(numbers.end(window, { baseline, container: CONTAINER, steps: 0, share: 1, host: false })).toEqual(
+      [],
+    );
     numbers.settle(baseline, true);
     expect(baseline.volume.learnt).toBe(before);
   });

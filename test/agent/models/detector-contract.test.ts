@@ -7,6 +7,7 @@ import { DOOR_KINDS } from '../../../agent/models/access/door.ts';
 import { type Detector, MAX_PARTS } from '../../../agent/models/detector.ts';
 import { DnsLabels } from '../../../agent/models/dns-labels.ts';
 import { Rarity } from '../../../agent/models/rarity.ts';
+import { Replica } from '../../../agent/models/replica/replica.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
 import { widthsOf } from '../../../agent/models/shape/training.ts';
 import { TraceDetector } from '../../../agent/models/traces/trace-detector.ts';
@@ -129,6 +130,26 @@ const DETECTORS = [
         short: n,
         bytes: [1e300, 0, null, 2 ** (n % 40)][i % 4] ?? null,
       })),
+    }),
+  }),
+  entry({
+    make: () => new Replica(),
+    learn: (n) => ({
+      siblings: 2,
+      numbers: (n % 5) / 4,
+      facts: n % 3,
+      wherein: ['syscalls 9/s, siblings 3/s'],
+    }),
+    ask: [
+      { siblings: 1, numbers: 0, facts: 0, wherein: [] },
+      { siblings: 2, numbers: 9, facts: 30, wherein: Array.from({ length: 40 }, String) },
+      { siblings: 2, numbers: Infinity, facts: 1e300, wherein: [] },
+    ],
+    hostile: (n) => ({
+      siblings: n,
+      numbers: [1e300, Number.NaN, -1, 2 ** (n % 40)][n % 4] ?? 0,
+      facts: 2 ** (n % 70),
+      wherein: ['\u0000"é'.repeat(n)],
     }),
   }),
   entry({

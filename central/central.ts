@@ -8,6 +8,8 @@ import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts
 import { type ApiActivity, createApiActivity } from './api-activity.ts';
 import type { AuditServer } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
+import { Controller } from './cluster/controller.ts';
+import { joined, SOURCE } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
@@ -68,6 +70,15 @@ export interface Central {
   stop(): Promise<void>;
 }
 
+interface KnownPolicy {
+  readonly kind: string;
+  readonly name: string;
+  readonly inForce: boolean;
+  readonly source: string;
+  readonly document: unknown;
+}
+
+const MAX_KNOWN = 4000;
 const TICK_MS = 2000;
 /** Between looks at audit logs, and before what an admission review told is kept. */
 const AUDIT_MS = 500;
@@ -207,6 +218,16 @@ function readPolicies(settings: CentralSettings): PolicySet {
   return parsePolicies(settings['policy-files'].map((path) => ({ path, text: readFileSync(path, 'utf8') })));
 }
 
+/** Objects that were in force when central stopped: they are until the API server says otherwise. */
+async function objectsOf(store: Store, files: PolicySet): Promise<PolicySet> {
+  const taken = new Set(files.documents.map(({ kind, name }) => `${kind} ${name}`));
+  const known = (await store.views.policies(MAX_KNOWN)) as readonly KnownPolicy[];
+  const texts = known
+    .filter((one) => one.inForce && one.source === SOURCE && !taken.has(`${one.kind} ${one.name}`))
+    .map((one) => JSON.stringify(one.document));
+  return parsePolicies(texts.toReversed().map((text) => ({ path: SOURCE, text })));
+}
+
 class RunningCentral implements Central {
   private readonly parts: CentralParts;
   private readonly metrics: Metrics = createMetrics('central');
@@ -233,10 +254,14 @@ class RunningCentral implements Central {
 
   private async open(): Promise<CentralReady> {
     const { settings, clock, log } = this.parts;
-    const policies = readPolicies(settings);
+    const files = readPolicies(settings);
     const keys = await openKeys(folderOf(settings), settings['central-names'], clock);
     const store = await openStore({ dialect: fileDialect(databaseOf(settings)), auditKey: keys.auditKey });
     this.closers.push(() => store.close());
+    const clusters = openClusters(settings, this.metrics);
+    for (const client of clusters.values()) this.closers.push(() => client.close());
+    const hasObjects = clusters.size > 0 && settings['custom-resources'];
+    const policies = hasObjects ? joined(files, await objectsOf(store, files)) : files;
     const notifications = createNotifications({
       ...this.parts,
       log: log.child({ part: 'notify' }),
@@ -257,8 +282,6 @@ class RunningCentral implements Central {
       encode: encodeOrderPayload,
       nowMs: clock.wallMs,
     });
-    const clusters = openClusters(settings, this.metrics);
-    for (const client of clusters.values()) this.closers.push(() => client.close());
     const { feedback, reranker } = this.openFeedback(store, notifications);
     await feedback.load();
     await reranker.update();
@@ -296,6 +319,7 @@ class RunningCentral implements Central {
     this.closers.push(observeLoopDelay(this.metrics));
     const ready = await this.listen({ ingest, api, metricsServer, audit }, policies);
     this.runLoops({ ...open, ingest, api, metricsServer, audit });
+    if (hasObjects) this.keepObjects({ clusters, store, pipeline }, files);
     this.serving = true;
     return ready;
   }
@@ -333,6 +357,39 @@ class RunningCentral implements Central {
     if (broken !== null) this.parts.log.error({ ...broken }, 'the record of what was done is not whole');
     this.closers.push(() => trail.keep());
     return trail;
+  }
+
+  /** The custom resources of all clusters, until central stops. */
+  private keepObjects(
+    { clusters, store, pipeline }: Pick<Open, 'clusters' | 'store' | 'pipeline'>,
+    files: PolicySet,
+  ): void {
+    const { settings, clock, log, tickMs = TICK_MS } = this.parts;
+    const deeds = this.metrics.counter('object_deeds_total', 'What was done for objects of the cluster.', [
+      'cluster',
+      'deed',
+    ]);
+    const controller = new Controller({
+      clusters,
+      own: settings.cluster,
+      files,
+      use: (policies) => pipeline.use(policies),
+      source: store.objects,
+      deeds: pipeline,
+      nowMs: clock.wallMs,
+      passMs: tickMs,
+      count: (cluster, deed) => deeds.inc({ cluster, deed }),
+      onError: (cluster, error) => log.warn({ err: error, cluster }, 'objects of the cluster'),
+    });
+    this.metrics.gauge(
+      'objects_in_step',
+      '1 while what is known of the custom resources of a cluster is what they are, as far as can be told.',
+      ['cluster'],
+      (gauge) => {
+        for (const [cluster, inStep] of controller.inStep()) gauge.set({ cluster }, Number(inStep));
+      },
+    );
+    this.loops.push(controller.run(this.stopping.signal));
   }
 
   /** Never rejects: a letter that cannot be stored is logged and gone. */

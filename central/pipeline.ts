@@ -5,10 +5,11 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
+import { guardRequest } from './cluster/request.ts';
 import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
 import type { ExceptionRule } from './correlate/exception.ts';
-import type { Evidence, Incident, IncidentChange } from './correlate/incident.ts';
+import type { Evidence, Incident, IncidentChange, Involved } from './correlate/incident.ts';
 import { type Counters, countersOf } from './counters.ts';
 import { evidenceOf } from './evidence.ts';
 import type { ReportSink } from './ingest/accept.ts';
@@ -29,7 +30,8 @@ import {
 } from './respond/execute.ts';
 import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
-import type { PolicySet } from './respond/policy.ts';
+import type { PlanStep } from './respond/plan.ts';
+import type { Action, PolicySet } from './respond/policy.ts';
 import { undo } from './respond/undo.ts';
 import type { Store, StoreParts } from './store/database.ts';
 
@@ -56,6 +58,10 @@ export interface PipelineParts {
 }
 export interface Pipeline extends ReportSink, Deeds {
   readonly policies: () => PolicySet;
+  /** These are in force from now on. */
+  use(policies: PolicySet): Promise<void>;
+  /** What the policies say to a containment that is asked for. */
+  guard(target: Involved, action: Action): Promise<Pick<PlanStep, 'verdict' | 'because'>>;
   readonly paceMs: () => number;
   /** Writes down which policies are in force. */
   putInForce(): Promise<void>;
@@ -81,24 +87,40 @@ const NO_ANSWERS: AnswerCounts = { answered: [], unknown: 0, late: 0 };
 class CentralPipeline implements Pipeline {
   private readonly parts: PipelineParts;
   private readonly counted: Counters;
+  private inForce: PolicySet;
   private taking = 0;
   private clusterRun: Promise<void> | null = null;
   private clusterAgain = false;
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
+    this.inForce = parts.policies;
     this.counted = countersOf(parts.metrics);
   }
 
-  policies = (): PolicySet => this.parts.policies;
+  policies = (): PolicySet => this.inForce;
   paceMs = (): number => (this.taking > BUSY ? BUSY_PACE_MS : 0);
   private response = (): { orders: OrderFactory; nowMs: () => number } => ({
     orders: this.parts.orders,
     nowMs: this.parts.clock.wallMs,
   });
 
+  async use(policies: PolicySet): Promise<void> {
+    const versions = ({ documents }: PolicySet): string => documents.map(({ version }) => version).join();
+    if (versions(policies) === versions(this.inForce)) return;
+    this.inForce = policies;
+    await this.putInForce();
+  }
+
+  async guard(target: Involved, action: Action): Promise<Pick<PlanStep, 'verdict' | 'because'>> {
+    const { store, clock } = this.parts;
+    const situation = await store.response.situation(null, clock.wallMs());
+    return guardRequest({ target, action }, this.inForce.policies, situation);
+  }
+
   async putInForce(): Promise<void> {
-    const { store, policies, clock } = this.parts;
+    const { store, clock } = this.parts;
+    const policies = this.inForce;
     const atMs = clock.wallMs();
     await store.transaction(async ({ journal, steps }) => {
       const { added, removed } = await journal.putInForce(policies.documents, { actor: 'central', atMs });
@@ -165,7 +187,8 @@ class CentralPipeline implements Pipeline {
     evidence: readonly Evidence[],
   ): Promise<Pick<Taken, 'changes' | 'suppressed'>> {
     if (evidence.length === 0) return { changes: [], suppressed: 0 };
-    const { policies, exceptions, windowMs, clock } = this.parts;
+    const { exceptions, windowMs, clock } = this.parts;
+    const policies = this.inForce;
     const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
@@ -240,7 +263,8 @@ class CentralPipeline implements Pipeline {
   }
 
   private async respondTo(id: string): Promise<void> {
-    const { store, policies } = this.parts;
+    const { store } = this.parts;
+    const policies = this.inForce;
     const result = await store.transaction(async (parts) => {
       const [open] = await parts.incidents.unanswered(id);
       if (open === undefined) return null;
@@ -343,7 +367,7 @@ class CentralPipeline implements Pipeline {
   }
 
   async approve(asked: Parameters<Deeds['approve']>[0]): Promise<Outcome | Declined> {
-    const { policies } = this.parts.policies;
+    const { policies } = this.inForce;
     const result = await this.parts.store.transaction(({ response }) =>
       approve(response, this.response(), { ...asked, policies }),
     );

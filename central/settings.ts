@@ -18,6 +18,12 @@ export const centralRows = {
     sentence:
       'Clusters beside the own whose agents are taken, as name=folder: in the folder the files server (address of the API server), token and ca.crt.',
   },
+  'custom-resources': {
+    type: 'boolean',
+    default: true,
+    sentence:
+      'Whether policies, exceptions, containments and nodes are objects in the clusters too; false: only what stands in files is in force.',
+  },
   'agent-accounts': {
     type: 'list',
     default: ['picket/picket-agent'],

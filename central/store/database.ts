@@ -3,12 +3,14 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Dialect, Kysely } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import type { ObjectSource } from '../cluster/containments.ts';
 import type { RerankerStore } from '../feedback/reranker.ts';
 import type { FeedbackStore } from '../feedback/verdict.ts';
 import type { ClusterOrderStore } from '../respond/cluster/order.ts';
 import type { ResponseStore } from '../respond/execute.ts';
 import { type ApiStore, apiStore } from './api.ts';
 import { clusterOrderStore } from './cluster-orders.ts';
+import { containmentStore } from './containments.ts';
 import { feedbackStore } from './feedback.ts';
 import { type IncidentStore, incidentStore } from './incidents.ts';
 import { type JournalStore, journalStore } from './journal.ts';
@@ -43,6 +45,7 @@ export interface StoreParts {
 }
 export interface Store extends StoreParts {
   readonly views: Views;
+  readonly objects: ObjectSource;
   /** All of it or nothing. Inside, only the parts that are handed in may be used: the connection is taken. */
   transaction<T>(work: (parts: StoreParts) => Promise<T>): Promise<T>;
   deleteOld(beforeMs: number, signal: AbortSignal): Promise<number>;
@@ -97,6 +100,7 @@ export async function openStore(options: { dialect: Dialect; auditKey: Uint8Arra
   return {
     ...partsOf(db, options.auditKey),
     views: createViews(db),
+    objects: containmentStore(db),
     transaction: (work) =>
       db.transaction().execute((transaction) => work(partsOf(transaction, options.auditKey))),
     deleteOld: (beforeMs, signal) => deleteOld(db, beforeMs, signal),

@@ -16,7 +16,17 @@ const AGENT_STAGES = [
   'contain',
   'uplink',
 ];
-const CENTRAL_STAGES = ['ingest', 'audit', 'correlate', 'respond', 'notify', 'feedback', 'store', 'console'];
+const CENTRAL_STAGES = [
+  'ingest',
+  'audit',
+  'correlate',
+  'respond',
+  'cluster',
+  'notify',
+  'feedback',
+  'store',
+  'console',
+];
 
 /** Folders of ours beyond earlier stages and `kit` that a stage may import from. */
 const DOORS: Readonly<Record<string, readonly string[]>> = {

@@ -1,0 +1,33 @@
+/** Status conditions as Kubernetes has them. */
+
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+  readonly lastTransitionTime: string;
+  readonly observedGeneration?: number;
+}
+
+const MAX_MESSAGE = 4096;
+
+/** The condition as it is now; its time stays when its status does. */
+export function conditionOf(
+  before: unknown,
+  now: { type: string; holds: boolean; reason: string; message: string; generation?: number; nowMs: number },
+): Condition {
+  const status = now.holds ? 'True' : 'False';
+  const known = (Array.isArray(before) ? before : []).find(
+    (one: unknown): one is Condition =>
+      typeof one === 'object' && one !== null && (one as Condition).type === now.type,
+  );
+  const same = known?.status === status;
+  return {
+    type: now.type,
+    status,
+    reason: now.reason,
+    message: now.message.slice(0, MAX_MESSAGE),
+    lastTransitionTime: same ? known.lastTransitionTime : new Date(now.nowMs).toISOString(),
+    ...(now.generation === undefined ? {} : { observedGeneration: now.generation }),
+  };
+}

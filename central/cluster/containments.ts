@@ -1,0 +1,357 @@
+/**
+ * Keeps the Containment objects of one cluster and the orders of central in step: each order about a pod has an object, an
+ * object that a person makes is a request under the policies, one that is deleted takes its containment back. Each pass
+ * compares all that there is, so that whatever was missed, or cut off by a crash, is done at the next.
+ */
+import type { KubeClient } from '../../kit/kube/client.ts';
+import { isKubeError } from '../../kit/kube/error.ts';
+import { EVENTS, type KubeObject } from '../../kit/kube/resource.ts';
+import { Watch, type WatchTiming } from '../../kit/kube/watch.ts';
+import type { Involved } from '../correlate/incident.ts';
+import type { Declined } from '../respond/execute.ts';
+import type { Order } from '../respond/orders.ts';
+import type { PlanStep } from '../respond/plan.ts';
+import type { Action } from '../respond/policy.ts';
+import {
+  actionOf,
+  type ContainmentRow,
+  hasEnded,
+  isTold,
+  type Kept,
+  keep,
+  objectOfOrder,
+  objectsOfProposal,
+  type Proposal,
+  statusOf,
+  type Told,
+  text,
+  toldOf,
+} from './containment-object.ts';
+import { API_VERSION, CONTAINMENTS, FINALIZER } from './kinds.ts';
+
+export interface PodContainer extends Involved {
+  readonly cluster: string;
+}
+/** What the objects are made from. */
+export interface ObjectSource {
+  /** Those in force, and those issued since. */
+  containments(asked: { cluster: string; sinceMs: number }): Promise<readonly ContainmentRow[]>;
+  /** Plans that wait for a person. */
+  proposals(asked: { cluster: string }): Promise<readonly Proposal[]>;
+  /** Live ones. */
+  containersOfPod(asked: {
+    cluster: string;
+    namespace: string;
+    pod: string;
+  }): Promise<readonly PodContainer[]>;
+  nodes(asked: { cluster: string }): Promise<readonly NodeRow[]>;
+}
+export interface NodeRow {
+  readonly node: string;
+  readonly lastSeenMs: number;
+  readonly health: Readonly<Record<string, unknown>> | null;
+}
+/** What a person can have done through an object. */
+export interface ObjectDeeds {
+  /** What the policies say to it, as if it were a step of a plan. */
+  guard(target: Involved, action: Action): Promise<Pick<PlanStep, 'verdict' | 'because'>>;
+  contain(asked: {
+    incident: string;
+    containers: readonly PodContainer[];
+    action: Action;
+    actor: string;
+    reason: string;
+  }): Promise<{ readonly orders: readonly Order[] } | Declined>;
+  undo(asked: { order: string; actor: string; reason: string }): Promise<object | Declined>;
+  approve(asked: { incident: string; actor: string; reason: string }): Promise<object | Declined>;
+}
+
+export interface ContainmentsParts {
+  readonly cluster: string;
+  readonly client: KubeClient;
+  readonly source: ObjectSource;
+  readonly deeds: ObjectDeeds;
+  readonly nowMs: () => number;
+  readonly onError: (error: unknown) => void;
+  /** Counts what was done, by what. */
+  readonly count: (deed: string) => void;
+  readonly timing?: WatchTiming;
+}
+
+/** An object whose containment has ended stays for so long, to be looked at. */
+const KEPT_MS = 3_600_000;
+/** Of one cluster; further ones are not looked at. */
+const MAX_OBJECTS = 5000;
+/** Proposals that a person has put away. */
+const MAX_DISMISSED = 1000;
+const ENDED_PHASES: ReadonlySet<unknown> = new Set(['Released', 'Expired', 'Refused', 'Failed']);
+
+const keyOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;
+
+export class Containments {
+  readonly #parts: ContainmentsParts;
+  readonly #watch: Watch<Kept>;
+  readonly #objects = new Map<string, Kept>();
+  readonly #dismissed = new Set<string>();
+  #listed = false;
+
+  constructor(parts: ContainmentsParts) {
+    this.#parts = parts;
+    this.#watch = new Watch<Kept>(
+      parts.client,
+      { what: { resource: CONTAINMENTS }, reduce: keep },
+      {
+        listed: (items) => {
+          this.#objects.clear();
+          for (const item of items.slice(0, MAX_OBJECTS)) this.#objects.set(keyOf(item), item);
+          this.#listed = true;
+        },
+        changed: (kind, item) => {
+          if (kind === 'DELETED') this.#gone(item);
+          else if (this.#objects.size < MAX_OBJECTS || this.#objects.has(keyOf(item)))
+            this.#objects.set(keyOf(item), item);
+        },
+        problem: (error) => parts.onError(error),
+      },
+      parts.timing,
+    );
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#watch.run(signal);
+  }
+
+  get inStep(): boolean {
+    return this.#watch.inStep;
+  }
+
+  /** One pass. To be called again and again, never twice at once. Nothing is done before the objects are known. */
+  async pass(): Promise<void> {
+    if (!this.#listed) return;
+    const { cluster, source, nowMs } = this.#parts;
+    const rows = await source.containments({ cluster, sinceMs: nowMs() - KEPT_MS });
+    const proposals = await source.proposals({ cluster });
+    const orders = new Map(rows.map((row) => [row.order, row]));
+    const bound = new Map<string, Kept>();
+    const asking: Kept[] = [];
+    for (const kept of this.#objects.values()) {
+      const order = orderOf(kept);
+      // Of another namespace it is nobody's: whoever may write there may not take this one back.
+      if (order !== '' && (orders.get(order)?.namespace ?? kept.namespace) === kept.namespace)
+        bound.set(order, kept);
+      else if (order === '' && kept.labels['picket.dev/plan'] === undefined) asking.push(kept);
+    }
+    for (const row of rows) await this.#try(() => this.#row(row, bound.get(row.order) ?? null));
+    for (const [order, kept] of bound) if (!orders.has(order)) await this.#try(() => this.#forgotten(kept));
+    for (const kept of asking) await this.#try(() => this.#request(kept, rows));
+    await this.#proposals(proposals);
+  }
+
+  /** One object that fails keeps none of the others. */
+  async #try(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      // It went, or was changed, meanwhile: the watch tells, and the next pass sees it.
+      if (isKubeError(error, 'NotFound') || isKubeError(error, 'Conflict')) return;
+      this.#parts.onError(error);
+    }
+  }
+
+  async #row(row: ContainmentRow, kept: Kept | null): Promise<void> {
+    if (kept === null) {
+      if (!hasEnded(row) && row.pod !== '' && row.namespace !== '') await this.#make(objectOfOrder(row));
+      return;
+    }
+    if (kept.deleted && !hasEnded(row) && row.releasedBy === '') {
+      const reason = `Containment ${keyOf(kept)} was deleted`;
+      await this.#parts.deeds.undo({ order: row.order, actor: 'kubernetes', reason });
+      this.#parts.count('undo');
+      return;
+    }
+    await this.#tell(kept, toldOf(row));
+    if (hasEnded(row)) await this.#letGo(kept);
+  }
+
+  /** Its order ended long ago. */
+  async #forgotten(kept: Kept): Promise<void> {
+    await this.#letGo(kept);
+    if (!kept.deleted) await this.#remove(kept);
+  }
+
+  async #proposals(proposals: readonly Proposal[]): Promise<void> {
+    const plans = new Set(proposals.map(({ plan }) => plan.id));
+    for (const proposal of proposals)
+      for (const wanted of objectsOfProposal(proposal)) await this.#try(() => this.#proposal(wanted));
+    for (const kept of [...this.#objects.values()]) {
+      const plan = kept.labels['picket.dev/plan'];
+      // Decided: the orders that came of it have objects of their own.
+      if (plan !== undefined && !plans.has(plan)) await this.#try(() => this.#remove(kept));
+    }
+  }
+
+  async #proposal(wanted: KubeObject): Promise<void> {
+    const { namespace = '', name = '' } = wanted.metadata;
+    const kept = this.#objects.get(keyOf({ namespace, name }));
+    if (kept === undefined) {
+      if (!this.#dismissed.has(keyOf({ namespace, name }))) await this.#make(wanted);
+      return;
+    }
+    const approvedBy = text(kept.spec['approvedBy']);
+    const incident = kept.labels['picket.dev/incident'] ?? '';
+    if (approvedBy === '') {
+      const message = 'waits for a person: set spec.approvedBy to your user name';
+      await this.#tell(kept, { phase: 'Proposed', message });
+      return;
+    }
+    const asked = {
+      incident,
+      actor: `kubernetes:${approvedBy}`,
+      reason: `approved on Containment ${keyOf(kept)}`,
+    };
+    const outcome = await this.#parts.deeds.approve(asked);
+    this.#parts.count('approve');
+    if ('declined' in outcome) await this.#tell(kept, { phase: 'Refused', message: outcome.message });
+  }
+
+  /** A person made it. */
+  async #request(kept: Kept, rows: readonly ContainmentRow[]): Promise<void> {
+    if (kept.deleted) return this.#letGo(kept);
+    if (ENDED_PHASES.has(kept.status['phase'])) return;
+    const known = rows.find(({ reason }) => reason.endsWith(markOf(kept)));
+    if (known !== undefined) return this.#tell(kept, toldOf(known)); // made before a crash, and not yet written here
+    const action = actionOf(kept);
+    if ('problem' in action) return this.#tell(kept, { phase: 'Refused', message: action.problem });
+    const target = await this.#targetOf(kept);
+    if (typeof target === 'string') return this.#tell(kept, { phase: 'Refused', message: target });
+    const { verdict, because } = await this.#parts.deeds.guard(target, action);
+    if (verdict === 'refuse') return this.#tell(kept, { phase: 'Refused', message: because });
+    const approvedBy = text(kept.spec['approvedBy']);
+    if (verdict !== 'execute' && approvedBy === '')
+      return this.#tell(kept, { phase: 'Proposed', message: `${because}; it waits for spec.approvedBy` });
+    if (!kept.finalizers.includes(FINALIZER)) await this.#hold(kept);
+    await this.#contain(kept, target, action);
+  }
+
+  async #contain(kept: Kept, target: PodContainer, action: Action): Promise<void> {
+    const [requestedBy, approvedBy] = [text(kept.spec['requestedBy']), text(kept.spec['approvedBy'])];
+    const by = approvedBy === '' ? '' : `, approved by ${approvedBy}`;
+    const result = await this.#parts.deeds.contain({
+      incident: '',
+      containers: [target],
+      action,
+      actor: `kubernetes:${requestedBy || 'unknown'}`,
+      reason: `${text(kept.spec['reason'])}${by} ${markOf(kept)}`,
+    });
+    this.#parts.count('contain');
+    const [order] = 'declined' in result ? [] : result.orders;
+    if ('declined' in result) await this.#tell(kept, { phase: 'Refused', message: result.message });
+    else if (order !== undefined)
+      await this.#tell(kept, { phase: 'Pending', message: '', order: order.id, node: order.node });
+  }
+
+  /** The container that is meant, or why none is. */
+  async #targetOf({ namespace, spec }: Kept): Promise<PodContainer | string> {
+    const { cluster, source } = this.#parts;
+    const pod = text(spec['pod']);
+    const all = await source.containersOfPod({ cluster, namespace, pod });
+    const [uid, name] = [text(spec['podUID']), text(spec['container'])];
+    const fit = all.filter((one) => (uid === '' || one.podUid === uid) && (name === '' || one.name === name));
+    const [first, second] = fit;
+    if (first === undefined) return `no live container ${name} of pod ${namespace}/${pod} is known`;
+    return second === undefined
+      ? first
+      : `spec.container: name one of ${fit.map((one) => one.name).join(', ')}`;
+  }
+
+  async #make(wanted: KubeObject): Promise<void> {
+    const { namespace = '' } = wanted.metadata;
+    const made = await this.#parts.client
+      .create({ resource: CONTAINMENTS, namespace }, wanted)
+      .catch((error: unknown) => {
+        if (isKubeError(error, 'AlreadyExists')) return null;
+        throw error;
+      });
+    const kept = made === null ? null : keep(made);
+    if (kept !== null) this.#objects.set(keyOf(kept), kept);
+    this.#parts.count('create');
+  }
+
+  /** Status and an Event, where anything changed. */
+  async #tell(kept: Kept, told: Told): Promise<void> {
+    if (isTold(kept, told)) return;
+    const status = statusOf(kept, told, this.#parts.nowMs());
+    const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
+    const made = keep(await this.#parts.client.patch(ref, { status }, { subresource: 'status' }));
+    if (made !== null) this.#objects.set(keyOf(made), made);
+    if (kept.status['phase'] !== told.phase) await this.#event(kept, told);
+  }
+
+  async #event(kept: Kept, { phase, message, node = '' }: Told): Promise<void> {
+    const { client, nowMs, cluster } = this.#parts;
+    const at = new Date(nowMs()).toISOString();
+    const { namespace, name, uid } = kept;
+    const where = node === '' ? '' : ` on node ${node} of ${cluster}`;
+    await client.create(
+      { resource: EVENTS, namespace },
+      {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { generateName: `${name.slice(0, 200)}.`, namespace },
+        involvedObject: { apiVersion: API_VERSION, kind: CONTAINMENTS.kind, namespace, name, uid },
+        reason: phase,
+        message:
+          `${text(kept.spec['pod'])}/${text(kept.spec['container'])}${where}: ${message || phase}`.slice(
+            0,
+            1024,
+          ),
+        type: phase === 'Failed' || phase === 'Refused' ? 'Warning' : 'Normal',
+        source: { component: 'picket-central' },
+        firstTimestamp: at,
+        lastTimestamp: at,
+        count: 1,
+      },
+    );
+  }
+
+  /** From now on it goes only when its containment has ended. */
+  async #hold(kept: Kept): Promise<void> {
+    await this.#finalizers(kept, [...kept.finalizers, FINALIZER]);
+  }
+
+  async #letGo(kept: Kept): Promise<void> {
+    if (kept.finalizers.includes(FINALIZER))
+      await this.#finalizers(
+        kept,
+        kept.finalizers.filter((one) => one !== FINALIZER),
+      );
+  }
+
+  async #finalizers(kept: Kept, finalizers: readonly string[]): Promise<void> {
+    const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
+    const made = keep(await this.#parts.client.patch(ref, { metadata: { finalizers } }));
+    if (made !== null && this.#objects.has(keyOf(kept))) this.#objects.set(keyOf(made), made);
+  }
+
+  async #remove(kept: Kept): Promise<void> {
+    const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
+    await this.#parts.client.delete(ref, { uid: kept.uid });
+    this.#objects.delete(keyOf(kept));
+    this.#parts.count('delete');
+  }
+
+  #gone(kept: Kept): void {
+    const known = this.#objects.delete(keyOf(kept));
+    // Not by us, as then it is not known any more: a person put the proposal away.
+    if (!known || kept.labels['picket.dev/plan'] === undefined) return;
+    if (this.#dismissed.size >= MAX_DISMISSED) this.#dismissed.clear();
+    this.#dismissed.add(keyOf(kept));
+  }
+}
+
+/** Of the status, which only central writes; before that is written, the name that central gave. */
+const orderOf = ({ name, labels, status }: Kept): string =>
+  text(status['order']) || (labels['picket.dev/order'] === name ? name : '');
+
+/** Stands at the end of the reason of the order that an object asked for: found again by it after a crash. */
+const markOf = (kept: Kept): string => `(Containment ${keyOf(kept)} ${kept.uid})`;

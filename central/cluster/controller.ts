@@ -1,0 +1,83 @@
+/** The objects of every cluster that central knows, and the policies that are objects of its own. */
+import type { KubeClient } from '../../kit/kube/client.ts';
+import { isKubeError } from '../../kit/kube/error.ts';
+import type { WatchTiming } from '../../kit/kube/watch.ts';
+import { loop } from '../../kit/loop.ts';
+import type { PolicySet } from '../respond/policy.ts';
+import { Containments, type ObjectDeeds, type ObjectSource } from './containments.ts';
+import { Nodes } from './nodes.ts';
+import { PolicyObjects } from './policies.ts';
+
+export interface ControllerParts {
+  readonly clusters: ReadonlyMap<string, KubeClient>;
+  /** Whose policies are in force. */
+  readonly own: string;
+  readonly files: PolicySet;
+  readonly use: (policies: PolicySet) => Promise<void>;
+  readonly source: ObjectSource;
+  readonly deeds: ObjectDeeds;
+  readonly nowMs: () => number;
+  readonly passMs: number;
+  readonly count: (cluster: string, deed: string) => void;
+  /** Each failure; the same one again and again is told once until another comes. */
+  readonly onError: (cluster: string, error: unknown) => void;
+  readonly timing?: WatchTiming;
+}
+
+/** Of one cluster: when its custom resources are not there, it says so and tries again. */
+function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) {
+  const { source, deeds, nowMs, timing } = parts;
+  let said = '';
+  const onError = (error: unknown): void => {
+    const words = isKubeError(error) ? `${error.status} ${error.reason} ${error.verb}` : String(error);
+    if (words !== said) parts.onError(cluster, error);
+    said = words;
+  };
+  const each = { cluster, client, source, nowMs, onError, ...(timing && { timing }) };
+  const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
+  const nodes = new Nodes(each);
+  const policies =
+    cluster === parts.own
+      ? [
+          new PolicyObjects({
+            client,
+            files: parts.files,
+            use: parts.use,
+            nowMs,
+            onError,
+            ...(timing && { timing }),
+          }),
+        ]
+      : [];
+  return { onError, containments, nodes, watched: [containments, nodes, ...policies] };
+}
+
+export class Controller {
+  readonly #parts: ControllerParts;
+  readonly #clusters: readonly (readonly [string, ReturnType<typeof ofCluster>])[];
+
+  constructor(parts: ControllerParts) {
+    this.#parts = parts;
+    this.#clusters = [...parts.clusters].map(
+      ([name, client]) => [name, ofCluster(parts, name, client)] as const,
+    );
+  }
+
+  /** Clusters by name, and whether all that is watched there is as it is there. */
+  inStep(): ReadonlyMap<string, boolean> {
+    return new Map(this.#clusters.map(([name, { watched }]) => [name, watched.every((one) => one.inStep)]));
+  }
+
+  /** Resolves once the signal is aborted and nothing is under way. */
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      this.#clusters.flatMap(([, { containments, nodes, watched, onError }]) => [
+        ...watched.map((one) => one.run(signal)),
+        loop({ intervalMs: this.#parts.passMs, signal, onError }, async () => {
+          await containments.pass();
+          await nodes.pass();
+        }),
+      ]),
+    );
+  }
+}

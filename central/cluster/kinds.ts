@@ -1,0 +1,64 @@
+/** Our custom resources, and what central asks of API servers for them. The schemas are in manifests/chart/files/crds. */
+import type { Permission } from '../../kit/kube/permission.ts';
+import type { Resource } from '../../kit/kube/resource.ts';
+
+export const GROUP = 'picket.dev';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+const kind = (plural: string, name: string, namespaced: boolean): Resource => ({
+  group: GROUP,
+  version: VERSION,
+  plural,
+  kind: name,
+  namespaced,
+});
+
+export const PICKET_POLICIES = kind('picketpolicies', 'PicketPolicy', false);
+export const PICKET_EXCEPTIONS = kind('picketexceptions', 'PicketException', false);
+export const CONTAINMENTS = kind('containments', 'Containment', true);
+export const PICKET_NODES = kind('picketnodes', 'PicketNode', false);
+
+/** On a Containment: it goes when the containment has ended, and not before. */
+export const FINALIZER = `${GROUP}/release`;
+/** On objects that central made. */
+export const MADE_BY = { 'app.kubernetes.io/managed-by': 'picket-central' } as const;
+
+export const CLUSTER_PERMISSIONS: readonly Permission[] = [
+  {
+    apiGroups: [GROUP],
+    resources: ['picketpolicies', 'picketexceptions'],
+    verbs: ['list', 'watch'],
+    because: 'Policies and exceptions that are objects are in force as those in files are.',
+  },
+  {
+    apiGroups: [GROUP],
+    resources: ['picketpolicies/status', 'picketexceptions/status'],
+    verbs: ['patch'],
+    because: 'Whether one is in force, and why not, stands on it.',
+  },
+  {
+    apiGroups: [GROUP],
+    resources: ['containments'],
+    verbs: ['list', 'watch', 'create', 'patch', 'delete'],
+    because: 'Each containment is an object: made with it, deleted to undo it.',
+  },
+  {
+    apiGroups: [GROUP],
+    resources: ['containments/status', 'picketnodes/status'],
+    verbs: ['patch'],
+    because: 'What became of a containment, and how each node is.',
+  },
+  {
+    apiGroups: [GROUP],
+    resources: ['picketnodes'],
+    verbs: ['list', 'watch', 'create'],
+    because: 'Each node that reports is an object.',
+  },
+  {
+    apiGroups: [''],
+    resources: ['events'],
+    verbs: ['create'],
+    because: 'What happens to a containment is an Event on it.',
+  },
+];

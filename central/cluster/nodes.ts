@@ -1,0 +1,152 @@
+/** A PicketNode for each node that reports: health, hooks, loss, cost. Written when something changed, else every five minutes. */
+import type { KubeClient } from '../../kit/kube/client.ts';
+import { isKubeError } from '../../kit/kube/error.ts';
+import type { KubeObject } from '../../kit/kube/resource.ts';
+import { Watch, type WatchTiming } from '../../kit/kube/watch.ts';
+import { conditionOf } from './condition.ts';
+import type { NodeRow, ObjectSource } from './containments.ts';
+import { API_VERSION, MADE_BY, PICKET_NODES } from './kinds.ts';
+
+export interface NodesParts {
+  readonly cluster: string;
+  readonly client: KubeClient;
+  readonly source: Pick<ObjectSource, 'nodes'>;
+  readonly nowMs: () => number;
+  readonly onError: (error: unknown) => void;
+  readonly timing?: WatchTiming;
+}
+
+/** An agent that has nothing to tell sends a summary every 10 s all the same. */
+const SILENT_MS = 60_000;
+const REFRESH_MS = 300_000;
+/** Kubernetes names of objects (RFC 1123). */
+const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+const MAX_HOOKS = 64;
+
+type Status = Readonly<Record<string, unknown>>;
+interface Kept {
+  readonly name: string;
+  readonly status: Status;
+}
+
+function keep({ metadata, status }: KubeObject): Kept | null {
+  return metadata.name === undefined ? null : { name: metadata.name, status: (status ?? {}) as Status };
+}
+
+const number = (value: unknown): number => {
+  const found = Number(value ?? 0);
+  return Number.isFinite(found) ? found : 0;
+};
+
+export function statusOf(row: NodeRow, before: Status, nowMs: number): Record<string, unknown> {
+  const { health, lastSeenMs } = row;
+  const reporting = nowMs - lastSeenMs < SILENT_MS;
+  const lost = Object.values((health?.['lost'] ?? {}) as Record<string, unknown>);
+  const hooks = Array.isArray(health?.['hooksMissing'])
+    ? health['hooksMissing'].map(String).slice(0, MAX_HOOKS)
+    : [];
+  return {
+    lastSeen: new Date(lastSeenMs).toISOString(),
+    version: String(health?.['version'] ?? ''),
+    hooksMissing: hooks,
+    lost: lost.reduce<number>((sum, count) => sum + number(count), 0),
+    memoryBytes: number(health?.['rssBytes']),
+    spooledBytes: number(health?.['spooledBytes']),
+    conditions: [
+      conditionOf(before['conditions'], {
+        type: 'Reporting',
+        holds: reporting,
+        reason: reporting ? 'Heard' : 'Silent',
+        message: reporting ? '' : `nothing was heard of it for ${SILENT_MS / 1000} s and more`,
+        nowMs,
+      }),
+      conditionOf(before['conditions'], {
+        type: 'AllHooks',
+        holds: hooks.length === 0,
+        reason: hooks.length === 0 ? 'Attached' : 'Missing',
+        message: hooks.join(', '),
+        nowMs,
+      }),
+    ],
+  };
+}
+
+/** Whether people would want to know at once. */
+const differs = (a: Status, b: Status): boolean =>
+  ['version', 'hooksMissing', 'conditions'].some(
+    (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+  );
+
+export class Nodes {
+  readonly #parts: NodesParts;
+  readonly #watch: Watch<Kept>;
+  readonly #objects = new Map<string, Status>();
+  readonly #written = new Map<string, number>();
+  #listed = false;
+
+  constructor(parts: NodesParts) {
+    this.#parts = parts;
+    this.#watch = new Watch<Kept>(
+      parts.client,
+      { what: { resource: PICKET_NODES }, reduce: keep },
+      {
+        listed: (items) => {
+          this.#objects.clear();
+          for (const { name, status } of items) this.#objects.set(name, status);
+          this.#listed = true;
+        },
+        changed: (kind, { name, status }) => {
+          if (kind === 'DELETED') this.#objects.delete(name);
+          else this.#objects.set(name, status);
+        },
+        problem: (error) => parts.onError(error),
+      },
+      parts.timing,
+    );
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#watch.run(signal);
+  }
+
+  get inStep(): boolean {
+    return this.#watch.inStep;
+  }
+
+  async pass(): Promise<void> {
+    if (!this.#listed) return;
+    const { cluster, source } = this.#parts;
+    for (const row of await source.nodes({ cluster })) {
+      if (!NAME.test(row.node)) continue;
+      try {
+        await this.#node(row);
+      } catch (error) {
+        if (!isKubeError(error, 'NotFound')) this.#parts.onError(error);
+      }
+    }
+  }
+
+  async #node(row: NodeRow): Promise<void> {
+    const { client, nowMs } = this.#parts;
+    const before = this.#objects.get(row.node);
+    if (before === undefined) await this.#make(row.node);
+    const status = statusOf(row, before ?? {}, nowMs());
+    const old = nowMs() - (this.#written.get(row.node) ?? 0) >= REFRESH_MS;
+    if (before !== undefined && !old && !differs(before, status)) return;
+    await client.patch({ resource: PICKET_NODES, name: row.node }, { status }, { subresource: 'status' });
+    this.#objects.set(row.node, status);
+    this.#written.set(row.node, nowMs());
+  }
+
+  async #make(name: string): Promise<void> {
+    const wanted = {
+      apiVersion: API_VERSION,
+      kind: PICKET_NODES.kind,
+      metadata: { name, labels: MADE_BY },
+      spec: { cluster: this.#parts.cluster },
+    };
+    await this.#parts.client.create({ resource: PICKET_NODES }, wanted).catch((error: unknown) => {
+      if (!isKubeError(error, 'AlreadyExists')) throw error;
+    });
+  }
+}

@@ -1,0 +1,109 @@
+/** What the objects of the cluster are made from: containments with their pods, and proposals that wait for a person. */
+import type { ObjectSource } from '../cluster/containments.ts';
+import type { Plan } from '../respond/plan.ts';
+import type { Handle } from './rows.ts';
+
+const IN_FORCE = ['queued', 'sent', 'applied'] as const;
+/** Of each: what a cluster's objects can be. */
+const MOST = 2000;
+const IN_A_POD = 64;
+
+export function containmentStore(db: Handle): ObjectSource {
+  return {
+    async containments({ cluster, sinceMs }) {
+      const rows = await db
+        .selectFrom('orders')
+        .leftJoin('containers', (join) =>
+          join
+            .onRef('containers.cluster', '=', 'orders.cluster')
+            .onRef('containers.node', '=', 'orders.node')
+            .onRef('containers.id', '=', 'orders.container_id'),
+        )
+        .selectAll('orders')
+        .select(['containers.pod', 'containers.namespace'])
+        .where('orders.kind', '=', 'contain')
+        .where('orders.cluster', '=', cluster)
+        .where((eb) => eb.or([eb('orders.state', 'in', [...IN_FORCE]), eb('orders.issued_ms', '>', sinceMs)]))
+        .orderBy('orders.issued_ms', 'desc')
+        .limit(MOST)
+        .execute();
+      return rows.map((row) => ({
+        order: row.id,
+        state: row.state,
+        releasedBy: row.released_by,
+        detail: row.detail,
+        node: row.node,
+        namespace: row.namespace ?? '',
+        pod: row.pod ?? '',
+        podUid: row.pod_uid,
+        container: row.container_name,
+        action: {
+          networkDeny: row.network_deny === 1,
+          killOnExec: row.kill_on_exec === 1,
+          cutProbes: row.cut_probes === 1,
+          freeze: row.freeze === 1,
+          kill: row.kill === 1,
+        },
+        leaseMs: row.lease_ms,
+        issuedMs: row.issued_ms,
+        untilMs: row.until_ms,
+        reason: row.reason,
+        actor: row.actor,
+        incident: row.incident,
+      }));
+    },
+    async proposals({ cluster }) {
+      const rows = await db
+        .selectFrom('plans')
+        .innerJoin('incidents', 'incidents.id', 'plans.incident')
+        .select(['plans.document', 'incidents.document as incident'])
+        .where('plans.state', '=', 'proposed')
+        .orderBy('plans.made_ms', 'desc')
+        .limit(MOST)
+        .execute();
+      return rows
+        .map(({ document, incident }) => ({
+          plan: JSON.parse(document) as Plan,
+          incident: JSON.parse(incident) as { cluster: string; title: string },
+        }))
+        .filter(({ incident }) => incident.cluster === cluster)
+        .map(({ plan, incident: { title } }) => ({ plan, title }));
+    },
+    async containersOfPod({ cluster, namespace, pod }) {
+      return db
+        .selectFrom('containers')
+        .select([
+          'cluster',
+          'node',
+          'id',
+          'name',
+          'pod_uid as podUid',
+          'pod',
+          'namespace',
+          'workload',
+          'image',
+        ])
+        .where('cluster', '=', cluster)
+        .where('namespace', '=', namespace)
+        .where('pod', '=', pod)
+        .where('live', '=', 1)
+        .orderBy('name')
+        .limit(IN_A_POD)
+        .execute();
+    },
+    async nodes({ cluster }) {
+      const rows = await db
+        .selectFrom('nodes')
+        .selectAll()
+        .where('cluster', '=', cluster)
+        .orderBy('node')
+        .limit(10_000)
+        .execute();
+      return rows.map((row) => ({
+        node: row.node,
+        lastSeenMs: row.last_seen_ms,
+        health: row.health === '' ? null : JSON.parse(row.health),
+      }));
+    },
+  };
+}

@@ -174,6 +174,7 @@ function servers(
         nowMs: clock.wallMs(),
       }),
       parseHead,
+      nowMs: clock.wallMs,
       verifyTrail: open.trail.verify,
       clusterOrders: store.clusterOrders.list,
       deeds: pipeline,

@@ -15,6 +15,8 @@ import { type Answer, ApiError, type Call, done, type Handler, reasonOf, textOf 
 import { type FeedbackRouteParts, feedbackRoutes } from './feedback-routes.ts';
 
 const PAGE = { usual: 100, most: 1000 };
+/** How far a dry run looks back. */
+const DRY_RUN_HOURS = 6;
 const LEASE_MS = { min: 1000, max: 7 * 86_400_000 };
 
 /** What people can have done. */
@@ -39,6 +41,7 @@ export interface RouteParts {
   readonly workloads: (page: { limit: number; offset: number }) => Promise<readonly WorkloadView[]>;
   readonly clusterOrders: (limit: number, incident: string | null) => Promise<readonly ClusterOrder[]>;
   readonly parseHead: (text: string) => TrailHead | null;
+  readonly nowMs: () => number;
   readonly verifyTrail: (from: TrailHead | null) => Promise<TrailVerdict>;
   readonly deeds: Deeds;
   readonly notifications: Pick<Notifications, 'notifiers' | 'silences' | 'test'>;
@@ -167,6 +170,10 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
       const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;
       const live = query.get('all') !== 'true';
       return ok({ containers: await views.containers({ limit: limitOf(query), offset, live }) });
+    },
+    'GET /api/v1/containers/:id/activity': async ({ id, query }) => {
+      const hours = whole(query, 'hours', { usual: DRY_RUN_HOURS, most: 24 * 30 }) ?? DRY_RUN_HOURS;
+      return ok(await views.activity(id, parts.nowMs() - hours * 3_600_000));
     },
     'GET /api/v1/workloads': async ({ query }) => {
       const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;

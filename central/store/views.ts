@@ -1,6 +1,8 @@
 /** Lists for people. Each is bounded; `before` is the last key of the page before. */
+
 import type { Incident } from '../correlate/incident.ts';
 import { type Features, featuresOfIncident } from '../feedback/features.ts';
+import { type Activity, activityOf } from './activity.ts';
 import type { Handle } from './rows.ts';
 
 export interface Page {
@@ -12,6 +14,8 @@ export interface Views {
   counts(): Promise<Readonly<Record<string, number>>>;
   nodes(limit: number): Promise<readonly object[]>;
   containers(page: { limit: number; offset: number; live: boolean }): Promise<readonly object[]>;
+  /** What a container did since then. */
+  activity(container: string, sinceMs: number): Promise<Activity>;
   /** Containers whose id begins so. */
   containersLike(prefix: string): Promise<readonly FoundContainer[]>;
   incidents(page: Page & { state: string | null }): Promise<readonly IncidentHead[]>;
@@ -232,6 +236,7 @@ export function createViews(db: Handle): Views {
   return {
     ...people(db),
     ...reported(db),
+    activity: (container, sinceMs) => activityOf(db, container, sinceMs),
     async counts() {
       const counts: Record<string, number> = {};
       for (const table of COUNTED) {

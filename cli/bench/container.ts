@@ -1,6 +1,6 @@
 /** Cgroups named as those of pods' containers, for the kernel side to take them for containers. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cgroup2Root } from '../demo/cgroups.ts';
@@ -12,6 +12,8 @@ export interface Container {
   readonly id: string;
   readonly podUid: string;
   readonly folder: string;
+  /** Id of its cgroup. */
+  readonly cgroup: number;
   /** Waits for its processes, which end by themselves or are ended by their parents, and takes it away. */
   remove(): Promise<void>;
 }
@@ -49,7 +51,7 @@ export function makeContainer(number: number, top: string = TOP): Container {
     await removeEmpty(folder);
     await removeEmpty(pod);
   };
-  return { id, podUid, folder, remove };
+  return { id, podUid, folder, cgroup: statSync(folder).ino, remove };
 }
 
 /** The folders above the containers, once those are gone. */

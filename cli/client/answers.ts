@@ -144,6 +144,8 @@ export interface ListedContainment extends PeopleContainment {
   readonly effect?: Effect | null;
 }
 
+export type { Activity } from '../../central/store/activity.ts';
+
 export interface PolicyLine {
   readonly kind: string;
   readonly inForce: boolean;

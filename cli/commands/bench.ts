@@ -11,13 +11,14 @@ import { macro } from '../bench/macro.ts';
 import type { Bench, Figure, Measurement } from '../bench/measurement.ts';
 import { pipeline } from '../bench/pipeline.ts';
 import { compilePrograms } from '../bench/programs.ts';
+import { response } from '../bench/response.ts';
 import { rest } from '../bench/rest.ts';
 import { saturation } from '../bench/saturation.ts';
 import { type Call, type Command, toJson } from '../command.ts';
 import { table } from '../text.ts';
 import { kernelRefusal } from '../up/kernel.ts';
 
-const MEASUREMENTS: readonly Measurement[] = [pipeline, calls, saturation, lag, rest, macro];
+const MEASUREMENTS: readonly Measurement[] = [pipeline, calls, saturation, lag, response, rest, macro];
 const NAMES = MEASUREMENTS.map(({ name }) => name).join(', ');
 /** Needs no kernel of its own. */
 const ANYWHERE: ReadonlySet<Measurement> = new Set([pipeline]);

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLUSTER_ACTIONS } from '../../central/respond/cluster/index.ts';
 import { EXIT, showDuration, UsageError } from '../args.ts';
-import type { ContainerLine, ListedContainment, PeopleContainment } from '../client/answers.ts';
+import type { Activity, ContainerLine, ListedContainment, PeopleContainment } from '../client/answers.ts';
 import type { PeopleClient } from '../client/people-client.ts';
 import { type Call, type Command, toJson } from '../command.ts';
 import { parseDuration } from '../duration.ts';
@@ -103,6 +103,36 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
   return wanted;
 }
 
+async function involvedIn(client: PeopleClient, incident: string): Promise<readonly string[]> {
+  const found = (await client.get(`/api/v1/incidents/${encodeURIComponent(incident)}`)) as {
+    involved: readonly { readonly id: string }[];
+  };
+  return found.involved.map(({ id }) => id);
+}
+
+async function activityOf(client: PeopleClient, containers: readonly string[]): Promise<Activity[]> {
+  const found: Activity[] = [];
+  for (const id of containers)
+    found.push((await client.get(`/api/v1/containers/${id}/activity`)) as Activity);
+  return found;
+}
+
+/** What it did in the last hours that the plan would have stopped. */
+export function wouldHaveCut(did: Activity, { networkDeny, killOnExec, freeze, kill }: Wanted): string {
+  const all = freeze || kill;
+  const lines = [`Dry run: ${did.container.slice(0, 12)} since ${new Date(did.sinceMs).toISOString()}`];
+  if (did.windows === 0) lines.push('  nothing is known of what it did');
+  if (did.windows > 0 && (networkDeny || all))
+    lines.push(
+      `  would have cut: ${did.connects} connections out, ${did.accepts} in, ${did.datagrams} datagrams, ${did.dnsQuestions} DNS questions; ${did.bytesIn} bytes in, ${did.bytesOut} out`,
+    );
+  if (did.windows > 0 && (killOnExec || all))
+    lines.push(`  would have killed: ${did.execs} programs at their start`);
+  for (const { atMs, detector, summary } of did.detections)
+    lines.push(`  seen ${new Date(atMs).toISOString()} ${safe(detector)}: ${safe(summary)}`);
+  return `${lines.join('\n')}\n`;
+}
+
 /** What the node said, or null when it did not answer in time. */
 async function outcomeOf(client: PeopleClient, order: string): Promise<ListedContainment | null> {
   for (let waited = 0; waited < ANSWER_MS; waited += LOOK_MS) {
@@ -150,7 +180,12 @@ async function run(call: Call): Promise<number> {
     container === null ? { ...wanted, incident: target } : { ...wanted, container: container.id };
   if (!call.json) io.out(planInWords(who, body));
   if (call.flags['dry-run'] === true) {
-    if (call.json) io.out(`${toJson({ plan: body })}\n`);
+    const did = await activityOf(
+      client,
+      container === null ? await involvedIn(client, target) : [container.id],
+    );
+    if (call.json) io.out(`${toJson({ plan: body, activity: did })}\n`);
+    else for (const each of did) io.out(wouldHaveCut(each, body));
     return EXIT.ok;
   }
   const answer = (await client.post('/api/v1/containments', body)) as Made;
@@ -184,7 +219,7 @@ export const contain: Command = {
     },
     'cut-probes': { sentence: "Cut the node's own probes too; the kubelet will then restart the container." },
     reason: { value: 'TEXT', sentence: 'Why; kept with the order.' },
-    'dry-run': { sentence: 'Print the plan and do nothing.' },
+    'dry-run': { sentence: 'Print the plan and what it would have cut in the last 6 hours, and do nothing.' },
     ...PEOPLE_FLAGS,
   },
   settings: 'all',

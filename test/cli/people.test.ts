@@ -99,11 +99,23 @@ test('contain does nothing when several containers fit, when none does, and when
   await central?.stop();
   const none = await picket(answers, 'contain', 'ff');
   await central?.stop();
-  const dry = await picket(answers, 'contain', 'web-2', '--dry-run');
+  const did = { container: 'ab99'.repeat(16), sinceMs: 0, windows: 2, connects: 3, accepts: 4, datagrams: 5 };
+  const rest = { dnsQuestions: 6, bytesIn: 7, bytesOut: 8, execs: 9, detections: [] };
+  const path = `GET /api/v1/containers/${'ab99'.repeat(16)}/activity`;
+  const dry = await picket(
+    { ...answers, [path]: [200, { ...did, ...rest }] },
+    'contain',
+    'web-2',
+    '--dry-run',
+  );
 
   expect([several.code, none.code, dry.code]).toEqual([2, 2, 0]);
   expect(several.error).toContain('2 containers fit "ab":\n  ab12ab12ab12  web-1\n  ab99ab99ab99  web-2');
-  for (const { asked } of [several, none, dry]) expect(asked.map(({ method }) => method)).toEqual(['GET']);
+  for (const { asked } of [several, none]) expect(asked.map(({ method }) => method)).toEqual(['GET']);
+  expect(dry.asked.map(({ method }) => method)).toEqual(['GET', 'GET']);
+  expect(dry.out).toContain(
+    '  would have cut: 3 connections out, 4 in, 5 datagrams, 6 DNS questions; 7 bytes in, 8 out\n  would have killed: 9 programs at their start\n',
+  );
 });
 
 test('contain asks for an incident as a whole', async () => {

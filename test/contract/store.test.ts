@@ -103,6 +103,24 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     ]);
   });
 
+  it('adds up what a container did since a time, for a dry run', async () => {
+    const did = { connects: 3, accepts: 2, bytesOut: 100, execs: 1 };
+    const windows = [
+      { ...window(0n), ...did },
+      { ...window(5_000_000_000n), ...did },
+    ];
+    await add(report(1, { windows, detections: [detection(web, { wallMs: 1_900_000_000_000 })] }));
+    expect(await store.views.activity(web.id, 0)).toMatchObject({
+      ...{ container: web.id, windows: 2, connects: 6, accepts: 4, bytesOut: 200, execs: 2 },
+      detections: [{ detector: 'shell-from-server', summary: 'A server started a shell.' }],
+    });
+    expect(await store.views.activity(web.id, 1_900_000_000_001)).toMatchObject({
+      windows: 0,
+      connects: 0,
+      detections: [],
+    });
+  });
+
   it('does not let an older summary say which containers live', async () => {
     await add(report(5, { containers: [] }));
     await add(report(4, { containers: [web] }));

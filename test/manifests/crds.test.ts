@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import {
+  CLUSTER_PERMISSIONS,
   CONTAINMENTS,
   PICKET_EXCEPTIONS,
   PICKET_NODES,
@@ -9,6 +10,7 @@ import {
 } from '../../central/cluster/kinds.ts';
 import { CLUSTER_ACTION_NAMES } from '../../central/respond/cluster/index.ts';
 import { PolicyError, parsePolicies } from '../../central/respond/policy.ts';
+import { type Permission, permissionLines } from '../../kit/kube/permission.ts';
 
 interface Schema {
   readonly type?: string;
@@ -99,6 +101,15 @@ describe('custom resources', () => {
   test('a containment has a policy’s action on the node', () => {
     const action = inCrd('Containment', 'action');
     expect([...action, 'cluster', 'lease'].sort()).toEqual(known('PicketPolicy', 'action'));
+  });
+
+  test('central’s role for them has the rights that it declares, and no other', () => {
+    const template = new URL('../../templates/central-custom-resources.yaml', FOLDER);
+    // Without what helm fills in: no rule is made by it.
+    const text = readFileSync(template, 'utf8').replaceAll(/^.*\{\{.*$/gm, '');
+    const documents = parseAllDocuments(text).map((document) => document.toJS() as { rules?: Permission[] });
+    const rules = documents.flatMap((document) => document.rules ?? []);
+    expect(permissionLines(rules)).toEqual(permissionLines(CLUSTER_PERMISSIONS));
   });
 
   test('every kind has a status of its own, columns, and bounds for all that it holds', () => {

@@ -56,11 +56,12 @@ export interface Exception {
   readonly place: Place;
 }
 
-/** So many matches, of distinct values of an expression where one is given, within so many seconds. */
+/** So many matches, of distinct values of an expression where one is given, within so many seconds; apart for each value of `by`. */
 export interface Threshold {
   readonly atLeast: number;
   readonly withinNs: bigint;
   readonly per: 'container' | 'process' | 'parent';
+  readonly by: Text | null;
   readonly distinct: Text | null;
 }
 

@@ -218,7 +218,7 @@ class RuleFileReader {
 
   #threshold(node: Node, rule: string): Threshold {
     const { yaml } = this;
-    const fields = yaml.fields(node, ['at-least', 'within', 'per', 'distinct'], `count of ${rule}`);
+    const fields = yaml.fields(node, ['at-least', 'within', 'per', 'by', 'distinct'], `count of ${rule}`);
     return {
       atLeast: yaml.number(fields['at-least'] ?? node, `${rule}: at-least`, [2, MAX_COUNT]),
       withinNs: BigInt(
@@ -230,6 +230,7 @@ class RuleFileReader {
         fields.per === undefined
           ? 'container'
           : (yaml.choice(fields.per, ['container', 'process', 'parent'], `${rule}: per`) ?? 'container'),
+      by: fields.by === undefined ? null : yaml.text(fields.by, `${rule}: by`),
       distinct: fields.distinct === undefined ? null : yaml.text(fields.distinct, `${rule}: distinct`),
     };
   }

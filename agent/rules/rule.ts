@@ -62,6 +62,7 @@ interface Form {
   readonly cases: readonly CompiledCase[];
   readonly grades: readonly { when: Expression | null; severity: RuleHit['severity']; score: number }[];
   readonly techniques: readonly { technique: string; when: Expression | null }[];
+  readonly by: Expression | null;
   readonly distinct: Expression | null;
   readonly summary: Template;
   readonly subject: Template;
@@ -148,7 +149,11 @@ export class Rule {
     if (this.#isExcepted(form, variables, context)) return null;
     if (
       this.#tally !== null &&
-      !this.#tally.add(this.#actor(event, context), distinctOf(form, variables), event.time)
+      !this.#tally.add(
+        actorBy(this.#actor(event, context), form, variables),
+        distinctOf(form, variables),
+        event.time,
+      )
     )
       return null;
     this.costs.hits += 1;
@@ -193,6 +198,13 @@ export class Rule {
   }
 }
 
+/** Longest value of `by` that is told apart, characters: an event's text may be the workload's own. */
+const MAX_BY = 128;
+
+/** Who is counted: the actor, apart for each value of `by`. */
+const actorBy = (actor: string, { by }: Form, variables: Variables): string =>
+  by === null ? actor : `${actor}\0${String(by.run(variables)).slice(0, MAX_BY)}`;
+
 const distinctOf = ({ distinct }: Form, variables: Variables): string | null =>
   distinct === null ? null : String(distinct.run(variables));
 
@@ -229,6 +241,7 @@ class FormMaker {
       ...this.conditions(document),
       grades: document.grades.map((grade) => ({ ...grade, when: this.#condition(grade.when) })),
       techniques: document.techniques.map((each) => ({ ...each, when: this.#condition(each.when) })),
+      by: document.count?.by ? this.#expression(document.count.by, 'text') : null,
       distinct: document.count?.distinct ? this.#expression(document.count.distinct, 'text') : null,
       summary: this.#template(document.summary),
       subject: this.#template(document.subject),

@@ -82,6 +82,31 @@ test('a count tells once when it is reached, of distinct values, per process, an
   expect([call(40n, 1), call(41n, 2), call(42n, 3)]).toEqual([0, 0, 1]);
 });
 
+test('a count by an expression is kept apart for each value of it, whoever acts, and is bounded', () => {
+  const rules = ruleSet(
+    `${HEAD}rules:\n${ruleText('r', {
+      on: 'flow',
+      count: '{ at-least: 3, within: 60, by: event.peer, distinct: event.port }',
+      summary: "'{event.peer}'",
+    })}`,
+  );
+  const call = (peer: string, port: number, second = 1n): string[] =>
+    hitsOn(
+      rules,
+      inside,
+      flowRecord({ direction: 'connect', peer, port, exe: 'x', pid: port, time: second * SECOND }),
+    ).map(({ summary }) => summary);
+
+  expect([call('10.0.0.1', 1), call('10.0.0.2', 2), call('10.0.0.1', 3), call('10.0.0.2', 3)].flat()).toEqual(
+    [],
+  );
+  expect([call('10.0.0.1', 4), call('10.0.0.1', 5)].flat()).toEqual(['10.0.0.1']);
+  for (let n = 0; n < 2000; n++) call(`10.1.${n >> 8}.${n & 255}`, 1, 2n);
+  // The longest unused was forgotten, and is counted from the beginning.
+  expect([call('10.0.0.2', 9, 3n), call('10.0.0.2', 10, 3n)].flat()).toEqual([]);
+  expect(call('10.0.0.2', 11, 3n)).toEqual(['10.0.0.2']);
+});
+
 test('a scope keeps a rule to containers by their names', () => {
   const named = {
     namespace: 'shop',

@@ -61,6 +61,7 @@ test.each([
   [{ summary: "'a { b'" }, 'a.yaml:8:17: a brace that is not closed; a brace itself is {{'],
   [{ techniques: '[T10]' }, 'a.yaml:10:18: "T10" is no id of ATT&CK'],
   [{ count: '{ at-least: 1, within: 5 }' }, 'a.yaml:10:24: r: at-least is a number from 2 to 100000'],
+  [{ on: 'flow', count: '{ at-least: 3, within: 5, by: event.nobody }' }, expect.stringContaining('nobody')],
   [{ exceptions: '[{ name: e, reason: It is. }]' }, 'a.yaml:10:18: exception e says neither when nor scope'],
 ])('%o is refused', (more, expected) => {
   expect(of(more)).toEqual([expected]);

@@ -248,6 +248,8 @@ Error Profiles::free_slot(uint32_t slot, uint64_t cgroup) {
   bpf_map_delete_elem(maps_.cached_slots, &cgroup);
   bpf_map_delete_elem(maps_.owners, &cgroup);
   __atomic_fetch_sub(maps_.given, 1, __ATOMIC_SEQ_CST);
+  // Tasks and sockets of before look again, and find none, before the slot is another's.
+  __atomic_fetch_add(maps_.generation, 1, __ATOMIC_SEQ_CST);
   error = slots_.give_back(slot);
   // Tasks of a container that found no slot try again.
   __atomic_fetch_add(maps_.generation, 1, __ATOMIC_SEQ_CST);

@@ -28,7 +28,8 @@ const volatile __u64 record_burst_time = 1000000000; /* ns that may be used up a
 const volatile __u32 cpus = 1;                      /* more than the highest number of one */
 const volatile __u8 call_ids[SYSCALL_NUMBERS] = {};  /* what a call is in pairs; never 0 */
 
-/* Raised whenever a task may have changed its slot: every task then looks its own up again. Never 0. */
+/* Raised whenever a task may have changed its slot or a slot was freed: every task and UDP socket then looks its own up again.
+ * Never 0. */
 __u32 generation = 1;
 /* Raised by user space whenever bits of pairs were cleared: what is cached as known is tested again. */
 __u32 epoch = 1;

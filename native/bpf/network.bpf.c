@@ -8,10 +8,10 @@
 static __always_inline void set_socket_peer(struct flow_key *flow, const struct sock *sk)
 {
 	__be32 words[4] = {};
-	bool v4 = BPF_CORE_READ(sk, __sk_common.skc_family) == AF_INET;
+	bool v4 = sk->__sk_common.skc_family == AF_INET;
 
 	if (v4)
-		words[0] = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+		words[0] = sk->__sk_common.skc_daddr;
 	else
 		bpf_probe_read_kernel(words, sizeof(words), &sk->__sk_common.skc_v6_daddr);
 	set_peer(flow, words, v4);
@@ -24,15 +24,18 @@ struct socket_sums {
 
 /* Payload as the socket counts it. bytes_sent has each repetition, which bytes_retrans takes out again; bytes_received
  * has the peer's FIN, which takes a sequence number, as one byte. */
-static __always_inline void read_sums(struct socket_sums *sums, const struct sock *sk)
+static __always_inline void read_sums(struct socket_sums *sums, struct sock *sk)
 {
-	const struct tcp_sock *tcp = (const struct tcp_sock *)sk;
-	__u64 fin = BPF_CORE_READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1;
+	const struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk); /* known to the verifier, so that it is read by plain loads */
 
-	sums->in = BPF_CORE_READ(tcp, bytes_received) - fin;
-	sums->out = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
-	sums->segments_in = BPF_CORE_READ(tcp, segs_in);
-	sums->segments_out = BPF_CORE_READ(tcp, segs_out);
+	if (!tcp)
+		return;
+	__u64 fin = sk->__sk_common.skc_flags >> SOCK_DONE & 1;
+
+	sums->in = tcp->bytes_received - fin;
+	sums->out = tcp->bytes_sent - tcp->bytes_retrans;
+	sums->segments_in = tcp->segs_in;
+	sums->segments_out = tcp->segs_out;
 }
 
 /* What the socket counted since it was last asked. The close may ask while a reading of the flows does: each takes what
@@ -51,7 +54,7 @@ static __always_inline __u32 since_short(__u32 *told, __u32 now)
 	return added > 0 ? added : 0;
 }
 
-static __noinline int count_bytes(const struct sock *sk, struct tcp_flow *known)
+static __noinline int count_bytes(struct sock *sk, struct tcp_flow *known)
 {
 	struct socket_sums now = {};
 

@@ -13,10 +13,10 @@
 struct udp_socket {
 	__u64 owner;
 	__u32 slot;
-	__u8 known;    /* slot and owner were looked up */
+	__u32 generation; /* of the lookup of both; 0: not looked up yet */
 	__u8 first;    /* direction of the first datagram seen: FLOW_CONNECT when it was sent from here */
 	__u8 last;     /* direction of the flow of the last one */
-	__u8 pad;
+	__u16 pad;
 };
 
 struct {
@@ -47,13 +47,14 @@ static __noinline int find_socket_owner(struct __sk_buff *skb, struct udp_socket
 {
 	__u64 id = bpf_skb_cgroup_id(skb);
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
+	__u32 now = generation; /* before the look: what changes in between is looked up again */
 
 	if (!socket)
 		return 0;
 	if (cached && still_has_slot(cached->owner, cached->slot)) {
 		socket->slot = cached->slot;
 		socket->owner = cached->owner;
-		socket->known = 1;
+		socket->generation = now;
 		return 0;
 	}
 	socket->owner = id;
@@ -156,7 +157,7 @@ static __noinline int count_datagram(struct __sk_buff *skb, struct datagram *dat
 	}
 	if (!socket->first)
 		socket->first = socket->last = egress ? FLOW_CONNECT : FLOW_ACCEPT;
-	if (!socket->known || !still_has_slot(socket->owner, socket->slot))
+	if (socket->generation != generation)
 		find_socket_owner(skb, socket);
 	datagram->flow.slot = socket->slot;
 	struct flow_counts *counts_of = find_flow(skb, datagram, socket, egress);

@@ -31,6 +31,7 @@ import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
 import type { CentralSettings } from './settings.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
+import { Around } from './surroundings.ts';
 import { createTrail, parseHead, type Trail } from './trail.ts';
 
 export interface CentralParts {
@@ -82,6 +83,8 @@ const MAX_KNOWN = 4000;
 const TICK_MS = 2000;
 /** Between looks at audit logs, and before what an admission review told is kept. */
 const AUDIT_MS = 500;
+/** Between looks whether lists of threats changed. */
+const INTEL_MS = 60_000;
 const UPKEEP_MS = 3_600_000;
 /** Liveness: the tick has run within so many of its intervals. */
 const LATE_TICKS = 15;
@@ -108,6 +111,7 @@ interface Open {
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
   readonly activity: ApiActivity;
+  readonly around: Around;
   readonly audit: AuditServer | null;
 }
 
@@ -286,7 +290,12 @@ class RunningCentral implements Central {
     const { feedback, reranker } = this.openFeedback(store, notifications);
     await feedback.load();
     await reranker.update();
+    const around = new Around(settings, {
+      ...{ metrics: this.metrics, nowMs: clock.wallMs },
+      log: log.child({ part: 'correlate' }),
+    });
     const pipeline = createPipeline({
+      around,
       store,
       clock,
       orders,
@@ -308,7 +317,7 @@ class RunningCentral implements Central {
     });
     await activity.start();
     const trail = await this.openTrail(store);
-    const parts = { notifications, feedback, reranker, activity, trail };
+    const parts = { notifications, feedback, reranker, activity, trail, around };
     const open = { store, keys, pipeline, streams, clusters, ...parts };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
     const { ingest, api } = servers(this.parts, open, this.metrics);
@@ -447,6 +456,7 @@ class RunningCentral implements Central {
     api,
     activity,
     audit,
+    around,
   }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
@@ -466,6 +476,7 @@ class RunningCentral implements Central {
         await activity.follow(settings['audit-files']);
         await activity.tick();
       }),
+      loop({ intervalMs: INTEL_MS, signal, onError: failed('intel') }, () => around.refresh()),
       loop({ intervalMs: UPKEEP_MS, signal, onError: failed('retention') }, async () => {
         const deleted = await store.deleteOld(clock.wallMs() - settings.retention, signal);
         if (deleted > 0) log.info({ deleted }, 'old rows deleted');

@@ -34,6 +34,7 @@ import type { PlanStep } from './respond/plan.ts';
 import type { Action, PolicySet } from './respond/policy.ts';
 import { undo } from './respond/undo.ts';
 import type { Store, StoreParts } from './store/database.ts';
+import type { Around } from './surroundings.ts';
 
 /** So many reports at once, and nodes are asked to come back later. */
 const BUSY = 4;
@@ -50,6 +51,7 @@ export interface PipelineParts {
   /** Exceptions that people made, in force now. */
   readonly exceptions: () => readonly ExceptionRule[];
   readonly windowMs: number;
+  readonly around: Pick<Around, 'of'>;
   /** Ids of the valid ones. */
   readonly hashKeys: () => readonly string[];
   readonly metrics: Metrics;
@@ -192,11 +194,13 @@ class CentralPipeline implements Pipeline {
     const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
+    const incidents = await store.incidents.candidates(since, ids);
     const { changes, suppressed } = correlate({
-      incidents: await store.incidents.candidates(since, ids),
+      incidents,
       memberships: await store.incidents.memberships(ids),
       evidence,
       exceptions: [...policies.exceptions, ...exceptions()],
+      around: await this.parts.around.of(store, evidence, incidents),
       windowMs,
       nowMs: clock.wallMs(),
     });

@@ -3,6 +3,7 @@ import { kubeRows } from '../kit/kube/settings.ts';
 import type { Settings } from '../kit/read-settings.ts';
 import { sharedRows } from '../kit/shared-settings.ts';
 import { auditRows } from './audit/settings.ts';
+import { correlateRows } from './correlate/settings.ts';
 import { notifyRows } from './notify/settings.ts';
 import { respondRows } from './respond/settings.ts';
 
@@ -93,6 +94,7 @@ export const centralRows = {
     sentence: 'Windows, detections and receipts older than this are deleted.',
   },
   ...auditRows,
+  ...correlateRows,
 } as const;
 
 export type CentralSettings = Settings<typeof centralRows>;

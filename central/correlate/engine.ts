@@ -1,11 +1,15 @@
 /** Alerts to incidents: a function of what is known and what is new. No clock of its own, no I/O. */
 import { createHash } from 'node:crypto';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
+import { assess } from './assess.ts';
 import { type ExceptionRule, exceptionFor } from './exception.ts';
 import type { Evidence, Incident, IncidentChange, Involved, Member, TimelineEntry } from './incident.ts';
+import type { Match } from './intel.ts';
 import { JOIN_RULES } from './rules/index.ts';
+import { reachesOf } from './rules/lateral.ts';
 import { fingerprint, spreads } from './rules/spread.ts';
-import { stageOf, tacticsOf } from './tactics.ts';
+import type { Surroundings } from './surroundings.ts';
+import { stageOf } from './tactics.ts';
 
 // An incident is read by people and rewritten with each alert: beyond these it only counts.
 const MEMBERS = 500;
@@ -14,8 +18,10 @@ const FACTS = 200;
 const TIMELINE = 500;
 const IDENTITIES = 32;
 const PODS = 64;
-/** So many tactics are a chain: one step more severe than its worst alert. */
-const CHAIN = 3;
+const REACHES = 100;
+const MATCHES = 32;
+/** Facts that lists of threats may know. */
+const LISTABLE = ['peer', 'peer_name', 'dns_name', 'sha256', 'source'] as const;
 
 export interface EngineInput {
   /** Incidents that may still grow. */
@@ -24,6 +30,7 @@ export interface EngineInput {
   /** Alert id → incident id, for alerts that are updated. */
   readonly memberships: ReadonlyMap<string, string>;
   readonly exceptions: readonly ExceptionRule[];
+  readonly around: Surroundings;
   readonly windowMs: number;
   readonly nowMs: number;
 }
@@ -116,17 +123,16 @@ function confidenceOf(members: readonly Member[]): number {
   return Math.round((1 - doubt) * 1000) / 1000;
 }
 
-/** Facts seen in two places or more. */
-const isSpread = (facts: Incident['facts']): boolean =>
-  Object.values(facts).some((places) => places.length > 1);
-
-function severityOf(
-  members: readonly Member[],
-  techniques: readonly string[],
-  facts: Incident['facts'],
-): Severity {
-  const worst = Math.max(...members.map(({ severity }) => rank(severity)));
-  return severityAt(worst + (tacticsOf(techniques).length >= CHAIN || isSpread(facts) ? 1 : 0));
+/** Peers and names in the facts, and where requests came from, as far as lists say something of them. */
+function matchesOf({ detections, identities }: Evidence, around: Surroundings): Match[] {
+  const values = detections.flatMap(({ facts }) => [
+    ...LISTABLE.flatMap((name) => facts[name] ?? []),
+    /^connect (?:udp )?(.+):\d+$/.exec(facts['fact'] ?? '')?.[1] ?? '',
+  ]);
+  const sources = identities.flatMap((identity) => identity.sources);
+  return [...new Set([...values, ...sources])].flatMap((value) =>
+    value === '' ? [] : around.matchesOf(value),
+  );
 }
 
 const placeOf = ({ namespace, pod, name, id, node }: Involved): string =>
@@ -143,7 +149,11 @@ function titleOf(members: readonly Member[], involved: readonly Involved[]): str
   return `${worst.title.replace(/\.$/, '')} (in ${place}${many})`;
 }
 
-function grow(incident: Incident, evidence: Evidence, because: string): Incident {
+function grow(
+  incident: Incident,
+  evidence: Evidence,
+  { because, around }: { because: string; around: Surroundings },
+): Incident {
   const members = merge(incident.members, [memberOf(evidence, because)], ({ alert }) => alert, MEMBERS);
   const involved = merge(
     incident.involved,
@@ -158,16 +168,17 @@ function grow(incident: Incident, evidence: Evidence, because: string): Incident
   const techniques = [...new Set([...incident.techniques, ...evidence.alert.techniques])].sort();
   const facts = factsOf(incident, evidence);
   const refs = new Set(timeline.map(({ ref }) => ref));
-  return {
+  const whole: Incident = {
     ...incident,
     members,
     involved,
     techniques,
     identities: merge(incident.identities, evidence.identities, ({ user }) => user, IDENTITIES),
     pods: merge(incident.pods, evidence.pods, (pod) => pod, PODS),
+    reaches: merge(incident.reaches, reachesOf(evidence), ({ from, to }) => `${from} ${to}`, REACHES),
+    matches: merge(incident.matches, matchesOf(evidence, around), ({ indicator }) => indicator, MATCHES),
     facts,
     timeline,
-    severity: severityOf(members, techniques, facts),
     stage: stageOf(techniques),
     confidence: confidenceOf(members),
     title: titleOf(members, involved),
@@ -177,9 +188,10 @@ function grow(incident: Incident, evidence: Evidence, because: string): Incident
     state: incident.state === 'closed' ? 'open' : incident.state,
     revision: incident.revision + 1,
   };
+  return assess(whole, around);
 }
 
-function opened(evidence: Evidence): Incident {
+function opened(evidence: Evidence, around: Surroundings): Incident {
   const { alert, cluster } = evidence;
   const empty: Incident = {
     id: incidentId(alert.id),
@@ -188,6 +200,9 @@ function opened(evidence: Evidence): Incident {
     severity: 'info',
     stage: 'unknown',
     confidence: 0,
+    priority: 0,
+    reasons: [],
+    findings: [],
     title: '',
     firstMs: alert.firstWallMs,
     lastMs: alert.lastWallMs,
@@ -196,12 +211,14 @@ function opened(evidence: Evidence): Incident {
     techniques: [],
     identities: [],
     pods: [],
+    reaches: [],
+    matches: [],
     facts: {},
     timeline: [],
     omitted: 0,
     revision: 0,
   };
-  return grow(empty, evidence, 'the first alert');
+  return grow(empty, evidence, { because: 'the first alert', around });
 }
 
 function homeOf(
@@ -258,13 +275,13 @@ export function correlate(input: EngineInput): EngineOutput {
     const home = homeOf(evidence, input, incidents);
     if (home === null && !evidence.opens) continue;
     if (home === null) {
-      const incident = opened(evidence);
+      const incident = opened(evidence, input.around);
       incidents.set(incident.id, incident);
       kinds.set(incident.id, 'opened');
       continue;
     }
     const [before, because] = home;
-    const after = grow(before, evidence, because);
+    const after = grow(before, evidence, { because, around: input.around });
     incidents.set(after.id, after);
     if (kinds.get(after.id) !== 'opened' && (escalated(before, after) || !kinds.has(after.id)))
       kinds.set(after.id, escalated(before, after) ? 'escalated' : 'updated');

@@ -1,6 +1,7 @@
 /** The shape of an incident: alerts that belong together, as one story. */
 import type { Identity } from '../audit/groups.ts';
 import type { ReportedAlert, ReportedContainer, ReportedDetection, Severity } from '../ingest/report.ts';
+import type { Match } from './intel.ts';
 import type { Stage } from './tactics.ts';
 
 /**
@@ -46,6 +47,12 @@ export interface Member {
   /** Why it belongs here, a sentence. */
   readonly because: string;
 }
+/** A workload connected to another, `namespace/Kind/name`. */
+export interface Reach {
+  readonly from: string;
+  readonly to: string;
+  readonly atMs: number;
+}
 export interface Incident {
   readonly id: string;
   readonly cluster: string;
@@ -54,6 +61,12 @@ export interface Incident {
   readonly stage: Stage;
   /** 0..1: how sure the alerts together make us that this is no chance. */
   readonly confidence: number;
+  /** 0..100: how soon people are to look at it. */
+  readonly priority: number;
+  /** What the priority is made of, the most first. */
+  readonly reasons: readonly string[];
+  /** What rules say of it as a whole, plain sentences. */
+  readonly findings: readonly string[];
   readonly title: string;
   readonly firstMs: number;
   readonly lastMs: number;
@@ -64,6 +77,10 @@ export interface Incident {
   readonly identities: readonly Identity[];
   /** Pods that requests to the API were about, as `namespace/pod`. */
   readonly pods: readonly string[];
+  /** Connections of its containers to known workloads. */
+  readonly reaches: readonly Reach[];
+  /** What is on lists of threats. */
+  readonly matches: readonly Match[];
   /** Fingerprints of facts → containers (`node/id`) in which they were seen. */
   readonly facts: Readonly<Record<string, readonly string[]>>;
   readonly timeline: readonly TimelineEntry[];

@@ -24,7 +24,7 @@ export function incidentStore(db: Handle): IncidentStore {
   // The columns are what counts: state changes without the document.
   const parse = (row: { document: string; state: string }): Incident => ({
     // Written before there were these.
-    ...{ identities: [], pods: [] },
+    ...{ identities: [], pods: [], reaches: [], matches: [], priority: 0, reasons: [], findings: [] },
     ...(JSON.parse(row.document) as Incident),
     state: row.state as IncidentState,
   });

@@ -1,4 +1,5 @@
 /** What nodes report: receipts, nodes, containers, windows, detections, alerts. */
+import type { Sibling } from '../correlate/surroundings.ts';
 import type { Report, ReportedAlert, ReportedContainer, ReportedDetection } from '../ingest/report.ts';
 import { wallOf } from '../ingest/report.ts';
 import { chunks, type Handle, texts } from './rows.ts';
@@ -195,11 +196,16 @@ async function insertAlert(
   return 'changed';
 }
 
+/** Of all workloads asked about at once; a workload of more has no outliers to be told. */
+const SIBLINGS = 20_000;
+
 export interface ReportStore {
   /** Stores the report, or finds that it was stored before and changes nothing. Part of one transaction. */
   add(report: Report): Promise<Stored>;
   detectionsOf(alert: string, most: number): Promise<readonly ReportedDetection[]>;
   container(key: { cluster: string; node: string; id: string }): Promise<ReportedContainer | null>;
+  /** Containers of these workloads that live, or were seen since `sinceMs`. */
+  siblings(workloads: readonly string[], sinceMs: number): Promise<ReadonlyMap<string, readonly Sibling[]>>;
   suppress(alert: string, exception: string, nowMs: number): Promise<void>;
 }
 
@@ -263,6 +269,24 @@ export function reportStore(db: Handle): ReportStore {
       const names = { id, name, pod, namespace, workload, image, runtime };
       const cgroup = Number(row.cgroup);
       return { ...names, podUid: row.pod_uid, imageDigest: row.image_digest, cgroup, life: null };
+    },
+    async siblings(workloads, sinceMs) {
+      const found = new Map<string, Sibling[]>();
+      for (const part of chunks(workloads)) {
+        const rows = await db
+          .selectFrom('containers')
+          .select(['workload', 'node', 'id', 'image_digest', 'first_seen_ms', 'live'])
+          .where('workload', 'in', part)
+          .where((either) => either.or([either('live', '=', 1), either('last_seen_ms', '>=', sinceMs)]))
+          .limit(SIBLINGS)
+          .execute();
+        for (const { workload, node, id, image_digest, first_seen_ms, live } of rows) {
+          const all = found.get(workload) ?? [];
+          all.push({ node, id, imageDigest: image_digest, sinceMs: first_seen_ms, live: live === 1 });
+          found.set(workload, all);
+        }
+      }
+      return found;
     },
     async suppress(alert, exception, nowMs) {
       await db.updateTable('alerts').set({ suppressed: exception }).where('id', '=', alert).execute();

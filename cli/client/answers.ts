@@ -112,7 +112,7 @@ export interface ContainerLine {
 
 export type IncidentLine = Pick<
   Incident,
-  'id' | 'state' | 'severity' | 'title' | 'firstMs' | 'lastMs' | 'involved'
+  'id' | 'state' | 'severity' | 'priority' | 'title' | 'firstMs' | 'lastMs' | 'involved'
 > & {
   /** How likely it is real, as learnt from verdicts; null: no model is in force. */
   readonly rank: number | null;

@@ -1,4 +1,5 @@
 /** Incidents of central: the list, or one with its story. */
+import { byUrgency } from '../../central/correlate/assess.ts';
 import { EXIT, UsageError } from '../args.ts';
 import type { IncidentAnswer, IncidentLine } from '../client/answers.ts';
 import { type Call, type Command, toJson } from '../command.ts';
@@ -18,6 +19,7 @@ function where(involved: IncidentLine['involved']): string {
 function listText(incidents: readonly IncidentLine[]): string {
   if (incidents.length === 0) return 'no incidents\n';
   const rows = incidents.map((each) => [
+    String(each.priority),
     each.id,
     each.state,
     each.severity,
@@ -26,7 +28,7 @@ function listText(incidents: readonly IncidentLine[]): string {
     where(each.involved),
     each.title,
   ]);
-  return table(['INCIDENT', 'STATE', 'SEVERITY', 'REAL?', 'LAST', 'CONTAINERS', 'TITLE'], rows);
+  return table(['PRIORITY', 'INCIDENT', 'STATE', 'SEVERITY', 'REAL?', 'LAST', 'CONTAINERS', 'TITLE'], rows);
 }
 
 function planLines(plans: IncidentAnswer['plans']): string[] {
@@ -50,7 +52,9 @@ function storyText(incident: IncidentAnswer): string {
   return [
     `${incident.id}  ${safe(incident.title)}`,
     `${incident.severity}, ${incident.state}, stage ${incident.stage}, confidence ${incident.confidence.toFixed(2)}`,
+    `priority ${incident.priority}: ${incident.reasons.map(safe).join(', ') || 'not assessed'}`,
     `techniques: ${incident.techniques.map(safe).join(' ') || 'none'}`,
+    ...incident.findings.map((sentence) => safe(sentence)),
     '',
     'Containers:',
     ...incident.involved.map(
@@ -87,15 +91,17 @@ async function run(call: Call): Promise<number> {
     id === undefined ? `/api/v1/incidents?${query(call)}` : `/api/v1/incidents/${encodeURIComponent(id)}`;
   const answer = await client.get(path);
   if (call.json) call.io.out(`${toJson(answer)}\n`);
-  else if (id === undefined) call.io.out(listText((answer as { incidents: IncidentLine[] }).incidents));
-  else call.io.out(storyText(answer as IncidentAnswer));
+  else if (id === undefined) {
+    const found = (answer as { incidents: IncidentLine[] }).incidents;
+    call.io.out(listText(call.flags['by-rank'] === true ? found : found.toSorted(byUrgency)));
+  } else call.io.out(storyText(answer as IncidentAnswer));
   return EXIT.ok;
 }
 
 export const incidents: Command = {
   name: 'incidents',
   takes: ['[ID]'],
-  sentence: 'Lists the incidents of central, newest first, or tells the story of one.',
+  sentence: 'Lists the incidents of central, the most urgent first, or tells the story of one.',
   flags: {
     state: { value: 'STATE', sentence: `Only those in a state: ${STATES.join(', ')}.` },
     'by-rank': { sentence: 'Those that are likeliest real first, as learnt from verdicts.' },

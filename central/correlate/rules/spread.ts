@@ -3,6 +3,7 @@
  * an image with something in it, or a release; which of these, people see from the containers and nodes listed.
  */
 import type { Evidence, Incident } from '../incident.ts';
+import type { Sign } from '../sign.ts';
 
 /** Facts that name one instance, or are hashed with a node's own key, and so never recur elsewhere; and its circumstances. */
 const INSTANCE =
@@ -24,6 +25,13 @@ export function fingerprint(detection: {
 /** Weak signs are the same everywhere when containers start: they make no story of several. */
 export const spreads = ({ severity }: { severity: string }): boolean =>
   severity !== 'info' && severity !== 'low';
+
+/** The same fact in two places or more. */
+export function widespread({ facts }: Incident): Sign | null {
+  const most = Math.max(0, ...Object.values(facts).map(({ length }) => length));
+  if (most < 2) return null;
+  return { rule: 'spread', steps: 1, sentence: `The same was seen in ${most} containers.` };
+}
 
 /** Why this alert belongs to that incident, or null. */
 export function spread(evidence: Evidence, incident: Incident): string | null {

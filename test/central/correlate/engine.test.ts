@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { correlate, type EngineInput } from '../../../central/correlate/engine.ts';
 import { matchesGlob } from '../../../central/correlate/glob.ts';
 import type { Evidence, Incident } from '../../../central/correlate/incident.ts';
+import { NOTHING_AROUND } from '../../../central/correlate/surroundings.ts';
 import type { ReportedAlert, ReportedContainer, ReportedDetection } from '../../../central/ingest/report.ts';
 import { alert, container, detection } from '../../builders/summaries.ts';
 
@@ -31,6 +32,7 @@ const run = (all: readonly Evidence[], known: readonly Incident[] = [], change: 
     evidence: all,
     memberships: new Map(),
     exceptions: [],
+    around: NOTHING_AROUND,
     windowMs: 10 * MINUTE,
     nowMs: T0,
     ...change,
@@ -67,6 +69,16 @@ describe('one incident', () => {
             techniques: ['T1059.004'],
             identities: [],
             pods: [],
+            priority: 56,
+            reasons: [
+              'high severity (+30)',
+              'confidence 0.90 (+18)',
+              'value 1 of where it is (+5)',
+              'stage execution (+3)',
+            ],
+            findings: [],
+            reaches: [],
+            matches: [],
             facts: { 'shell-from-server [["exe","/bin/sh"],["parent","httpd"]]': [`node-1/${web.id}`] },
             timeline: [
               {

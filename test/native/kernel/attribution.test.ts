@@ -1,7 +1,7 @@
 /** Whose an action is: containers that live a moment, nested ones, nodes that are containers, and cgroup v1. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ownerOf } from '../../../agent/identity/cgroup.ts';
 import { findCgroups } from '../../../agent/source/cgroups.ts';
@@ -171,6 +171,8 @@ describe.skipIf(skip !== null || v1 === null)('attribution by cgroup v1', () => 
     await until(() => test.records.some((record) => record.kind === constant('RECORD_OPEN')));
     const opens = test.records.filter((record) => record.kind === constant('RECORD_OPEN'));
     expect(opens.map(({ slot }) => slot)).toEqual([constant('SLOT_HOST')]);
-    expect(test.records.filter((record) => record.kind === constant('RECORD_CGROUP'))).toEqual([]);
+    // Others on this machine make containers too; one of this name there is none.
+    const made = test.records.filter((record) => record.kind === constant('RECORD_CGROUP'));
+    expect(made.map((record) => record.text('path', 512))).not.toContain(`/${basename(elsewhere.path)}`);
   });
 });

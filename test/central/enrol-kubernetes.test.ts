@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 
 const start = async (flags: Record<string, string> = {}): Promise<void> => {
-  const kubernetes = { kubernetes: api.url, 'kubernetes-ca-file': api.caFile };
+  const kubernetes = { kubernetes: api.url, 'kubernetes-ca-file': api.caFile, 'custom-resources': 'false' };
   central = await startCentral({ folder: folder.path, flags: { ...kubernetes, ...flags } });
 };
 const subject = (certificate: string): string => new X509Certificate(certificate).subject.replace('\n', ' ');

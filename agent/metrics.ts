@@ -22,6 +22,7 @@ export interface Numbers {
   readonly training: TrainerCounts;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
+  readonly byDetector: Readonly<Record<'detections' | 'alerts', ReadonlyMap<string, number>>>;
   readonly traffic: Readonly<
     Record<'bytesIn' | 'bytesOut' | 'segments' | 'datagrams' | 'dnsQuestions' | 'dnsFailures', number>
   >;
@@ -147,6 +148,18 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   ['detections_total', 'Detections by severity.', 'severity', ({ detections }) => detections],
   ['alerts_total', 'New alerts by severity.', 'severity', ({ alerts }) => alerts],
+  [
+    'detector_detections_total',
+    'Detections by detector; all rules are one.',
+    'detector',
+    ({ byDetector }) => byDetector.detections,
+  ],
+  [
+    'detector_alerts_total',
+    'New alerts by the detectors that were part of them as they were opened; all rules are one.',
+    'detector',
+    ({ byDetector }) => byDetector.alerts,
+  ],
   [
     'traffic_bytes_total',
     'Payload of all windows over TCP and UDP, by direction.',

@@ -6,6 +6,7 @@ import type { Alert } from './alerts/alert.ts';
 import { alertLine } from './alerts/alert.ts';
 import { AlertLog } from './alerts/alert-log.ts';
 import { type Detection, detectionLine } from './alerts/detection.ts';
+import { detectorLabel } from './alerts/detectors.ts';
 import { rankOf } from './alerts/severity.ts';
 import { argsPrint } from './circumstances.ts';
 import type { Context } from './context.ts';
@@ -43,6 +44,8 @@ export class Outlet {
   /** By severity. */
   readonly detections = new Map<string, number>();
   readonly alerts = new Map<string, number>();
+  /** By detector: what each found, and the alerts that it was part of when they were opened. */
+  readonly byDetector = { detections: new Map<string, number>(), alerts: new Map<string, number>() };
   /** Of all windows. */
   readonly traffic = {
     bytesIn: 0,
@@ -77,13 +80,17 @@ export class Outlet {
 
   detection(detection: Detection): void {
     bump(this.detections, detection.severity);
+    bump(this.byDetector.detections, detectorLabel(detection.detector));
     this.upward.append(() => detectionEntry(detectionMessage(detection)));
     this.alertLog.write(detectionLine(detection, this.context.where));
     if (rankOf(detection.severity) >= URGENT) this.upward.wake();
   }
 
   alert(alert: Alert): void {
-    if (alert.revision === 1) bump(this.alerts, alert.severity);
+    if (alert.revision === 1) {
+      bump(this.alerts, alert.severity);
+      for (const label of new Set(alert.detectors.map(detectorLabel))) bump(this.byDetector.alerts, label);
+    }
     this.upward.append(() => alertEntry(alertMessage(alert)));
     this.alertLog.write(alertLine(alert, this.context.where));
   }

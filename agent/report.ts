@@ -89,6 +89,7 @@ export class Report {
       training: training.counts,
       detections: outlet.detections,
       alerts: outlet.alerts,
+      byDetector: outlet.byDetector,
       traffic: { ...outlet.traffic },
       alertLog: outlet.alertLog.counts,
       lost: this.lost(counters),

@@ -234,6 +234,7 @@ test('answers its owner on the socket, and metrics and health on the port', asyn
   expect((await get({ socketPath: socket }, '/nothing')).status).toBe(404);
   expect(statSync(socket).mode & 0o777).toBe(0o600);
   const metrics = (await get({ port }, '/metrics')).body;
+  expect(metrics).toMatch(/^picket_agent_detector_detections_total\{detector="rule"\} [1-9]/m);
   expect(metrics).toMatch(/^picket_agent_detections_total\{severity="\w+"\} [1-9]/m);
   expect(metrics).toContain('picket_agent_lost_total{reason="urgent-full"} 0');
   expect(metrics).toContain('picket_agent_lost_total{reason="frame-queue"} 0');

@@ -1,0 +1,24 @@
+/** Detectors by name, as a label that takes few values: each model by its own, all rules, ours and yours, as one. */
+import { ACCESS } from './access.ts';
+import { RARITY } from './judge.ts';
+import { REPLICA } from './replica.ts';
+import { SEQUENCE } from './sequence.ts';
+import { SESSION_REACH } from './session.ts';
+import { RHYTHM, VOLUME } from './volume.ts';
+
+export const NOT_RULES: ReadonlySet<string> = new Set([
+  RARITY,
+  SEQUENCE,
+  SESSION_REACH,
+  VOLUME,
+  RHYTHM,
+  ACCESS,
+  REPLICA,
+  'shape',
+  'dns-labels',
+  'flood',
+  'overload',
+  'unwatched',
+]);
+
+export const detectorLabel = (detector: string): string => (NOT_RULES.has(detector) ? detector : 'rule');

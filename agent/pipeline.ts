@@ -42,8 +42,8 @@ export interface PipelineSettings {
   readonly matureWindows: number;
   /** Rarity from which a detection is made, 0 to 1. */
   readonly minScore: number;
-  /** Detectors on trial. */
-  readonly shadow: ReadonlySet<string>;
+  /** Detectors and rules on trial. */
+  readonly shadow: Pick<ReadonlySet<string>, 'has'>;
   /** An alert stays open for this long after its last detection, ms. */
   readonly groupForMs: number;
   /** Expected time between false alarms of one workload, ns. */

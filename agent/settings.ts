@@ -109,7 +109,7 @@ export const agentRows = {
     type: 'list',
     default: ['shape', 'replica'],
     sentence:
-      'Detectors on trial, of volume, access, replica and shape: what they find is written as a detection of severity info, and no alert stands on it.',
+      'Detectors and rules on trial: what they find is written as a detection of severity info, and no alert stands on it.',
   },
   'pin-folder': {
     type: 'text',

@@ -41,7 +41,7 @@ export interface VerdictsOptions {
   readonly wallMs: number;
   readonly settings: {
     readonly minScore: number;
-    readonly shadow: ReadonlySet<string>;
+    readonly shadow: Pick<ReadonlySet<string>, 'has'>;
     readonly groupForMs: number;
     readonly budgetNs: bigint;
   };
@@ -214,8 +214,7 @@ export class Verdicts {
   window(watched: Watched, verdict: Verdict, when: When): void {
     const situation = this.#situation(watched, [], watched.sessions.latest ?? undefined);
     const weighed = { ...verdict, bits: verdict.bits * this.standing(watched).share };
-    const told = this.#options.settings.shadow.has(verdict.detector) ? inShadow(weighed) : weighed;
-    this.#found(told, { watched, situation, fact: null, when, event: null });
+    this.#found(weighed, { watched, situation, fact: null, when, event: null });
   }
 
   /**
@@ -337,8 +336,9 @@ export class Verdicts {
     return judgeByRarity(fact, situation, this.#options.settings.minScore);
   }
 
-  #found(verdict: Verdict, found: Case): void {
+  #found(judged: Verdict, found: Case): void {
     const { watched, fact, situation } = found;
+    const verdict = this.#options.settings.shadow.has(judged.detector) ? inShadow(judged) : judged;
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
     if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
     const weight = this.#weigh(verdict, found);

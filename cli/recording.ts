@@ -56,20 +56,22 @@ export function architectureOf(name: string): Architecture {
   return name === 'arm64' ? 'arm64' : 'x64';
 }
 
-/** With our rules, or those that are given: which ones were in force is not in a recording. */
+/** With our rules, or those that are given: which ones were in force is not in a recording. `onTrial` null: as it was. */
 export function pipelineOf(
   start: Start,
   overrides: Overrides,
   sink: Sink,
   rules: Rules = ourRules(),
+  onTrial: ((detector: string) => boolean) | null = null,
 ): Pipeline {
+  const settings = verdictSettings(start, overrides);
   return new Pipeline({
     cluster: start.cluster,
     node: start.node,
     boot: start.boot,
     bootNs: start.bootNs,
     wallMs: start.wallMs,
-    settings: verdictSettings(start, overrides),
+    settings: onTrial === null ? settings : { ...settings, shadow: { has: onTrial } },
     architecture: architectureOf(start.settings['architecture'] ?? process.arch),
     podsExpected: start.settings['pods'] !== '',
     rules,

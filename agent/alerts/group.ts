@@ -121,15 +121,18 @@ export class Groups {
     return opens;
   }
 
-  /** The evidence of what joined before is now believed; true when that opened the alert. */
+  /**
+   * The evidence of what joined before is now believed; true when that opened the alert. Of one that was told before it is
+   * no news that it stands on more.
+   */
   stand(id: string, strong: NonNullable<Reason['strong']>): boolean {
     const alert = this.#open.get(id);
     if (alert === undefined) return false;
-    const opens = !alert.told;
+    const [opens, before] = [!alert.told, severityOf(alert)];
     this.#stand(alert, strong);
-    alert.news = true;
     alert.told = true;
-    this.#tell(alert);
+    if (opens || severityOf(alert) !== before) this.#tell(alert);
+    else alert.joined = true;
     return opens;
   }
 

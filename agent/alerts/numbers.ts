@@ -24,12 +24,14 @@ const NEXT: Readonly<Record<string, string>> = {
 const ELSE_NEXT =
   'Look at what its processes did in that window, and whether it was asked for more than ever.';
 
-/** Told, so that it can be compared with what came of it; no evidence. */
+/** Told, so that it can be compared with what came of it; no evidence, and nothing is learnt or not learnt for it. */
 export const inShadow = (verdict: Verdict): Verdict => ({
   ...verdict,
   severity: 'info',
   explanation: `${verdict.explanation} On trial: no alert stands on it.`,
   facts: { ...verdict.facts, trial: `worth ${verdict.bits.toFixed(1)} bits` },
+  flags: false,
+  withholds: false,
   bits: 0,
 });
 

@@ -36,8 +36,15 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'as-told': { sentence: 'Of recorded runs: what their agent told at the time, in place of a replay.' },
   kind: { value: 'KIND', sentence: 'Lines that are scored: alert or detection [alert].' },
   drop: { value: 'SHARE', sentence: 'Of a replay: share of records that are lost, such as 20% [0%].' },
-  without: { value: 'NAMES', sentence: 'Of a replay: detectors that say nothing, with commas between them.' },
-  only: { value: 'NAMES', sentence: 'Of a replay: all other detectors say nothing.' },
+  without: {
+    value: 'NAMES',
+    sentence: 'Of a replay: detectors on which no alert stands, with commas between them.',
+  },
+  only: { value: 'NAMES', sentence: 'Of a replay: no alert stands on any other detector.' },
+  ablations: {
+    sentence:
+      'Of a replay: one table of each detector alone and all but it, short learning, loss, attacks while it learns, restarts, other images.',
+  },
   attacks: { sentence: 'Every attack, not those alone that were missed.' },
 };
 
@@ -63,6 +70,7 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
       'seed',
       'without',
       'only',
+      'ablations',
       'attacks',
     ],
     load: async () => (await import('./range.ts')).evaluateRange,

@@ -2,15 +2,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { ourRules } from '../../agent/rules/ours.ts';
 import { EXIT, UsageError } from '../args.ts';
 import { readAlertLog } from '../client/alert-log.ts';
 import { type Call, toJson } from '../command.ts';
 import { parseDuration } from '../duration.ts';
 import { seedOf } from './lots.ts';
+import { ABLATIONS_HEADER, ablationRow, variantsOf } from './range/ablations.ts';
 import { drive } from './range/drive.ts';
 import { figuresOf } from './range/figures.ts';
 import { printFigures } from './range/print.ts';
-import { replayRange } from './range/replay.ts';
+import { type ReplayOptions, replayRange } from './range/replay.ts';
 import { type Scored, score, type Told } from './range/score.ts';
 import { toldOf } from './range/told.ts';
 import { readLines, readTruth, type Truth } from './range/truth.ts';
@@ -56,10 +58,11 @@ function seedsOf(call: Call): number[] {
   return seeds;
 }
 
-/** Detectors that speak: all, all but some, or some. */
-function hearsOf(call: Call): (detector: string) => boolean {
+/** Detectors on which no alert stands: some, all but some, or those of the recording. */
+function trialOf(call: Call): ((detector: string) => boolean) | null {
   const [without, only] = [new Set(listOf(call, 'without')), new Set(listOf(call, 'only'))];
-  return (detector) => !without.has(detector) && (only.size === 0 || only.has(detector));
+  if (without.size === 0 && only.size === 0) return null;
+  return (detector) => without.has(detector) || (only.size > 0 && !only.has(detector));
 }
 
 /** The cgroup that everything of the range is below: other containers of the machine are in the recording too. */
@@ -69,17 +72,47 @@ async function cgroupOf(folder: string): Promise<string> {
   return typeof path === 'string' ? `/${path.split('/')[1] ?? ''}` : '';
 }
 
+const plainReplay = async (call: Call, folder: string): Promise<ReplayOptions> => ({
+  overrides: {},
+  below: await cgroupOf(folder),
+  from: 0,
+  drop: 0,
+  seed: seedOf(call),
+  onTrial: null,
+  imagesFrom: null,
+});
+
+/** The table of ablations, line by line as they are done. */
+async function ablations(call: Call, folders: readonly string[]): Promise<number> {
+  const rules = new Set(ourRules().rules.map(({ document }) => document.name));
+  call.io.out(`${ABLATIONS_HEADER}\n`);
+  for (const { options, views } of variantsOf((detector) => rules.has(detector))) {
+    const [scored, cost] = [views.map((): Scored[] => []), { cpuSeconds: 0, seconds: 0 }];
+    for (const folder of folders) {
+      const truth = await readTruth(folder);
+      const replay = { ...(await plainReplay(call, folder)), ...options(truth) };
+      const { told, cpuSeconds, seconds } = await replayRange(join(folder, 'recording.pkt.gz'), replay);
+      cost.cpuSeconds += cpuSeconds;
+      cost.seconds += seconds;
+      const alerts = told.filter(({ kind }) => kind === 'alert');
+      for (const [i, view] of views.entries()) scored[i]?.push(score(view.truth(truth), alerts));
+    }
+    for (const [i, { name }] of views.entries()) call.io.out(`${ablationRow(name, scored[i] ?? [], cost)}\n`);
+  }
+  return EXIT.ok;
+}
+
 async function replayed(call: Call, folder: string): Promise<Run> {
   const truth = await readTruth(folder);
   const learn = secondsOf(call, 'learn');
-  const { told, cpuSeconds, seconds, problem } = await replayRange(join(folder, 'recording.pkt.gz'), {
-    overrides: {},
-    below: await cgroupOf(folder),
+  const options = {
+    ...(await plainReplay(call, folder)),
     from: learn === null ? 0 : truth.from - learn,
     drop: shareOf(call, 'drop'),
-    seed: seedOf(call),
-    hears: hearsOf(call),
-  });
+    onTrial: trialOf(call),
+  };
+  const recording = join(folder, 'recording.pkt.gz');
+  const { told, cpuSeconds, seconds, problem } = await replayRange(recording, options);
   if (problem !== null) call.io.error(`picket: ${problem}\n`);
   const share = ((100 * cpuSeconds) / seconds).toFixed(2);
   call.io.error(
@@ -134,6 +167,10 @@ export async function evaluateRange(call: Call): Promise<number> {
   const [range, folders, kind] = [textOf(call, 'range'), listOf(call, 'replay'), kindOf(call)];
   if ((range === null) === (folders.length === 0))
     throw new UsageError('evaluate range: either --range or --replay is wanted');
+  if (call.flags['ablations'] === true) {
+    if (range !== null) throw new UsageError('evaluate range: --ablations are of recordings, --replay');
+    return ablations(call, folders);
+  }
   const runs: Run[] = range === null ? [] : await driven(call, range);
   const asTold = call.flags['as-told'] === true;
   for (const folder of folders) runs.push(asTold ? await live(folder) : await replayed(call, folder));

@@ -14,7 +14,17 @@ import {
   SECOND,
 } from '../builders/records.ts';
 import { API, NODE_PROCESS, ordinary, quiet, shop } from '../builders/shop.ts';
-import { cgroupPath, ID, makePipeline, podList, run, START, UID, type World } from '../builders/world.ts';
+import {
+  cgroupPath,
+  ID,
+  makePipeline,
+  podList,
+  run,
+  SETTINGS,
+  START,
+  UID,
+  type World,
+} from '../builders/world.ts';
 
 const PRESSURE_TWICE = { cpuSomeUs: 6, cpuFullUs: 8, memorySomeUs: 10, memoryFullUs: 12, ioSomeUs: 14 };
 
@@ -497,4 +507,19 @@ test('a session that reaches a new peer is an alert; a workload’s new program 
   expect(told.alerts.at(-1)?.evidence?.grounds.map(({ kind }) => kind)).toEqual(
     expect.arrayContaining(['exec']),
   );
+});
+
+test('a rule on trial is told as info, alerts nobody, and keeps nothing from being learnt', () => {
+  const world = shop();
+  quiet(world, 30);
+  df(world, 400);
+  world.tick();
+  const found = (shadow: ReadonlySet<string>): unknown[] => {
+    const { pipeline, told } = run(world, { settings: { ...SETTINGS, shadow } });
+    const rule = told.detections.filter(({ detector }) => detector === 'server-spawns-shell');
+    const api = pipeline.workloads().find(({ workload }) => workload === API);
+    return [rule.map(({ severity }) => severity), told.alerts.length > 0, api?.withheld];
+  };
+  expect(found(new Set())).toEqual([['high'], true, 1]);
+  expect(found(new Set(['server-spawns-shell', 'rarity', 'volume']))).toEqual([['info'], false, 0]);
 });

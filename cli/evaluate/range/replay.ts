@@ -3,6 +3,7 @@ import { alertLine } from '../../../agent/alerts/alert.ts';
 import { detectionLine } from '../../../agent/alerts/detection.ts';
 import type { Frame } from '../../../agent/events/frame.ts';
 import { openRecording } from '../../../agent/events/recording.ts';
+import { ourRules } from '../../../agent/rules/ours.ts';
 import type { Sink } from '../../../agent/sink.ts';
 import { CgroupFilter } from '../../record-filter.ts';
 import { type Overrides, pipelineOf } from '../../recording.ts';
@@ -19,8 +20,10 @@ export interface ReplayOptions {
   /** Share of records that are lost, 0 to 1, and the seed of which. */
   readonly drop: number;
   readonly seed: number;
-  /** Whether a detector may speak. */
-  readonly hears: (detector: string) => boolean;
+  /** Detectors on which no alert stands; null: those of the recording's settings. */
+  readonly onTrial: ((detector: string) => boolean) | null;
+  /** Unix time from which on every container is said to be of another image; null: never. */
+  readonly imagesFrom: number | null;
 }
 
 export interface Replayed {
@@ -38,27 +41,33 @@ const tickTime = (frame: Frame): number | null => (frame.kind === 'tick' ? frame
 /** What remains of a frame from before the agent is said to have begun: cgroups and pods, which it would find. */
 const isKnownLater = (frame: Frame): boolean => frame.kind === 'cgroups' || frame.kind === 'pods';
 
+const isOther = ({ imagesFrom }: ReplayOptions, time: number): boolean =>
+  imagesFrom !== null && time >= imagesFrom;
+
+/** The same pods, each of whose images has another digest. */
+const withOtherImages = (frame: Extract<Frame, { kind: 'pods' }>): Frame => ({
+  kind: 'pods',
+  list: frame.list.replace(/sha256:([0-9a-f]{63})([0-9a-f])/g, (_, first, rest) => `sha256:${rest}${first}`),
+});
+
 class Ear implements Sink {
   readonly told: Told[] = [];
   /** Of the tick that is being handled, s; null between ticks. */
   now: number | null = null;
   readonly #where: { readonly node: string; readonly cluster: string };
-  readonly #hears: (detector: string) => boolean;
+  readonly #onTrial: ReplayOptions['onTrial'];
 
-  constructor(
-    where: { readonly node: string; readonly cluster: string },
-    hears: (detector: string) => boolean,
-  ) {
+  constructor(where: { readonly node: string; readonly cluster: string }, onTrial: ReplayOptions['onTrial']) {
     this.#where = where;
-    this.#hears = hears;
+    this.#onTrial = onTrial;
   }
 
   detection(detection: Parameters<Sink['detection']>[0]): void {
-    if (this.#hears(detection.detector)) this.#hear(detectionLine(detection, this.#where));
+    if (this.#onTrial?.(detection.detector) !== true) this.#hear(detectionLine(detection, this.#where));
   }
 
   alert(alert: Parameters<Sink['alert']>[0]): void {
-    if (alert.detectors.some(this.#hears)) this.#hear(alertLine(alert, this.#where));
+    this.#hear(alertLine(alert, this.#where));
   }
 
   window(): void {}
@@ -77,8 +86,8 @@ class Ear implements Sink {
 export async function replayRange(path: string, options: ReplayOptions): Promise<Replayed> {
   const recording = await openRecording(path);
   const { start } = recording;
-  const ear = new Ear(start, options.hears);
-  const pipeline = pipelineOf(start, options.overrides, ear);
+  const ear = new Ear(start, options.onTrial);
+  const pipeline = pipelineOf(start, options.overrides, ear, ourRules(), options.onTrial);
   const filter = options.below === '' ? null : new CgroupFilter(options.below);
   const dropper = options.drop > 0 ? new Dropper(options.drop, options.seed) : null;
   const before = process.cpuUsage();
@@ -91,7 +100,8 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
       span.first ||= time;
       span.last = time;
     }
-    const lossy = dropper === null ? frame : dropper.drop(frame);
+    const told = frame.kind === 'pods' && isOther(options, span.last) ? withOtherImages(frame) : frame;
+    const lossy = dropper === null ? told : dropper.drop(told);
     const below = filter === null ? lossy : filter.filter(lossy);
     if (below === null) continue;
     const wasBegun = begun;

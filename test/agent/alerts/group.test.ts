@@ -262,3 +262,13 @@ test('the lines of the alert log', () => {
     expect.stringMatching(/^alr-[0-9a-f]{20}$/),
   ]);
 });
+
+test('evidence that is believed later opens an alert, and is no news of one that was told', () => {
+  const strong = { bits: 20, excess: 0, total: 18, bound: 16, by: 'own', periods: 500, items: [] } as const;
+  const { alerts, groups, give } = setUp();
+  const weak = give({ at: 1, detector: 'sequence', severity: 'low', grave: false });
+  expect([alerts.length, groups.stand(weak, { ...strong, items: [] }), alerts.length]).toEqual([0, true, 1]);
+  expect(alerts[0]).toMatchObject({ severity: 'medium', evidence: { total: 18 } });
+  const told = give({ at: 2, detector: 'secret-read', severity: 'high', container: 'd' });
+  expect([groups.stand(told, { ...strong, items: [] }), alerts.length]).toEqual([false, 2]);
+});

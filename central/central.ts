@@ -30,6 +30,7 @@ import { type Keys, openKeys } from './pki/open.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
 import type { CentralSettings } from './settings.ts';
+import { createSilence } from './silence.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
 import { Around } from './surroundings.ts';
 import { createTrail, parseHead, type Trail } from './trail.ts';
@@ -107,6 +108,7 @@ interface Open {
   readonly notifications: Notifications;
   readonly feedback: Feedback;
   readonly reranker: Reranker;
+  readonly silence: { tick(): Promise<void> };
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
@@ -328,7 +330,11 @@ class RunningCentral implements Central {
     });
     this.closers.push(observeLoopDelay(this.metrics));
     const ready = await this.listen({ ingest, api, metricsServer, audit }, policies);
-    this.runLoops({ ...open, ingest, api, metricsServer, audit });
+    const silence = createSilence({
+      ...{ store, pipeline, clock, metrics: this.metrics, afterMs: settings['silent-after'] },
+      notify: notifications.notify.bind(notifications),
+    });
+    this.runLoops({ ...open, silence, ingest, api, metricsServer, audit });
     if (hasObjects) this.keepObjects({ clusters, store, pipeline }, files);
     this.serving = true;
     return ready;
@@ -457,6 +463,7 @@ class RunningCentral implements Central {
     activity,
     audit,
     around,
+    silence,
   }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
@@ -470,6 +477,7 @@ class RunningCentral implements Central {
         notifications.reload();
         await pipeline.tick();
         await trail.keep();
+        await silence.tick();
         this.lastTick = performance.now();
       }),
       loop({ intervalMs: this.parts.tickMs ?? AUDIT_MS, signal, onError: failed('audit') }, async () => {

@@ -42,8 +42,6 @@ const OCSF_SEVERITY: Readonly<Record<string, number>> = { info: 1, low: 2, mediu
 /** activity: 1 create, 2 update, 3 close. status: 1 new, 2 in progress, 4 resolved. */
 const OCSF_STATE: Partial<Record<NotificationEvent, readonly [activity: number, status: number]>> = {
   opened: [1, 1],
-  'node-silent': [1, 1],
-  'canary-missed': [1, 1],
   closed: [3, 4],
   'node-back': [3, 4],
 };

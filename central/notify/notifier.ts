@@ -9,9 +9,7 @@ export const EVENTS = [
   'approval-wanted',
   'closed',
   'feedback',
-  'node-silent',
   'node-back',
-  'canary-missed',
   'test',
 ] as const;
 export type NotificationEvent = (typeof EVENTS)[number];

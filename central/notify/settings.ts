@@ -18,4 +18,11 @@ export const notifyRows = {
     default: '',
     sentence: 'File with the secret that signs webhook messages; needed with webhook-url.',
   },
+  'silent-after': {
+    type: 'milliseconds',
+    default: 60_000,
+    min: 15_000,
+    max: 86_400_000,
+    sentence: 'A node that has said nothing for so long is an incident; agents say something every 10 s.',
+  },
 } as const;

@@ -10,9 +10,7 @@ const HAPPENED: Readonly<Record<NotificationEvent, string>> = {
   'approval-wanted': 'Waits for your approval',
   closed: 'Incident closed',
   feedback: 'Verdict given',
-  'node-silent': 'Node is silent',
   'node-back': 'Node is back',
-  'canary-missed': 'Canary not seen',
   test: 'Test message',
 };
 export const happened = (event: NotificationEvent): string => HAPPENED[event];

@@ -16,6 +16,7 @@ import { type IncidentStore, incidentStore } from './incidents.ts';
 import { type JournalStore, journalStore } from './journal.ts';
 import { migrationProvider } from './migrations/index.ts';
 import { type OrderStore, orderStore } from './orders.ts';
+import { type OutsideStore, outsideStore } from './outside.ts';
 import { type ReportStore, reportStore } from './reports.ts';
 import { rerankerStore } from './reranker.ts';
 import { deleteOld } from './retention.ts';
@@ -39,6 +40,7 @@ export interface StoreParts {
   readonly clusterOrders: ClusterOrderStore;
   readonly sessions: SessionStore;
   readonly feedback: FeedbackStore;
+  readonly outside: OutsideStore;
   readonly reranker: RerankerStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
@@ -71,7 +73,8 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     appendStep: steps.append,
   };
   const [api, sessions] = [apiStore(db), sessionStore(db)];
-  const people = { feedback: feedbackStore(db, reports), reranker: rerankerStore(db) };
+  const outside = outsideStore(db);
+  const people = { outside, feedback: feedbackStore(db, reports), reranker: rerankerStore(db) };
   const asked = { orders, clusterOrders, response };
   return { reports, incidents, steps, journal, sketches, api, sessions, ...people, ...asked };
 }

@@ -108,7 +108,7 @@ interface Alert {
   quality: string;
   /** The exception that kept it out of incidents, or empty. */
   suppressed: string;
-  /** runtime: about a container; api: about a request to the Kubernetes API. */
+  /** runtime: about a container; api: about a request to the Kubernetes API; node: a node's silence; falco: from there. */
   kind: Generated<string>;
   /** Who is behind it, a JSON list, or empty. */
   identities: Generated<string>;

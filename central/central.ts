@@ -165,7 +165,7 @@ function servers(
   });
   const api = createApiServer({
     tls,
-    actorOf: (token) => keys.people.find((one) => sameSecret(one.token, token))?.actor ?? null,
+    personOf: (token) => keys.people().find((one) => sameSecret(one.token, token)) ?? null,
     routes: {
       views: store.views,
       incident: store.incidents.get,

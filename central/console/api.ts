@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../kit/log.ts';
 import { type Answer, ApiError, type Call, type Handler, STATUS } from './calls.ts';
+import { may, needs, type Role } from './roles.ts';
 import { createRoutes, type RouteParts } from './routes.ts';
 import type { SlackActions } from './slack.ts';
 
@@ -11,8 +12,8 @@ const BODY_BYTES = 64 * 1024;
 
 export interface ApiParts {
   readonly tls: { readonly key: string; readonly certificate: string };
-  /** The name of the token's owner, or null. */
-  readonly actorOf: (token: string) => string | null;
+  /** Whose token it is, or null. */
+  readonly personOf: (token: string) => { readonly actor: string; readonly role: Role } | null;
   readonly routes: RouteParts;
   readonly slack: SlackActions;
   readonly count: (route: string, code: string) => void;
@@ -54,11 +55,17 @@ function routeOf(method: string, path: string): { name: string; id: string } {
   return { name: `${method} ${match[1]}/:id${match[3] ?? ''}`, id: match[2] ?? '' };
 }
 
-function speaker(parts: ApiParts, request: IncomingMessage): string {
+/** @throws ApiError for who is not known, and for what the role does not allow. */
+function speaker(parts: ApiParts, request: IncomingMessage, route: string): string {
   const match = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '');
-  const actor = match === null ? null : parts.actorOf(match[1] ?? '');
-  if (actor === null) throw new ApiError('PICKET_TOKEN', 'authorization: no token that is known here');
-  return actor;
+  const person = match === null ? null : parts.personOf(match[1] ?? '');
+  if (person === null) throw new ApiError('PICKET_TOKEN', 'authorization: no token that is known here');
+  if (!may(person.role, route))
+    throw new ApiError(
+      'PICKET_FORBIDDEN',
+      `${route}: needs the role ${needs(route)}, ${person.actor} is ${person.role}`,
+    );
+  return person.actor;
 }
 
 function send(response: ServerResponse, { status, value }: Answer): void {
@@ -100,7 +107,7 @@ export function createApiServer(parts: ApiParts): ApiServer {
     const route = routes[name];
     const counted = route === undefined ? 'other' : name;
     try {
-      const actor = speaker(parts, request);
+      const actor = speaker(parts, request, name);
       if (route === undefined) throw new ApiError('PICKET_NOT_FOUND', `${name}: no such route`);
       send(response, await route({ actor, id, query: url.searchParams, body: await readJson(request) }));
       parts.count(counted, 'ok');

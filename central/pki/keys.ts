@@ -9,8 +9,9 @@ import {
   sign,
   timingSafeEqual,
 } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readOrMakePrivate } from './files.ts';
+import { readOrMakePrivate, readPrivate } from './files.ts';
 
 /** What agents check orders with. */
 export interface OrderKey {
@@ -43,7 +44,7 @@ export async function openOrderSigner(folder: string): Promise<OrderSigner> {
   };
 }
 
-const newToken = (): string => randomBytes(32).toString('base64url');
+export const newToken = (): string => randomBytes(32).toString('base64url');
 
 /** 32 bytes that chain the append-only steps; whoever has the database but not this key cannot forge one. */
 export async function openAuditKey(folder: string): Promise<Uint8Array> {
@@ -72,21 +73,54 @@ export async function openAuditToken(folder: string): Promise<string> {
   return (await readOrMakePrivate(join(folder, 'audit-token'), () => `${newToken()}\n`)).trim();
 }
 
+export const TOKEN_ROLES = ['viewer', 'responder', 'admin'] as const;
 export interface PeopleToken {
   readonly actor: string;
+  readonly role: (typeof TOKEN_ROLES)[number];
   readonly token: string;
 }
-/** Tokens of the People API, a line `name:token` each, `#` begins a comment; one for `admin` is made where there is none. */
-export async function openPeopleTokens(folder: string): Promise<readonly PeopleToken[]> {
-  const path = join(folder, 'api-token');
-  const text = await readOrMakePrivate(path, () => `admin:${newToken()}\n`);
+const TOKEN_LINE = /^([A-Za-z0-9._@-]{1,64})(?:\/(viewer|responder|admin))?:(\S{16,})$/;
+
+/** A line `name:token` or `name/role:token` each, `#` begins a comment; without a role it is admin. @throws */
+export function parsePeopleTokens(path: string, text: string): readonly PeopleToken[] {
   return text
     .split('\n')
     .filter((line) => line.trim() !== '' && !line.startsWith('#'))
     .map((line, index) => {
-      const match = /^([A-Za-z0-9._@-]{1,64}):(\S{16,})$/.exec(line.trim());
+      const match = TOKEN_LINE.exec(line.trim());
       if (match === null)
-        throw new Error(`${path}: line ${index + 1} is not name:token with 16 characters or more`);
-      return { actor: match[1] ?? '', token: match[2] ?? '' };
+        throw new Error(
+          `${path}: line ${index + 1} is not name:token or name/role:token with 16 characters or more`,
+        );
+      const role = TOKEN_ROLES.find((one) => one === match[2]) ?? 'admin';
+      return { actor: match[1] ?? '', role, token: match[3] ?? '' };
     });
+}
+
+/**
+ * Tokens of the People API; one for `admin` is made where there is none. Read again when the file changes, so that a token is
+ * given and taken back without a restart; while it cannot be read as a whole, what it said last holds.
+ */
+export async function openPeopleTokens(
+  folder: string,
+  onError: (error: unknown) => void = () => undefined,
+): Promise<() => readonly PeopleToken[]> {
+  const path = join(folder, 'api-token');
+  let tokens = parsePeopleTokens(path, await readOrMakePrivate(path, () => `admin:${newToken()}\n`));
+  const stamp = (): string => {
+    const stat = statSync(path, { throwIfNoEntry: false });
+    return stat === undefined ? '' : `${stat.ino} ${stat.size} ${stat.mtimeMs} ${stat.mode}`;
+  };
+  let seen = stamp();
+  return () => {
+    const now = stamp();
+    if (now === seen) return tokens;
+    seen = now;
+    try {
+      tokens = parsePeopleTokens(path, readPrivate(path) ?? '');
+    } catch (error) {
+      onError(error);
+    }
+    return tokens;
+  };
 }

@@ -21,7 +21,8 @@ export interface Keys {
   readonly hashKeys: HashKeys;
   readonly joinToken: string;
   readonly auditToken: string;
-  readonly people: readonly PeopleToken[];
+  /** As they are now. */
+  readonly people: () => readonly PeopleToken[];
 }
 
 /** @throws KeyFileError when others than the owner can read one of them. */

@@ -71,6 +71,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'the policies in force',
     load: async () => (await import('./policy.ts')).policy,
   },
+  token: {
+    sentence: 'tokens of the People API: create, list, revoke',
+    load: async () => (await import('./token.ts')).token,
+  },
   notify: {
     sentence: 'who is told what, and a test message',
     load: async () => (await import('./notify.ts')).notify,

@@ -23,6 +23,7 @@ const NAMES = [
   'exceptions',
   'reranking',
   'policy',
+  'token',
   'notify',
   'dead-letters',
   'audit',

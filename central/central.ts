@@ -14,6 +14,7 @@ import { type Clusters, openClusters } from './clusters.ts';
 import { type ApiServer, createApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
 import { createSlackActions } from './console/slack.ts';
+import { takeFalco } from './falco.ts';
 import { createFeedback, type Feedback } from './feedback/feedback.ts';
 import { createReranker, type Reranker } from './feedback/reranker.ts';
 import { createAccept } from './ingest/accept.ts';
@@ -183,6 +184,7 @@ function servers(
       nowMs: clock.wallMs,
       verifyTrail: open.trail.verify,
       clusterOrders: store.clusterOrders.list,
+      falco: takeFalco({ cluster: settings.cluster, store, pipeline }),
       deeds: pipeline,
       notifications,
       feedback: {

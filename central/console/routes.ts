@@ -46,6 +46,8 @@ export interface RouteParts {
   readonly deeds: Deeds;
   readonly notifications: Pick<Notifications, 'notifiers' | 'silences' | 'test'>;
   readonly feedback: FeedbackRouteParts;
+  /** An alert of Falco; false: it is none. */
+  readonly falco: (body: Call['body']) => Promise<boolean>;
 }
 
 const ok = (value: unknown): Answer => ({ status: 200, value });
@@ -233,6 +235,10 @@ function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
     'POST /api/v1/containments/:id/undo': async ({ actor, id, body }) => {
       const release = done(await parts.deeds.undo({ order: id, actor, reason: reasonOf(body) }));
       return { status: 201, value: { release: containment(release) } };
+    },
+    'POST /api/v1/falco': async ({ body }) => {
+      if (await parts.falco(body)) return { status: 201, value: {} };
+      throw new ApiError('PICKET_BAD_REQUEST', 'body: wanted an alert of Falco: rule, priority, time');
     },
     'POST /api/v1/notifiers/:id/test': async ({ actor, id }) => {
       const failure = await parts.notifications.test(id, actor);

@@ -21,7 +21,8 @@ export default defineConfig({
         test: {
           name: 'logic',
           include: ['test/**/*.test.ts'],
-          exclude: alone,
+          // Those have a run of their own, on a cluster (npm run test:cluster).
+          exclude: [...alone, 'test/cluster/steps/**'],
           pool: 'forks',
           // Ten times what any takes alone: they wait for each other, and for whatever else the machine does.
           testTimeout: 60_000,

@@ -28,6 +28,7 @@ import { createPipeline, type Pipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
 import { sameSecret } from './pki/keys.ts';
 import { type Keys, openKeys } from './pki/open.ts';
+import { publishAuthority } from './pki/publish.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
 import type { CentralSettings } from './settings.ts';
@@ -338,6 +339,7 @@ class RunningCentral implements Central {
     });
     this.runLoops({ ...open, silence, ingest, api, metricsServer, audit });
     if (hasObjects) this.keepObjects({ clusters, store, pipeline }, files);
+    this.publish(keys, clusters);
     this.serving = true;
     return ready;
   }
@@ -498,6 +500,22 @@ class RunningCentral implements Central {
         audit?.renewTls(server);
       }),
     );
+  }
+
+  private publish(keys: Keys, clusters: Clusters): void {
+    const { settings, log } = this.parts;
+    const onError = (err: unknown): void => log.error({ err }, 'authority not published');
+    const where = settings['publish-authority'];
+    const client = clusters.get(settings.cluster);
+    if (where === '') return;
+    if (client === undefined) {
+      onError(new Error(`publish-authority: ${where}: central speaks to no API server`));
+      return;
+    }
+    const { certificate } = keys.authority;
+    const { signal } = this.stopping;
+    const onPublished = (): void => log.info({ where }, 'authority published');
+    this.loops.push(publishAuthority({ client, where, certificate, signal, onPublished, onError }));
   }
 
   stop(): Promise<void> {

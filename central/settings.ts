@@ -71,6 +71,13 @@ export const centralRows = {
     default: ['localhost', '127.0.0.1'],
     sentence: "DNS names and IP addresses in central's server certificate.",
   },
+  'publish-authority': {
+    type: 'text',
+    default: '',
+    pattern: /^$|^[a-z0-9-]+\/[a-z0-9.-]+$/,
+    sentence:
+      "ConfigMap, as namespace/name, that the certificate of central's authority is written to for agents to read; empty: none.",
+  },
   ...notifyRows,
   'max-summary-bytes': {
     type: 'bytes',

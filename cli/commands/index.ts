@@ -55,6 +55,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./contain.ts')).contain,
   },
   undo: { sentence: 'take a containment back', load: async () => (await import('./undo.ts')).undo },
+  unpin: {
+    sentence: 'end every containment of this node, before picket is removed from it',
+    load: async () => (await import('./unpin.ts')).unpin,
+  },
   feedback: {
     sentence: 'say whether an incident was real',
     load: async () => (await import('./feedback.ts')).feedback,

@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { publishAuthority } from '../../../central/pki/publish.ts';
+import { KubeClient } from '../../../kit/kube/client.ts';
+import { FakeKubeApi } from '../../fakes/kube-api.ts';
+
+let api: FakeKubeApi;
+let client: KubeClient;
+const stopping = new AbortController();
+
+beforeEach(async () => {
+  api = await new FakeKubeApi().up();
+  client = new KubeClient({ url: api.url, caFile: api.caFile }, { userAgent: 'test' });
+});
+afterEach(async () => {
+  stopping.abort();
+  await client.close();
+  expect(api.violations).toEqual([]);
+  await api.stop();
+});
+
+test('writes the authority once its ConfigMap is there, and touches nothing else in it', async () => {
+  const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true };
+  const collection = { resource: CONFIG_MAPS, namespace: 'picket' };
+  const errors: unknown[] = [];
+  const onPublished = vi.fn();
+  const done = publishAuthority({
+    client,
+    where: 'picket/picket-ca',
+    certificate: 'PEM',
+    signal: stopping.signal,
+    onPublished,
+    onError: (error) => errors.push(error),
+  });
+  await vi.waitFor(() => expect(errors).toMatchObject([{ status: 404 }]), 20_000);
+  const metadata = { name: 'picket-ca', namespace: 'picket' };
+  await client.create(collection, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { other: 'x' } });
+  await vi.waitFor(() => expect(onPublished).toHaveBeenCalledTimes(1), 20_000);
+  const found = await client.get({ ...collection, name: 'picket-ca' });
+  expect(found['data']).toEqual({ other: 'x', 'ca.crt': 'PEM' });
+  stopping.abort();
+  await done;
+});

@@ -1,0 +1,86 @@
+/** The release under test: installed, asked, attacked, removed. */
+import { CHART } from './chart.ts';
+import type { Cluster } from './cluster.ts';
+import { until } from './command.ts';
+import { IMAGE } from './image.ts';
+
+export const NAMESPACE = 'picket';
+
+/** Known before the release is there, for an API server that is told at its start. */
+export const CENTRAL_ADDRESS = '10.96.0.70';
+
+/** What differs from the chart's own: the image made here, no volumes to be had, the pods' part of the machine's cgroups. */
+export function valuesOf(cluster: Cluster): Record<string, unknown> {
+  return {
+    cluster: 'test',
+    image: { ...IMAGE, pullPolicy: 'Never' },
+    settings: { 'cgroup-root': cluster.unifiedCgroup, window: '1s', 'learn-windows': 10 },
+    central: { persistence: { enabled: false }, clusterIP: CENTRAL_ADDRESS, audit: true },
+  };
+}
+
+export async function install(cluster: Cluster, more: Record<string, unknown> = {}): Promise<void> {
+  await cluster.apply({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: NAMESPACE, labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+  });
+  const values = JSON.stringify({ ...valuesOf(cluster), ...more });
+  const args = [
+    'upgrade',
+    '--install',
+    'picket',
+    CHART,
+    '-n',
+    NAMESPACE,
+    '-f',
+    '-',
+    '--wait',
+    '--timeout',
+    '5m',
+  ];
+  await cluster.helm(args, { input: values });
+}
+
+/** A command of picket in central's pod or the agent's. */
+export function picket(
+  cluster: Cluster,
+  part: 'central' | 'agent',
+  args: readonly string[],
+): Promise<string> {
+  const pod = part === 'central' ? 'deployment/picket-central' : 'daemonset/picket-agent';
+  return cluster.kubectl(['exec', '-n', NAMESPACE, pod, '-c', part, '--', 'picket', ...args]);
+}
+
+/** Lines of the alert log, as the agent writes them to standard output for whoever collects logs. */
+export async function alertLog(cluster: Cluster): Promise<Record<string, unknown>[]> {
+  const text = await cluster.kubectl([
+    'logs',
+    '-n',
+    NAMESPACE,
+    'daemonset/picket-agent',
+    '-c',
+    'agent',
+    '--tail=-1',
+  ]);
+  return text.split('\n').flatMap((line) => {
+    try {
+      const value: unknown = JSON.parse(line);
+      return typeof value === 'object' && value !== null && 'kind' in value
+        ? [value as Record<string, unknown>]
+        : [];
+    } catch {
+      // Lines of the process itself are on the same stream.
+      return [];
+    }
+  });
+}
+
+/** The first line of the alert log that is as wanted. */
+export function alerted(
+  cluster: Cluster,
+  what: string,
+  wanted: (line: Record<string, unknown>) => boolean,
+): Promise<Record<string, unknown>> {
+  return until(what, async () => (await alertLog(cluster)).find(wanted), 180_000);
+}

@@ -1,0 +1,67 @@
+/**
+ * What `npm run test:cluster` runs: the image, the cluster, the steps on it, and nothing left. What cannot be had on this
+ * machine (a module proxy, Go) makes all steps skipped, anything else fails.
+ * `--keep` leaves the cluster up; other arguments are vitest's.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { programs, UnavailableError } from './binaries.ts';
+import { type Cluster, down, up } from './cluster.ts';
+import { picketImage } from './image.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+/** Counted by `npm run test:cluster`. */
+const report = join(ROOT, '.cache/cluster-report.json');
+/** Exit code of a process that this machine has not what a cluster is made of. */
+const UNAVAILABLE = 75;
+
+async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const began = Date.now();
+  const made = await work();
+  console.log(`cluster: ${what}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  return made;
+}
+
+/** Vitest inside: its own servers are where pods reach them. */
+function runSteps(cluster: Cluster, args: readonly string[]): number {
+  mkdirSync(dirname(report), { recursive: true });
+  const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const config = ['--config', join(import.meta.dirname, 'vitest.config.ts')];
+  // nsenter goes to the root folder.
+  const enter = ['sh', '-c', 'cd "$0" && exec "$@"', ROOT, process.execPath];
+  const [program = '', ...argv] = cluster.inside([...enter, vitest, 'run', ...config, ...reporters, ...args]);
+  const env = { ...process.env, PICKET_CLUSTER: cluster.folder, PICKET_CLUSTER_INSIDE: cluster.namespace };
+  return spawnSync(program, argv, { stdio: 'inherit', env }).status ?? 1;
+}
+
+async function main(args: string[]): Promise<number> {
+  const keep = args.includes('--keep');
+  let cluster: Cluster;
+  try {
+    if (process.getuid?.() !== 0) throw new UnavailableError('a cluster needs root');
+    await timed('programs', () => programs());
+    const image = await timed('image', picketImage);
+    cluster = await timed('up', () => up());
+    await timed('image imported', () => cluster.importImage(image));
+  } catch (error) {
+    if (!(error instanceof UnavailableError)) throw error;
+    console.log(`cluster tests skipped: ${error.message}`);
+    return UNAVAILABLE;
+  }
+  const stop = (): void => void down(cluster.folder).finally(() => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  let code = 1;
+  try {
+    code = runSteps(
+      cluster,
+      args.filter((argument) => argument !== '--keep'),
+    );
+  } finally {
+    if (!keep) await timed('down', () => down(cluster.folder));
+  }
+  return code;
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,23 @@
+/** `helm install` with the image of the present code; the steps after it stand on this release. */
+import { expect, test } from 'vitest';
+import { attach } from '../cluster.ts';
+import { install, NAMESPACE, picket } from '../release.ts';
+
+const cluster = attach();
+
+interface Workloads {
+  readonly status: { readonly numberReady?: number; readonly readyReplicas?: number };
+}
+
+test('the chart installs without a step by hand, and central and agent become ready', async () => {
+  await install(cluster);
+  const agents = await cluster.get<Workloads>(['daemonset', 'picket-agent', '-n', NAMESPACE]);
+  const central = await cluster.get<Workloads>(['deployment', 'picket-central', '-n', NAMESPACE]);
+  expect([agents.status.numberReady, central.status.readyReplicas]).toEqual([1, 1]);
+});
+
+test('the agent of the node has enrolled by itself', async () => {
+  await expect
+    .poll(() => picket(cluster, 'central', ['status', '--json']), { timeout: 120_000, interval: 2000 })
+    .toContain(`"${cluster.node}"`);
+});

@@ -3,18 +3,21 @@
  * then becomes the pinned Node with picket's command, or runs a developer's checks.
  *
  *   node cli/launch.mjs COMMAND [ARGUMENT...]    picket itself
- *   node cli/launch.mjs --build | --test [VITEST ARGUMENT...] | --check | --fix
+ *   node cli/launch.mjs --toolchain | --build | --test [VITEST ARGUMENT...] | --check | --fix
+ *   node cli/launch.mjs --test-cluster [VITEST ARGUMENT...]
  *   node cli/launch.mjs --fuzz [INPUTS [SEED]] | --soak [--minutes N] [--unnamed] [--json FILE]
  */
 import { becomePicket, runsSources } from './setup/command.mjs';
-import { check, fix, fuzz, soak, test } from './setup/developer.mjs';
+import { check, fix, fuzz, soak, test, testCluster } from './setup/developer.mjs';
 import { SetUpError } from './setup/run.mjs';
 import { setUp } from './setup/set-up.mjs';
-import { buildSteps, sourceSteps } from './setup/steps.mjs';
+import { buildSteps, sourceSteps, toolchainSteps } from './setup/steps.mjs';
 
 const MODES = {
+  '--toolchain': () => setUp(toolchainSteps()),
   '--build': () => setUp(buildSteps()),
   '--test': test,
+  '--test-cluster': testCluster,
   '--check': check,
   '--fix': fix,
   '--fuzz': fuzz,

@@ -1,6 +1,6 @@
 /** `npm test`, `npm run check` and its twin `npm run fix`. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { NODE_FLAGS } from './command.mjs';
 import { pinnedNode } from './pinned-node.mjs';
@@ -100,4 +100,27 @@ export function test(args) {
   if (code !== 0 && totals.failed === 0) totals.failed = 1;
   process.stdout.write(`${closingLine(totals)}\n`);
   return totals.failed === 0 ? 0 : 1;
+}
+
+/** Of test/cluster/run.ts: this machine has not what a cluster is made of. */
+const UNAVAILABLE = 75;
+
+/** The steps on a real cluster, which comes and goes with them; the closing line is as that of the tests. */
+export function testCluster(args) {
+  const report = at('.cache/cluster-report.json');
+  rmSync(report, { force: true });
+  const code = byHand('test/cluster/run.ts')(args);
+  if (code === UNAVAILABLE) {
+    const skipped = readdirSync(at('test/cluster/steps')).length;
+    process.stdout.write(`${closingLine({ passed: 0, failed: 0, skipped })}\n`);
+    return 0;
+  }
+  const counts = existsSync(report)
+    ? countTests(JSON.parse(readFileSync(report, 'utf8')))
+    : { passed: 0, failed: 1, skippedTests: [] };
+  const failed = code !== 0 && counts.failed === 0 ? 1 : counts.failed;
+  process.stdout.write(
+    `${closingLine({ passed: counts.passed, failed, skipped: counts.skippedTests.length })}\n`,
+  );
+  return failed === 0 ? 0 : 1;
 }

@@ -113,7 +113,10 @@ const javascript = () =>
     make: emit,
   });
 
-export const buildSteps = () => [packagesStep(BUILD_PACKAGES), nodeModules(), wire(), native(), javascript()];
+/** What changes seldom and takes longest; an image keeps it as a layer. */
+export const toolchainSteps = () => [packagesStep(BUILD_PACKAGES), nodeModules()];
+
+export const buildSteps = () => [...toolchainSteps(), wire(), native(), javascript()];
 
 /** Sources run as they are: nothing to emit. */
-export const sourceSteps = () => [packagesStep(BUILD_PACKAGES), nodeModules(), wire(), native()];
+export const sourceSteps = () => [...toolchainSteps(), wire(), native()];

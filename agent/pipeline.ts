@@ -119,7 +119,11 @@ export class Pipeline {
       hostSlot: LAYOUT.SLOT_HOST,
       emit: (event, container) => this.#judge(event, container),
     });
-    this.#verdicts = new Verdicts({ ...options, registry: this.registry });
+    this.#verdicts = new Verdicts({
+      ...options,
+      registry: this.registry,
+      namesOf: (address, timeNs) => this.#windows.namesOf(address, timeNs),
+    });
     const { architecture, bootNs } = options;
     this.#windows = new Windows(
       {

@@ -27,6 +27,7 @@ import { VOLUME } from './alerts/volume.ts';
 import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
+import { underNames } from './features/facts.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
 import { Rates } from './models/evidence/rates.ts';
 import type { Registry } from './models/registry.ts';
@@ -46,6 +47,8 @@ export interface VerdictsOptions {
     readonly budgetNs: bigint;
   };
   readonly registry: Registry;
+  /** The names under which any container of the node knows an address. */
+  readonly namesOf: (address: string, timeNs: bigint) => ReadonlySet<string>;
   readonly rules: Rules;
   readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
 }
@@ -275,6 +278,13 @@ export class Verdicts {
     return { container, baseline, phase, lineage, role, chance };
   }
 
+  /** Some other workload speaks to the peer, be it by a name that the session, whose resolver is another, was not told. */
+  #isElsewhere(fact: Fact, timeNs: bigint): boolean {
+    const { registry, namesOf } = this.#options;
+    const facts = [fact, ...underNames(fact, (address) => namesOf(address, timeNs))];
+    return registry.all().some((other) => facts.some((one) => other.seen(one) > 0));
+  }
+
   /** What a session does is compared with what sessions do on this node, once some are known; what the workload does anyway is nothing new. */
   #sessionFact(fact: Fact, found: Case): void {
     const { watched, situation } = found;
@@ -284,8 +294,7 @@ export class Verdicts {
     const baseline = this.#options.registry.baseline(sessionsOf(container.identity.workload));
     const chance = (kind: FactKind): number => this.#rates.chance(baseline, kind, 'steady', 1);
     const compared = { ...situation, baseline, phase: 'steady', chance } as const;
-    const elsewhere =
-      fact.kind === 'connect' && this.#options.registry.all().some((other) => other.seen(fact) > 0);
+    const elsewhere = fact.kind === 'connect' && this.#isElsewhere(fact, found.when.timeNs);
     const reach = judgeReach(fact, { ...situation, sessions: baseline, elsewhere });
     if (reach !== null) this.#found(reach, { ...found, fact: null });
     const known = baseline.judges(fact.kind, 'steady');

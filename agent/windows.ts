@@ -156,6 +156,16 @@ export class Windows {
     });
   }
 
+  /** The names under which any container of the node knows the address at that time. */
+  namesOf(address: string, timeNs: bigint): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (const { names: own } of this.#watched.values()) {
+      const name = own.told(address, timeNs);
+      if (name !== null) names.add(name);
+    }
+    return names;
+  }
+
   /**
    * A DNS question or answer. An answer names addresses when the container asked for it, and asked a server that its
    * workload is known to use, once it is known which those are: who runs a server of his own may give his machine any name.

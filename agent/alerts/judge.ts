@@ -189,6 +189,7 @@ const WEIGHTS: Readonly<Partial<Record<Fact['kind'], number>>> = {
 };
 /** A folder that the workload has only ever read, as content, code and settings are, and now writes to. */
 const READ_ONLY = 3;
+const WRITTEN_FILE = /^\S+ w /;
 /** Whom it meets on its own loopback is in its own pod. */
 const NEAR = 1 / 4;
 export const LOOPBACK = /^(?:udp\/)?(?:127\.|::1:|\[::1\])/;
@@ -200,6 +201,8 @@ function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number 
   if (role.kind === 'session') return Math.min(1, WEIGHTS[kind] ?? 1);
   if (kind === 'folder' && value.startsWith('w '))
     return baseline.seen({ kind, value: `r ${value.slice(2)}` }) > 0 ? READ_ONLY : 1;
+  // A secret is read. Who writes its own log or setting anew does what rules tell, where it is tampering.
+  if (kind === 'file' && WRITTEN_FILE.test(value)) return 1;
   if (kind === 'connect' && LOOPBACK.test(value)) return NEAR;
   const port = value.slice(value.lastIndexOf(':'));
   if (kind === 'connect' && !baseline.knowsLike('connect', (known) => known.endsWith(port))) return FAR;

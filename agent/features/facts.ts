@@ -1,4 +1,5 @@
 /** From an event or a flow to its fact. */
+import { isIP } from 'node:net';
 import type { DnsEvent, Event, ExecEvent, FlowEnds, NovelEvent } from '../events/event.ts';
 import { isFirst, isRuntimeName } from '../identity/runtimes.ts';
 import { actionShape } from './action.ts';
@@ -26,6 +27,19 @@ function flowFact(flow: FlowEnds, peerOf: PeerOf): Fact {
   if (flow.direction === 'accept') return { kind: 'accept', value: `${protocol}${flow.port}` };
   const port = flow.port >= EPHEMERAL ? '*' : String(flow.port);
   return { kind: 'connect', value: bounded(`${protocol}${peerText(flow.peer, peerOf(flow.peer))}:${port}`) };
+}
+
+/** A connection to an address as it would be told where the address had one of these names; none of what is no address. */
+export function underNames(
+  { kind, value }: Fact,
+  namesOf: (address: string) => Iterable<string>,
+): readonly Fact[] {
+  const [, protocol = '', address = '', port = ''] = /^(udp\/)?(.+):(\d+|\*)$/.exec(value) ?? [];
+  if (kind !== 'connect' || isIP(address) === 0) return [];
+  return [...namesOf(address)].map((name) => ({
+    kind,
+    value: bounded(`${protocol}${generaliseName(name)}:${port}`),
+  }));
 }
 
 const pathOf = (event: NovelEvent): string =>

@@ -54,7 +54,13 @@ export class PeerNames {
     }
   }
 
-  /** The name under which the address was last told, or null. */
+  /** The name under which the address was last told, or null; asking keeps nothing. */
+  told(address: string, time: bigint): string | null {
+    const known = this.#known.get(address);
+    return known === undefined || known.until < time ? null : known.name;
+  }
+
+  /** The same of an address that is used, which keeps its name. */
   nameOf(address: string, time: bigint): string | null {
     const known = this.#known.get(address);
     if (known === undefined) return null;

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { answer, question } from '../builders/dns.ts';
 import { dnsRecord } from '../builders/records.ts';
-import { API, NODE_PROCESS, quiet, shop } from '../builders/shop.ts';
+import { API, NODE_PROCESS, quiet, shop, visit } from '../builders/shop.ts';
 import { run, type World } from '../builders/world.ts';
 
 const RESOLVER = '10.0.0.10';
@@ -85,6 +85,22 @@ test('one container is not told the names of another', () => {
   world.flow({ ...api, slot: 3, cgroup: 510, direction: 'connect', peer: '203.0.113.1', port: 443 });
   world.tick();
   expect(factsOf(world).map(([, fact]) => fact)).toEqual(['connect 203.0.113.1:443']);
+});
+
+test('a session that calls by address what the node’s workloads call by name reaches nothing new', () => {
+  const reached = (peer: string) => {
+    const world = shop();
+    ordinaryCalls(world, 60);
+    quiet(world, 140);
+    const replica = { slot: 3, cgroup: 510 };
+    const shell = visit(world, 7000, [], replica);
+    const curl = { ...replica, pid: 7001, start: world.now, parentPid: shell.pid, parentStart: shell.start };
+    world.flow({ ...curl, direction: 'connect', peer, port: 443, exe: 'curl' });
+    const told = run(world).told.detections.filter(({ detector }) => detector === 'session-reach');
+    return told.map(({ severity, facts }) => [severity, facts['fact']]);
+  };
+  expect(reached('203.0.113.60')).toEqual([['low', 'connect 203.0.113.60:443']]);
+  expect(reached('198.51.100.9')).toEqual([['medium', 'connect 198.51.100.9:443']]);
 });
 
 test('data that leaves through names is told, by how much it can be; lookups of the same names are not', () => {

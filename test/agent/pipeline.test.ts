@@ -13,7 +13,7 @@ import {
   novelRecord,
   SECOND,
 } from '../builders/records.ts';
-import { API, NODE_PROCESS, ordinary, quiet, shop } from '../builders/shop.ts';
+import { API, NODE_PROCESS, ordinary, quiet, shop, visit } from '../builders/shop.ts';
 import {
   cgroupPath,
   ID,
@@ -440,27 +440,6 @@ test('a process ended for want of memory counts in the window of its container',
   const [window] = told.windows.filter(({ container }) => container.cgroup === 500);
   expect(window?.counts.oomKills).toBe(1);
 });
-
-/** A person enters through the runtime and runs the programs, each a child of the shell. */
-function visit(world: World, pid: number, programs: readonly string[]): { pid: number; start: bigint } {
-  const daemon = { pid: 77, start: 990n * SECOND };
-  world.records(
-    actionRecord({ ...daemon, cgroup: 1, slot: 1, time: world.later(), action: 'SETNS', exe: 'runtimed' }),
-  );
-  const shell = { slot: 2, pid, start: world.now, parentPid: daemon.pid, parentStart: daemon.start };
-  world.exec({ ...shell, path: '/usr/bin/dash', parentExe: 'runc' });
-  for (const [n, path] of programs.entries())
-    world.exec({
-      ...shell,
-      pid: pid + 1 + n,
-      start: world.now,
-      path,
-      parentExe: 'dash',
-      parentPid: pid,
-      parentStart: shell.start,
-    });
-  return { pid, start: shell.start };
-}
 
 test('what a session does is kept apart: told with its reason, no alert, and not learnt as the workload’s', () => {
   const world = shop();

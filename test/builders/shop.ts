@@ -1,5 +1,5 @@
 /** A web shop on the paper node: two replicas of an api, and a batch job that never does the same thing twice. */
-import { SECOND } from './records.ts';
+import { actionRecord, SECOND } from './records.ts';
 import { cgroupPath, ID, UID, World } from './world.ts';
 
 export const API = 'c1/shop/Deployment/api/api';
@@ -91,4 +91,30 @@ export function breakIn(world: World): void {
   const curl = { ...child, pid: 302, start: world.now };
   world.exec({ ...curl, path: '/usr/bin/curl', args: ['curl', '-d', '@-', 'x'], parentExe: 'dash' });
   world.flow({ ...curl, direction: 'connect', peer: '203.0.113.9', port: 443, exe: 'curl' });
+}
+
+/** A person enters through the runtime and runs the programs, each a child of the shell. */
+export function visit(
+  world: World,
+  pid: number,
+  programs: readonly string[],
+  place: { readonly slot: number; readonly cgroup: number } = { slot: 2, cgroup: 500 },
+): { pid: number; start: bigint } {
+  const daemon = { pid: 77, start: 990n * SECOND };
+  world.records(
+    actionRecord({ ...daemon, cgroup: 1, slot: 1, time: world.later(), action: 'SETNS', exe: 'runtimed' }),
+  );
+  const shell = { ...place, pid, start: world.now, parentPid: daemon.pid, parentStart: daemon.start };
+  world.exec({ ...shell, path: '/usr/bin/dash', parentExe: 'runc' });
+  for (const [n, path] of programs.entries())
+    world.exec({
+      ...shell,
+      pid: pid + 1 + n,
+      start: world.now,
+      path,
+      parentExe: 'dash',
+      parentPid: pid,
+      parentStart: shell.start,
+    });
+  return { pid, start: shell.start };
 }

@@ -19,6 +19,7 @@ const NAMES = [
   'approve',
   'contain',
   'undo',
+  'unpin',
   'feedback',
   'exceptions',
   'reranking',

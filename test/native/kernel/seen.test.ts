@@ -9,6 +9,7 @@ import {
   constant,
   type Doer,
   makeCgroup,
+  makeGrounds,
   openTestProbe,
   skipReason,
   startDoer,
@@ -44,9 +45,13 @@ const modeOf = (record: TestRecord): string =>
 const isFolder = (record: TestRecord): boolean =>
   record.field('what') <= constant('NOVEL_FOLDER_WRITE') && record.field('what') > 0;
 
-async function scene(options: Partial<ProbeOptions> = {}, prefix: readonly string[] = []): Promise<Scene> {
+async function scene(
+  options: Partial<ProbeOptions> = {},
+  prefix: readonly string[] = [],
+  make: () => TestCgroup = makeCgroup,
+): Promise<Scene> {
   const test = await openTestProbe(options);
-  const cgroup = makeCgroup();
+  const cgroup = make();
   const folder = temporaryFolder();
   const doer = await startDoer(cgroup.path, prefix);
   await sleep(BULK_MS);
@@ -234,14 +239,15 @@ describe.skipIf(skipReason('seen') !== null)('folders', () => {
   }, 20_000);
 
   it('are forgotten when the slot is freed', async () => {
-    const { test, cgroup, slot, doer, folder, told } = await scene({ slots: 3 });
+    const { cgroupRoot, make } = makeGrounds();
+    const { test, cgroup, slot, doer, folder, told } = await scene({ slots: 3, cgroupRoot }, [], make);
     const [a] = makeFolders(folder, 1);
     await doer.ask(`open ${a}/file`);
     await until(() => told().length === 1);
     await cgroup.remove();
     test.probe.freeSlot(slot, cgroup.id);
     expect(() => test.probe.loadSeen(slot, cgroup.id, new BigUint64Array())).toThrow(/is not cgroup/);
-    const next = makeCgroup();
+    const next = make();
     expect(test.counts(next.id).slot).toBe(slot);
     const other = await startDoer(next.path);
     await other.ask(`open ${a}/file`);

@@ -39,6 +39,10 @@ const PACKAGES = [
   'libsubid4',
 ];
 
+/** Where this machine's authorities are in the image: what installs ca-certificates there writes /etc/ssl/certs anew. */
+const AUTHORITIES = '/usr/local/share/carried-certificates';
+const inImage = (value: string): string => value.replace(/^\/etc\/ssl\/certs(?=\/|$)/, AUTHORITIES);
+
 /** What a build needs of this machine to reach packages: where certificates and proxies are, and npm's own settings. */
 async function carriedEnvironment(): Promise<string[]> {
   const wanted = /^(SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|https?_proxy|no_proxy)$/i;
@@ -48,7 +52,7 @@ async function carriedEnvironment(): Promise<string[]> {
     return [`npm_config_${name.replace('-', '_')}`, end.stdout.trim()] as const;
   });
   const npm = (await Promise.all(asked)).filter(([, value]) => !['', 'null', 'undefined'].includes(value));
-  return [...own, ...npm].map(([name, value]) => `${name}=${value}`).sort();
+  return [...own, ...npm].map(([name, value]) => `${name}=${inImage(value ?? '')}`).sort();
 }
 
 type Buildah = (args: readonly string[], options?: RunOptions) => Promise<string>;
@@ -88,6 +92,7 @@ function carry(root: string): void {
   // debootstrap wrote one of its own, which would repeat what is carried.
   rmSync(join(root, 'etc/apt/sources.list'), { force: true });
   const paths = ['apt/sources.list', 'apt/sources.list.d', 'apt/apt.conf.d', 'apt/auth.conf.d'];
+  cpSync('/etc/ssl/certs', join(root, AUTHORITIES), { recursive: true, dereference: true });
   for (const path of [...paths, 'ssl/certs', 'resolv.conf', 'hosts', 'npmrc']) {
     const from = join('/etc', path);
     if (existsSync(from)) cpSync(from, join(root, 'etc', path), { recursive: true, dereference: true });
@@ -96,7 +101,7 @@ function carry(root: string): void {
 
 /** An archive of a Debian with nothing in it. */
 async function baseArchive(): Promise<string> {
-  const target = join(CACHE, `base-${SUITE}.tar`);
+  const target = join(CACHE, `base-${SUITE}-2.tar`);
   if (existsSync(target) && Date.now() - statSync(target).mtimeMs < BASE_DAYS * 86_400_000) return target;
   const asked = ['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(CREATED_BY)'];
   const mirrors = (await run(asked)).split('\n').map((line) => line.split(' '));

@@ -144,8 +144,8 @@ export function coreDns({ folder, programs }: Layout): string[] {
 
 /** What Kubernetes' own set-up tools would have put there for the two that run outside of pods. */
 export const NODE_ROLES = [
-  binding('picket-test:proxy', 'system:node-proxier', 'system:kube-proxy'),
-  binding('picket-test:dns', 'system:coredns', 'system:coredns'),
+  binding('cluster-test:proxy', 'system:node-proxier', 'system:kube-proxy'),
+  binding('cluster-test:dns', 'system:coredns', 'system:coredns'),
   {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRole',

@@ -64,7 +64,8 @@ function deployment(name: string, script: string, env: readonly object[]): objec
 
 /** What is in a pod of the pair, and how to ask from inside it. */
 export interface Pair {
-  readonly client: string;
+  /** Id of the client's container; its pod's name is also that of the pod's sandbox. */
+  container(): Promise<string>;
   readonly peer: string;
   /** From a new process in the client. */
   ask(kind: 'tcp' | 'udp'): Promise<string>;
@@ -92,7 +93,10 @@ export async function deployPair(cluster: Cluster): Promise<Pair> {
     cluster.kubectl(['exec', '-n', PAIR, client, '--', ...command]);
   const restarts = (): Promise<string> => fieldOf('client', 'status.containerStatuses[0].restartCount');
   return {
-    client,
+    container: async () => {
+      const id = await fieldOf('client', 'status.containerStatuses[0].containerID');
+      return id.replace('containerd://', '');
+    },
     peer,
     ask: async (kind) => (await inside('node', '-e', ASK, kind, peer)).trim(),
     silentFor: async () => Number(await inside('date', '+%s%3N')) - Number(await inside('cat', '/tmp/heard')),

@@ -40,6 +40,8 @@ export async function install(cluster: Cluster, more: Record<string, unknown> = 
     '5m',
   ];
   await cluster.helm(args, { input: values });
+  // Helm takes a DaemonSet for ready that lacks no more pods than an update may.
+  await cluster.kubectl(['rollout', 'status', 'daemonset/picket-agent', '-n', NAMESPACE, '--timeout=180s']);
 }
 
 /** A command of picket in central's pod or the agent's. */

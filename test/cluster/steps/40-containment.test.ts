@@ -21,13 +21,9 @@ test('before, it reaches its peer by TCP and UDP, and its connection is open', a
 });
 
 test('contained, it reaches nothing, and its open connection falls silent', async () => {
-  await until('the container at central', async () =>
-    (
-      await picket(cluster, 'central', ['contain', pair.client, '--no-exec', '--lease', '30m', '--json'])
-    ).trim(),
-  ).then((text) => {
-    order = /"(ord-[^"]+)"/.exec(text)?.[1] ?? '';
-  });
+  const args = ['contain', await pair.container(), '--no-exec', '--lease', '30m', '--json'];
+  const text = await until('the container at central', () => picket(cluster, 'central', args));
+  order = /"(ord-[^"]+)"/.exec(text)?.[1] ?? '';
   expect(order).toMatch(/^ord-/);
   await expect.poll(both, { timeout: 60_000, interval: 1000 }).toEqual(['silent', 'silent']);
   await expect.poll(() => pair.silentFor(), { timeout: 60_000, interval: 1000 }).toBeGreaterThan(5000);

@@ -17,8 +17,12 @@ test('what is pinned in the kernel is gone from the node', async () => {
 
 test('nothing of it is left in the cluster but what is kept by choice', async () => {
   const kinds = 'all,configmap,secret,serviceaccount,role,rolebinding,networkpolicy,persistentvolumeclaim';
-  const left = await cluster.kubectl(['get', kinds, '-n', NAMESPACE, '-o', 'name']);
-  expect(left.trim().split('\n').sort()).toEqual(['configmap/kube-root-ca.crt', 'serviceaccount/default']);
+  const left = async (): Promise<string[]> =>
+    (await cluster.kubectl(['get', kinds, '-n', NAMESPACE, '-o', 'name'])).trim().split('\n').sort();
+  // Helm waits for the objects that it made, not for their pods to end.
+  await expect
+    .poll(left, { timeout: 120_000, interval: 1000 })
+    .toEqual(['configmap/kube-root-ca.crt', 'serviceaccount/default']);
   const wide = ['clusterrole,clusterrolebinding,validatingwebhookconfiguration', '-o', 'name'];
   expect(await cluster.kubectl(['get', ...wide])).not.toMatch(/\/picket(-|$)/m);
 });

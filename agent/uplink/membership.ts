@@ -1,4 +1,5 @@
 /** The agent's place in the cluster: enrolled once, renewed in time, tried again for as long as it takes. */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../kit/retry.ts';
@@ -25,7 +26,21 @@ export interface MembershipParts {
 
 const BASE_MS = 1000;
 const LIMIT_MS = 60_000;
-const RENEWAL_CHECK_MS = 3_600_000;
+/** How soon a certificate that is due, or an authority that was replaced, is seen; it costs one small file. */
+const CHECK_MS = 60_000;
+
+const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
+
+function authoritiesOf(text: string): X509Certificate[] {
+  return (text.match(PEM) ?? []).flatMap((pem) => {
+    try {
+      return [new X509Certificate(pem)];
+    } catch {
+      // Half written: the next look finds it whole.
+      return [];
+    }
+  });
+}
 
 export class Membership {
   private readonly parts: MembershipParts;
@@ -50,6 +65,7 @@ export class Membership {
   private async run(): Promise<void> {
     const { folder, joinTokenFile, accountTokenFile = '', log, onEnrolled } = this.parts;
     let enrolled = await readEnrolled(folder);
+    if (enrolled !== null && (await this.isReplaced(enrolled))) enrolled = null;
     if (enrolled === null && joinTokenFile === '' && accountTokenFile === '') {
       log(
         'not enrolled, no enrol-token-file and no join-token-file: what central should know stays in the spool',
@@ -60,15 +76,31 @@ export class Membership {
     enrolled ??= await this.insist(null);
     while (enrolled !== null && !this.stopping.signal.aborted) {
       await onEnrolled(enrolled);
-      await this.untilDue(enrolled);
-      enrolled = await this.insist(enrolled);
+      enrolled = await this.insist((await this.untilDue(enrolled)) === 'replaced' ? null : enrolled);
     }
   }
 
-  private async untilDue(enrolled: Enrolled): Promise<void> {
+  private async untilDue(enrolled: Enrolled): Promise<'due' | 'replaced'> {
     const { signal } = this.stopping;
-    while (!signal.aborted && !dueForRenewal(enrolled.certificate, this.parts.wallMs()))
-      await sleep(RENEWAL_CHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    while (!signal.aborted && !dueForRenewal(enrolled.certificate, this.parts.wallMs())) {
+      if (await this.isReplaced(enrolled)) return 'replaced';
+      await sleep(CHECK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+    }
+    return 'due';
+  }
+
+  /**
+   * Whether the authority of the ca-file is another than the one that signed the certificate, as after central was
+   * installed anew. A file that is missing or none says nothing, and without a token to enrol with there is no way but to go on.
+   */
+  private async isReplaced(enrolled: Enrolled): Promise<boolean> {
+    const { caFile, joinTokenFile, accountTokenFile = '', log } = this.parts;
+    if (joinTokenFile === '' && accountTokenFile === '') return false;
+    const authorities = authoritiesOf(await readFile(caFile, 'utf8').catch(() => ''));
+    const own = new X509Certificate(enrolled.certificate);
+    if (authorities.length === 0 || authorities.some((one) => own.verify(one.publicKey))) return false;
+    log('the authority in ca-file is another than that of the certificate: enrolling again', { caFile });
+    return true;
   }
 
   /** Tries until it has a certificate; null when stopped before. */

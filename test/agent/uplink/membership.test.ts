@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
 import type { Enrolled } from '../../../agent/uplink/files.ts';
 import { Membership } from '../../../agent/uplink/membership.ts';
 import { createAuthority } from '../../../central/pki/authority.ts';
@@ -28,6 +28,7 @@ afterAll(async () => {
 });
 
 interface More {
+  readonly url?: string;
   readonly folder?: string;
   readonly caFile?: string;
   readonly joinTokenFile?: string;
@@ -120,6 +121,32 @@ test('gives its token to nobody that another authority vouches for', async () =>
   await until(() => expect(member.failures.size).toBe(1));
   expect([...member.failures.keys()][0]).toMatch(/CERT|SIGNATURE/);
   expect(enrolled).toEqual([]);
+});
+
+test('enrols again where central was installed anew, and only where it has a token for it', async () => {
+  const other = join(root, 'installed-before');
+  mkdirSync(other);
+  const before = await startFakeCentral(other);
+  onTestFinished(() => before.down());
+  const caFile = join(other, 'authority.crt');
+  const joinTokenFile = join(other, 'token');
+  writeFileSync(caFile, before.authority.certificate);
+  writeFileSync(joinTokenFile, before.token);
+  const first = start({ url: before.url, caFile, joinTokenFile });
+  await until(() => expect(first.enrolled).toHaveLength(1));
+  await first.member.stop();
+
+  const alone = start({ folder: first.folder, joinTokenFile: '' });
+  await until(() => expect(alone.enrolled).toEqual(first.enrolled));
+  await alone.member.stop();
+  const unread = start({ folder: first.folder, caFile: join(root, 'no-authority.crt') });
+  await until(() => expect(unread.enrolled).toEqual(first.enrolled));
+  await unread.member.stop();
+
+  const second = start({ folder: first.folder });
+  await until(() => expect(second.enrolled).toHaveLength(1));
+  expect(second.enrolled[0]?.ca).toBe(central.authority.certificate);
+  expect(second.said[0]).toMatch(/authority in ca-file is another/);
 });
 
 test('a wrong token is counted under the code that central gave', async () => {

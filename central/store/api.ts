@@ -3,6 +3,7 @@ import type { FilePlace } from '../audit/follow.ts';
 import type { ApiAlert } from '../audit/groups.ts';
 import { FACT_KINDS, type KeptHabit, type Learnt, type Tally } from '../audit/habits.ts';
 import type { PodEntry } from '../audit/watch.ts';
+import { keepAlert } from './keep-alert.ts';
 import { chunks, type Handle } from './rows.ts';
 
 export interface ApiStore {
@@ -91,39 +92,6 @@ async function addEntry(db: Handle, entry: PodEntry): Promise<boolean> {
   return result.numInsertedOrUpdatedRows !== 0n;
 }
 
-async function addAlert(
-  db: Handle,
-  cluster: string,
-  { alert, detections, identity }: ApiAlert,
-): Promise<void> {
-  const place = { cluster, node: '', boot: '' };
-  for (const { timeNs, processStartNs, wallMs, techniques, facts, ...rest } of detections)
-    await db
-      .insertInto('detections')
-      .values({
-        ...{ ...rest, ...place, time_ns: String(timeNs), process_start_ns: String(processStartNs) },
-        ...{ wall_ms: wallMs, techniques: JSON.stringify(techniques), facts: JSON.stringify(facts) },
-      })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  const { id, severity, score, container, workload, title, count, revision, quality } = alert;
-  const row = {
-    ...{ id, severity, score, container, workload, title, count, revision, quality, ...place },
-    ...{ first_ns: '0', last_ns: '0', first_wall_ms: alert.firstWallMs, last_wall_ms: alert.lastWallMs },
-    explanation: JSON.stringify(alert.explanation),
-    detectors: JSON.stringify(alert.detectors),
-    techniques: JSON.stringify(alert.techniques),
-    suppressed: '',
-    kind: 'api',
-    identities: JSON.stringify([identity]),
-  };
-  await db
-    .insertInto('alerts')
-    .values(row)
-    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-    .execute();
-}
-
 export function apiStore(db: Handle): ApiStore {
   return {
     ...learning(db),
@@ -132,7 +100,10 @@ export function apiStore(db: Handle): ApiStore {
       for (const entry of entries) if (await addEntry(db, entry)) fresh.push(entry);
       return fresh;
     },
-    addAlert: (cluster, alert) => addAlert(db, cluster, alert),
+    addAlert(cluster, alert) {
+      const more = { kind: 'api', identities: JSON.stringify([alert.identity]) };
+      return keepAlert(db, { cluster, node: '', boot: '' }, alert, more);
+    },
     async place(path) {
       const row = await db.selectFrom('audit_files').selectAll().where('path', '=', path).executeTakeFirst();
       return row ?? null;

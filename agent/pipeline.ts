@@ -3,6 +3,7 @@
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
 import type { Rules } from './alerts/hit.ts';
+import { Situations } from './case.ts';
 import { decodeRecords } from './events/decode.ts';
 import type { Event, ExecEvent } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
@@ -30,6 +31,8 @@ import {
   statusOf,
   type WorkloadStatus,
 } from './status.ts';
+import { Telling } from './telling.ts';
+import { Unseen } from './unseen.ts';
 import { Verdicts } from './verdicts.ts';
 import { Windows } from './windows.ts';
 
@@ -84,6 +87,8 @@ export class Pipeline {
   readonly #roles: Roles;
   readonly #sessions = new SessionStarts();
   readonly #budgetHours: number;
+  readonly #telling: Telling;
+  readonly #situations: Situations;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
@@ -119,17 +124,27 @@ export class Pipeline {
       hostSlot: LAYOUT.SLOT_HOST,
       emit: (event, container) => this.#judge(event, container),
     });
+    const { registry } = this;
+    const telling = new Telling({ ...options, registry });
+    const situations = new Situations(registry);
+    this.#telling = telling;
+    this.#situations = situations;
     this.#verdicts = new Verdicts({
-      ...options,
-      registry: this.registry,
+      minScore: settings.minScore,
+      rules: options.rules,
+      registry,
+      situations,
+      telling,
       namesOf: (address, timeNs) => this.#windows.namesOf(address, timeNs),
     });
     const { architecture, bootNs } = options;
     this.#windows = new Windows(
       {
         containers: this.#containers,
-        registry: this.registry,
+        registry,
         verdicts: this.#verdicts,
+        telling,
+        unseen: new Unseen(situations, telling),
         sink,
         architecture,
         workloadOf: (address) => this.#containers.nameOfAddress(address),
@@ -220,14 +235,15 @@ export class Pipeline {
 
   *#tick(tick: Tick): Generator<void> {
     this.#bootNs = tick.bootNs;
-    this.#verdicts.anchor(tick);
+    this.#telling.anchor(tick);
     this.#attribution.advance(tick.bootNs);
     this.#lives.settle(({ id, cgroup }) => {
       const now = this.#containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
       return now?.id === id ? now : null;
     });
     yield* this.#windows.tick(tick);
-    this.#verdicts.tick(tick.bootNs);
+    this.#situations.rates.clear();
+    this.#telling.tick(tick.bootNs);
     this.#containers.forget(tick.bootNs);
     this.#lives.forget(tick.bootNs);
   }
@@ -254,7 +270,7 @@ export class Pipeline {
     const { held, expired, overflow } = this.#attribution.counts;
     return {
       events: this.#events,
-      ...this.#verdicts.counts,
+      ...this.#telling.counts,
       malformed: { ...this.#malformed },
       lostOfSlots: { ...this.#windows.losses.ofSlots },
       ...this.#lives.counts,
@@ -263,7 +279,7 @@ export class Pipeline {
       podsRefused: this.#podsRefused,
       podsProblem: this.#podsProblem,
       processes: this.#processes.size,
-      openAlerts: this.#verdicts.openAlerts,
+      openAlerts: this.#telling.openAlerts,
       baselines: this.registry.size,
       names: { ...this.#windows.names },
     };
@@ -354,7 +370,7 @@ export class Pipeline {
 
   #entered(event: ExecEvent, container: Container, role: Role): void {
     const session = this.#sessions.of(event, container, role);
-    if (session !== null) this.#sink.session(session, this.#verdicts.wallOf(event.time));
+    if (session !== null) this.#sink.session(session, this.#telling.wallOf(event.time));
   }
 
   #judge(event: Event, container: Container): void {

@@ -19,6 +19,10 @@ export interface Weight extends Standing {
   readonly enough: boolean;
 }
 
+/** Of the bits of a fact: where people work new things are many, and a session without a baseline is one of them. */
+export const DISCOUNT = { own: 1, probe: 1, setup: 0, session: 1 / 4, node: 1 / 2 } as const;
+/** Of the bits while the workload is learnt: new things are many then. */
+export const YOUNG = 1 / 2;
 const DEFAULT_WINDOW_NS = 5_000_000_000n;
 
 export class Weigh {

@@ -22,6 +22,8 @@ import { type Mode, Profiles } from './profile/profiles.ts';
 import { Replicas } from './replicas.ts';
 import type { Sink } from './sink.ts';
 import type { Role } from './situation/roles.ts';
+import type { Telling } from './telling.ts';
+import type { Unseen } from './unseen.ts';
 import type { Verdicts } from './verdicts.ts';
 import { Watched } from './watched.ts';
 
@@ -29,6 +31,8 @@ export interface WindowsParts {
   readonly containers: Containers;
   readonly registry: Registry;
   readonly verdicts: Verdicts;
+  readonly telling: Telling;
+  readonly unseen: Unseen;
   readonly sink: Pick<Sink, 'window' | 'profile' | 'train'>;
   readonly architecture: Architecture;
   /** The workload that an address is here, or null. */
@@ -116,7 +120,7 @@ export class Windows {
       this.#flow(flow);
       yield;
     }
-    this.#parts.verdicts.weigh.replicas(this.#watched.values());
+    this.#parts.telling.weigh.replicas(this.#watched.values());
     this.#overload(ending);
     for (const [key, watched] of this.#watched) {
       this.#end(key, watched, ending);
@@ -130,8 +134,8 @@ export class Windows {
       ({ container, window }) =>
         container.kind !== 'host' && Object.keys(window.losses).some((name) => !name.startsWith('throttled')),
     );
-    const { containers, verdicts } = this.#parts;
-    verdicts.overload(this.of(containers.host), losers, { timeNs: bootNs, cpu: 0 });
+    const { containers, unseen } = this.#parts;
+    unseen.overload(this.of(containers.host), losers, { timeNs: bootNs, cpu: 0 });
   }
 
   /** A pair that its slot, in guard, did not know. */
@@ -248,10 +252,10 @@ export class Windows {
   }
 
   #unwatched(bootNs: bigint): void {
-    const { containers, verdicts } = this.#parts;
+    const { containers, unseen } = this.#parts;
     const ids = containers.withoutSlot().map(({ id }) => id);
     const unwatched = { tries: this.losses.withoutSlot, containers: ids };
-    verdicts.unwatched(this.of(containers.host), unwatched, { timeNs: bootNs, cpu: 0 });
+    unseen.unwatched(this.of(containers.host), unwatched, { timeNs: bootNs, cpu: 0 });
   }
 
   #flow(flow: Flow): void {
@@ -269,7 +273,7 @@ export class Windows {
   }
 
   #end(key: string, watched: Watched, ending: Ending): void {
-    const { containers, registry, verdicts, sink } = this.#parts;
+    const { containers, registry, verdicts, telling, unseen, sink } = this.#parts;
     if (watched.late) {
       this.#watched.delete(key);
       return;
@@ -278,16 +282,16 @@ export class Windows {
     if (container === null) return;
     const gone = container.kind !== 'host' && !containers.isLive(container);
     watched.window.anybodys(ending.anybodys);
-    if (!gone) verdicts.outlived(watched);
+    if (!gone) telling.outlived(watched);
     const baseline = registry.baseline(container.identity.workload);
     verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
     if (watched.window.lost > 0)
-      verdicts.flood(watched, this.losses.everybodys, { timeNs: ending.bootNs, cpu: 0 });
+      unseen.flood(watched, this.losses.everybodys, { timeNs: ending.bootNs, cpu: 0 });
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
     this.#judge(watched, baseline, ending.bootNs);
     const { facts: pairs } = watched.pairs;
-    verdicts.weigh.end(watched, ending.bootNs, verdicts.isAlerted(watched));
+    telling.weigh.end(watched, ending.bootNs, telling.isAlerted(watched));
     this.#learnSessions(watched);
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;

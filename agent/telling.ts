@@ -1,0 +1,219 @@
+/** From a verdict to what is told: it is weighed as evidence, made a detection and grouped into an alert. */
+import { ACCESS } from './alerts/access.ts';
+import type { Alert } from './alerts/alert.ts';
+import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { type Finding, Groups } from './alerts/group.ts';
+import { RARITY, type Verdict } from './alerts/judge.ts';
+import { inShadow } from './alerts/numbers.ts';
+import { REPLICA } from './alerts/replica.ts';
+import { SEQUENCE } from './alerts/sequence.ts';
+import { rankOf } from './alerts/severity.ts';
+import { VOLUME } from './alerts/volume.ts';
+import type { Case } from './case.ts';
+import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
+import { processKey } from './identity/processes.ts';
+import type { Registry } from './models/registry.ts';
+import { MAX_TOLD, type Watched } from './watched.ts';
+import { DISCOUNT, Weigh, type Weight, YOUNG } from './weigh.ts';
+
+export interface TellingOptions {
+  readonly node: string;
+  readonly boot: string;
+  readonly bootNs: bigint;
+  readonly wallMs: number;
+  readonly settings: {
+    readonly shadow: Pick<ReadonlySet<string>, 'has'>;
+    readonly groupForMs: number;
+    readonly budgetNs: bigint;
+  };
+  readonly registry: Registry;
+  readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
+}
+
+/** Detectors that speak by evidence; all others are rules, or findings about what was not seen. */
+const MODELS: ReadonlySet<string> = new Set([RARITY, SEQUENCE]);
+const ALERTS_FROM = rankOf('medium');
+/**
+ * Kinds of evidence that are counted over a window. Who is told to end does what it never did, and then less than ever: an
+ * alert does not stand on that alone before the container has outlived the next window.
+ */
+const COUNTED: ReadonlySet<string> = new Set(['syscall', 'compat', 'pair', VOLUME, 'shape']);
+/** Another program makes other numbers: they follow from what was done, and are no second sign of it. */
+const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, ACCESS, REPLICA, 'shape']);
+
+export class Telling {
+  readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
+  readonly weigh: Weigh;
+  readonly #options: TellingOptions;
+  readonly #groups: Groups;
+  #anchor: { readonly bootNs: bigint; readonly wallMs: number };
+
+  constructor(options: TellingOptions) {
+    this.#options = options;
+    this.#anchor = options;
+    this.weigh = new Weigh({ registry: options.registry, budgetNs: options.settings.budgetNs });
+    this.#groups = new Groups({
+      groupForNs: BigInt(Math.round(options.settings.groupForMs)) * 1_000_000n,
+      emit: (alert) => {
+        this.counts.alerts += 1;
+        options.sink.alert(alert);
+      },
+    });
+  }
+
+  get openAlerts(): number {
+    return this.#groups.open;
+  }
+
+  /** One instant on both clocks: from now on it says what time it is. */
+  anchor(instant: { readonly bootNs: bigint; readonly wallMs: number }): void {
+    this.#anchor = { bootNs: instant.bootNs, wallMs: instant.wallMs };
+  }
+
+  /** Unix time, ms, of a time since boot. */
+  wallOf(timeNs: bigint): number {
+    return this.#anchor.wallMs + Number(timeNs - this.#anchor.bootNs) / 1e6;
+  }
+
+  /** The container outlived the window in which what was counted would have been enough: it was not its end. */
+  outlived(watched: Watched): void {
+    if (watched.waiting === null || watched.waiting.since === watched.window.startNs) return;
+    const { alert, strong } = watched.waiting;
+    this.#stands(watched, this.#groups.stand(alert, strong));
+  }
+
+  /** Whether an alert about the container is open. */
+  isAlerted(watched: Watched): boolean {
+    return this.#groups.isOpen(watched.container.id);
+  }
+
+  /** Tells what changed and closes what is over. */
+  tick(now: bigint): void {
+    this.#groups.tick(now);
+  }
+
+  /** Nobody is told: there was too much of the kind. */
+  suppress(): void {
+    this.counts.suppressed += 1;
+  }
+
+  found(judged: Verdict, found: Case): void {
+    const { watched, fact, situation } = found;
+    const verdict = this.#options.settings.shadow.has(judged.detector) ? inShadow(judged) : judged;
+    if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
+    if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
+    const weight = this.#weigh(verdict, found);
+    const counted = COUNTED.has(verdict.kind);
+    const byRule = verdict.bits === 0 && !MODELS.has(verdict.detector);
+    const grave = byRule && rankOf(verdict.severity) >= ALERTS_FROM;
+    if (situation.role.kind === 'session' && grave) watched.sessions.strange(situation.role);
+    watched.told += 1;
+    if (situation.role.kind === 'setup') this.#tellSetUp(this.#finding(verdict, found), watched);
+    else if (watched.told <= MAX_TOLD)
+      this.#tell(this.#finding(verdict, found), watched, { grave, weight, counted });
+    else this.counts.suppressed += 1;
+  }
+
+  /**
+   * What comes with something that a rule knows as bad is not learnt: of a mature workload the whole window; while it is
+   * learnt, when half of what there is may match some rule, only what descends from the same process.
+   */
+  #withhold({ watched, situation, event }: Case): void {
+    const pid = event?.process.pid ?? 0;
+    if (event === null || pid === 0 || situation.baseline.state === 'mature') watched.withhold();
+    else watched.taint(processKey(pid, event.process.start));
+  }
+
+  /** Adds the verdict to the evidence in its container; null where it is none. */
+  #weigh(verdict: Verdict, { watched, situation }: Case): Weight | null {
+    const { role } = situation;
+    // What people do is new too often to stand for itself: rules and session-reach say what of it is grave.
+    if (role.kind === 'session') return null;
+    const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
+    const bits = verdict.bits * young * DISCOUNT[role.kind];
+    if (bits <= 0) return null;
+    const { kind, detector, summary: what } = verdict;
+    const cause = OF_NUMBERS.has(kind) ? 'numbers' : role.root;
+    return this.weigh.add(watched, cause, { kind, bits, what, detector });
+  }
+
+  #finding(verdict: Verdict, { watched, situation, when, event }: Case): Finding {
+    const origin: Origin = { node: this.#options.node, boot: this.#options.boot, ...when };
+    const { detector, severity, score, summary, subject, techniques, facts, explanation, next, bits } =
+      verdict;
+    const { role } = situation;
+    const process = event === null ? null : actorOf(event, situation.lineage);
+    const detection = {
+      id: idOf('det', origin, detector, `${watched.container.id} ${subject}`),
+      detector,
+      severity,
+      score,
+      timeNs: when.timeNs,
+      wallMs: this.wallOf(when.timeNs),
+      container: watched.container,
+      process,
+      summary,
+      techniques,
+      facts: {
+        ...facts,
+        ...evidenceOf(event),
+        ...peerEvidence(event, watched),
+        ...(role.kind === 'own' ? {} : { context: role.kind }),
+        ...(role.kind === 'session' ? { session: role.root } : {}),
+      },
+      bits: Math.round(bits * 10) / 10,
+      quality: this.#quality(watched),
+    };
+    const lineage = lineageKeys(situation.lineage, process);
+    return { detection, explanation, next, context: role.reason, lineage, origin };
+  }
+
+  /** What the runtime does as ever is told once for each entry and rule, and belongs to no cause. */
+  #tellSetUp(finding: Finding, watched: Watched): void {
+    const { detector, process } = finding.detection;
+    if (!watched.maySaySetUp(`${process?.parentPid} ${detector}`)) {
+      this.counts.suppressed += 1;
+      return;
+    }
+    this.counts.detections += 1;
+    this.#options.sink.detection({ ...finding.detection, alert: '' });
+  }
+
+  #tell(
+    finding: Finding,
+    watched: Watched,
+    { grave, weight, counted }: { grave: boolean; weight: Weight | null; counted: boolean },
+  ): void {
+    this.counts.detections += 1;
+    const alert = this.#groups.alertOf(finding);
+    this.#options.sink.detection({ ...finding.detection, alert });
+    const enough = weight?.enough ? { ...weight, items: watched.evidence.items() } : null;
+    const waits = enough !== null && counted && !grave;
+    const strong = waits ? null : enough;
+    if (waits) {
+      watched.waiting = { alert, strong: enough, since: watched.window.startNs };
+      watched.disturbed = true;
+    }
+    const opened = this.#groups.add(alert, finding, { grave, strong });
+    if (grave || strong !== null) watched.disturbed = true;
+    if (strong !== null) this.#stands(watched, opened && !grave);
+  }
+
+  #stands(watched: Watched, alarm: boolean): void {
+    watched.waiting = null;
+    watched.evidence.told();
+    if (alarm) watched.alarms += 1;
+  }
+
+  #quality(watched: Watched): Quality {
+    const { window, lostBefore, lossesBefore, completeBefore, container } = watched;
+    const baseline = this.#options.registry.baseline(container.identity.workload);
+    return {
+      lost: window.lost + lostBefore,
+      losses: sumOf(lossesBefore, window.losses),
+      complete: window.complete && completeBefore,
+      baseline: baseline.state,
+      periods: baseline.periods,
+    };
+  }
+}

@@ -2,15 +2,17 @@
 import { readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
+import { openRecording } from '../../agent/events/recording.ts';
 import { ourRules } from '../../agent/rules/ours.ts';
 import { EXIT, UsageError } from '../args.ts';
 import { readAlertLog } from '../client/alert-log.ts';
 import { type Call, toJson } from '../command.ts';
 import { parseDuration } from '../duration.ts';
+import { verdictSettings } from '../recording.ts';
 import { seedOf } from './lots.ts';
 import { ABLATIONS_HEADER, ablationRow, variantsOf } from './range/ablations.ts';
 import { drive } from './range/drive.ts';
-import { figuresOf } from './range/figures.ts';
+import { figuresOf, type RunScored } from './range/figures.ts';
 import { printFigures } from './range/print.ts';
 import { type ReplayOptions, replayRange } from './range/replay.ts';
 import { type Scored, score, type Told } from './range/score.ts';
@@ -21,6 +23,7 @@ interface Run {
   readonly folder: string;
   readonly truth: Truth;
   readonly told: readonly Told[];
+  readonly budgetHours: number | null;
 }
 
 const textOf = (call: Call, flag: string): string | null => {
@@ -82,6 +85,15 @@ const plainReplay = async (call: Call, folder: string): Promise<ReplayOptions> =
   imagesFrom: null,
 });
 
+/** Of the settings that the agent recorded; null: nothing was. */
+async function budgetHoursOf(folder: string): Promise<number | null> {
+  const recording = await openRecording(join(folder, 'recording.pkt.gz')).catch(() => null);
+  if (recording === null) return null;
+  // Leaving the loop closes the file.
+  for await (const _ of recording.frames()) break;
+  return Number(verdictSettings(recording.start, {}).budgetNs) / 3.6e12;
+}
+
 /** The table of ablations, line by line as they are done. */
 async function ablations(call: Call, folders: readonly string[]): Promise<number> {
   const rules = new Set(ourRules().rules.map(({ document }) => document.name));
@@ -118,7 +130,7 @@ async function replayed(call: Call, folder: string): Promise<Run> {
   call.io.error(
     `${basename(folder)}: ${seconds.toFixed(0)} s in ${cpuSeconds.toFixed(1)} s of CPU time, ${share} %\n`,
   );
-  return { folder, truth, told };
+  return { folder, truth, told, budgetHours: await budgetHoursOf(folder) };
 }
 
 /** As the agent wrote it at the time. */
@@ -126,7 +138,7 @@ async function live(folder: string): Promise<Run> {
   const told: Told[] = [];
   for await (const { text } of readAlertLog(join(folder, 'alerts.ndjson')))
     told.push(toldOf(JSON.parse(text) as Record<string, unknown>));
-  return { folder, truth: await readTruth(folder), told };
+  return { folder, truth: await readTruth(folder), told, budgetHours: await budgetHoursOf(folder) };
 }
 
 async function driven(call: Call, range: string): Promise<Run[]> {
@@ -175,10 +187,15 @@ export async function evaluateRange(call: Call): Promise<number> {
   const asTold = call.flags['as-told'] === true;
   for (const folder of folders) runs.push(asTold ? await live(folder) : await replayed(call, folder));
   const of = (told: readonly Told[], wanted: string): Told[] => told.filter((one) => one.kind === wanted);
-  const scored = runs.map(({ truth, told }): { scored: Scored; evidence: Scored } => ({
-    scored: score(truth, of(told, kind)),
-    evidence: score(truth, of(told, 'detection')),
-  }));
+  const scored = runs.map(({ truth, told, budgetHours }): RunScored => {
+    const detections = of(told, 'detection');
+    return {
+      scored: score(truth, of(told, kind)),
+      evidence: score(truth, detections),
+      detections,
+      budgetHours,
+    };
+  });
   const figures = figuresOf(scored);
   const title = `${runs.length} run(s), lines of kind ${kind}`;
   call.io.out(

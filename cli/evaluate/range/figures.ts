@@ -1,6 +1,7 @@
 /** From scored runs to the figures that are promised: found of how many, how soon, with what evidence, and false alerts an hour. */
 import { countBound, shareInterval } from './bounds.ts';
-import { type FalseAlert, type Judged, namesIt, type Scored } from './score.ts';
+import { type Caused, causesOf, type Promised, promisedOf } from './causes.ts';
+import { type Judged, namesIt, type Scored, type Told } from './score.ts';
 
 export interface Found {
   readonly name: string;
@@ -22,13 +23,26 @@ export interface Figures {
   readonly variants: readonly Found[];
   readonly attacks: readonly Found[];
   readonly falseAlerts: number;
+  /** Of these, later lines of alerts that were first told about an attack. */
+  readonly late: number;
   readonly containerHours: number;
   /** Upper bound of false alerts an hour, one-sided 95 %, Poisson. */
   readonly bound: number;
   /** What they were about, the most frequent first. */
   readonly falseBy: readonly { readonly what: string; readonly count: number }[];
+  /** The promise on what stands on evidence alone, and what became of it in the same hours. */
+  readonly promise: Promised;
   readonly neutral: number;
   readonly elsewhere: number;
+}
+
+export interface RunScored {
+  readonly scored: Scored;
+  /** By the detections of the same run: an alert leads to the processes and peers that its detections name. */
+  readonly evidence: Scored;
+  readonly detections: readonly Told[];
+  /** Container-hours of the promise under which the run was made; null: not known. */
+  readonly budgetHours: number | null;
 }
 
 /** The clocks of range and agent agree to this, s. */
@@ -70,13 +84,23 @@ function grouped<T>(all: readonly T[], keyOf: (one: T) => string): [string, T[]]
   return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
-const falseKey = ({ told, container, action }: FalseAlert): string =>
-  `${container?.workload ?? '?'} · ${action ?? 'steady load'} · ${told.detectors.join('+')} · ${told.summary}`;
+const falseKey = ({ line: { told, container, action }, by, late }: Caused): string =>
+  [
+    container?.workload ?? '?',
+    action ?? 'steady load',
+    told.detectors.join('+'),
+    told.summary,
+    ...(by === '' ? [] : [`by ${by}`]),
+    ...(late ? ['of an alert about an attack'] : []),
+  ].join(' · ');
 
-/**
- * `evidence` are the detections of the same runs: an alert leads to the processes and peers that its detections name.
- */
-export function figuresOf(runs: readonly { scored: Scored; evidence: Scored }[]): Figures {
+/** The strictest of the runs. */
+function budgetOf(runs: readonly RunScored[]): number | null {
+  const known = runs.flatMap(({ budgetHours }) => (budgetHours === null ? [] : [budgetHours]));
+  return known.length === 0 ? null : Math.max(...known);
+}
+
+export function figuresOf(runs: readonly RunScored[]): Figures {
   const judged = runs.flatMap(({ scored }) => scored.judged);
   const details = new Map(
     runs.flatMap(({ evidence }) => evidence.judged.map((attack) => [attack.label, attack.hits] as const)),
@@ -87,18 +111,20 @@ export function figuresOf(runs: readonly { scored: Scored; evidence: Scored }[])
     return told.some((one) => namesIt(label, one));
   };
   const found = (name: string, some: readonly Judged[]): Found => foundOf(name, some, isNamed);
-  const falseAlerts = runs.flatMap(({ scored }) => scored.falseAlerts);
+  const caused = runs.flatMap(({ scored, detections }) => causesOf(scored, detections));
   const containerHours = runs.reduce((sum, { scored }) => sum + scored.containerHours, 0);
   return {
     overall: found('all', judged),
     variants: grouped(judged, ({ label }) => label.variant).map(([name, some]) => found(name, some)),
     attacks: grouped(judged, ({ label }) => label.name).map(([name, some]) => found(name, some)),
-    falseAlerts: falseAlerts.length,
+    falseAlerts: caused.length,
+    late: caused.filter(({ late }) => late).length,
     containerHours,
-    bound: countBound(falseAlerts.length) / containerHours,
-    falseBy: grouped(falseAlerts, falseKey)
+    bound: countBound(caused.length) / containerHours,
+    falseBy: grouped(caused, falseKey)
       .map(([what, some]) => ({ what, count: some.length }))
       .toSorted((a, b) => b.count - a.count),
+    promise: promisedOf(caused, budgetOf(runs)),
     neutral: runs.reduce((sum, { scored }) => sum + scored.neutral, 0),
     elsewhere: runs.reduce((sum, { scored }) => sum + scored.elsewhere, 0),
   };

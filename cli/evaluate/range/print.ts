@@ -1,4 +1,5 @@
 /** Figures as text for a terminal. */
+import { countBound } from './bounds.ts';
 import type { Figures, Found } from './figures.ts';
 
 const MAX_FALSE = 40;
@@ -29,6 +30,18 @@ const HEADER = [
   'p95 s'.padStart(8),
 ].join(' ');
 
+/** The promise beside what became of it. */
+function promiseRow({ promise, containerHours }: Figures): string {
+  const { budgetHours, own, pooled, none, rules } = promise;
+  const alarms = own + pooled + none;
+  const promised = budgetHours === null ? 'not known' : `one in ${budgetHours.toFixed(0)} h of a container`;
+  const most = countBound(alarms) / containerHours;
+  return (
+    `promise: ${promised}, by evidence alone; alarms by evidence ${alarms} in ${containerHours.toFixed(2)} h, ` +
+    `at most one in ${(1 / most).toFixed(1)} h (95 %): calibrated by the workload's own history ${own}, pooled ${pooled}, none ${none}; by rules ${rules}`
+  );
+}
+
 /** Attacks one by one only where some were missed, unless all are asked for. */
 export function printFigures(title: string, figures: Figures, all: boolean): string {
   const { falseAlerts, containerHours, bound } = figures;
@@ -42,6 +55,8 @@ export function printFigures(title: string, figures: Figures, all: boolean): str
     `false: ${falseAlerts} in ${containerHours.toFixed(2)} container-hours: ${(falseAlerts / containerHours).toFixed(3)} an hour, at most ${bound.toFixed(3)} (95 %)` +
       (falseAlerts === 0 ? '' : `; one in ${(containerHours / falseAlerts).toFixed(1)} h`) +
       `; neutral ${figures.neutral}, about nothing of the range ${figures.elsewhere}`,
+    ...(figures.late === 0 ? [] : [`  ${figures.late} of them later lines of alerts about attacks`]),
+    promiseRow(figures),
     ...figures.falseBy.slice(0, MAX_FALSE).map(({ what, count }) => `  ${String(count).padStart(4)} ${what}`),
   ];
   return `${lines.join('\n')}\n`;

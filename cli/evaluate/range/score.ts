@@ -25,6 +25,8 @@ export interface Told {
   readonly severity: string;
   /** Id of the alert that it is or belongs to. */
   readonly alert: string;
+  /** Of an alert by whose history the evidence was calibrated that it stands on; null: it stands on rules alone. */
+  readonly tail: 'own' | 'pooled' | 'none' | null;
 }
 
 export interface FalseAlert {

@@ -14,6 +14,11 @@ function factOf(line: Json): string {
   return typeof fact === 'string' ? fact : texts(line['explanation']).join(' ');
 }
 
+function tailOf(line: Json): Told['tail'] {
+  const by = text(object(line['evidence'])['by']);
+  return by === 'own' || by === 'pooled' || by === 'none' ? by : null;
+}
+
 /** `at`: when it was told, Unix s; without it the line's own time, which is that of the kernel's record. */
 export function toldOf(line: Json, at?: number): Told {
   const process = object(line['process']);
@@ -31,5 +36,6 @@ export function toldOf(line: Json, at?: number): Told {
     fact: factOf(line),
     severity: text(line['severity']),
     alert: text(line['kind'] === 'alert' ? line['id'] : line['alert']),
+    tail: tailOf(line),
   };
 }

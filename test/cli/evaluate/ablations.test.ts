@@ -36,6 +36,7 @@ const told = (time: number, container: string): Told => ({
   fact: '',
   severity: 'high',
   alert: String(time),
+  tail: null,
 });
 
 const views = variantsOf((name) => name === 'secret-read').flatMap((variant) =>

@@ -7,6 +7,7 @@ import { LAYOUT } from '../../../agent/events/layout.ts';
 import { countBound, shareInterval } from '../../../cli/evaluate/range/bounds.ts';
 import { Dropper } from '../../../cli/evaluate/range/drop.ts';
 import { figuresOf } from '../../../cli/evaluate/range/figures.ts';
+import { printFigures } from '../../../cli/evaluate/range/print.ts';
 import { score, type Told } from '../../../cli/evaluate/range/score.ts';
 import { toldOf } from '../../../cli/evaluate/range/told.ts';
 import { readTruth, type Truth, truthOf } from '../../../cli/evaluate/range/truth.ts';
@@ -76,6 +77,7 @@ const told = (time: number, container: string, more: Partial<Told> = {}): Told =
   fact: '',
   severity: 'high',
   alert: `alr-${time}`,
+  tail: null,
   ...more,
 });
 
@@ -130,9 +132,10 @@ test('figures pool runs; delay counts from the attack to when it was told, and e
   const other = told(205, WEB, { kind: 'detection', alert: hit.alert, fact: 'connect 203.0.113.5:80' });
   const figures = (details: Told[]): ReturnType<typeof figuresOf> => {
     const one = truth();
+    const scored = [score(one, [hit]), score(truth(), [told(900, DB)])] as const;
     return figuresOf([
-      { scored: score(one, [hit]), evidence: score(one, details) },
-      { scored: score(truth(), [told(900, DB)]), evidence: score(truth(), []) },
+      { scored: scored[0], evidence: score(one, details), detections: details, budgetHours: null },
+      { scored: scored[1], evidence: score(truth(), []), detections: [], budgetHours: null },
     ]);
   };
   expect(figures([proof]).overall).toMatchObject({
@@ -227,4 +230,26 @@ test('lost records are a share of all but containers, and are told as losses of 
   expect(told.kind === 'tick' && told.tick.lost).toEqual({ 'urgent-full': dropper.dropped });
   const again = dropper.drop(tick);
   expect(again.kind === 'tick' && again.tick.slots[0]?.lost).toBe(0);
+});
+
+test('a false line says what made it be told; the promise counts alerts by evidence, each once, beside its budget', () => {
+  const hit = told(205, WEB, { id: 'alr-a' });
+  const lines = [
+    hit,
+    told(600, NEXT, { id: 'alr-a', tail: 'own' }),
+    told(900, DB, { id: 'alr-b', tail: 'pooled' }),
+    told(910, DB, { id: 'alr-b', tail: 'own' }),
+    told(1900, DB, { id: 'alr-c' }),
+  ];
+  const why = (time: number, alert: string, detector: string): Told =>
+    told(time, DB, { kind: 'detection', alert, detectors: [detector], severity: 'low' });
+  const detections = [why(899, 'alr-b', 'volume'), why(900, 'alr-b', 'rarity'), why(901, 'alr-b', 'later')];
+  const scored = score(truth(), lines);
+  const figures = figuresOf([{ scored, evidence: score(truth(), []), detections, budgetHours: 168 }]);
+  expect(figures).toMatchObject({ falseAlerts: 4, late: 1 });
+  expect(figures.promise).toEqual({ budgetHours: 168, own: 0, pooled: 1, none: 0, rules: 1 });
+  expect(figures.falseBy.map(({ what }) => what)).toContain('db · steady load · rarity ·  · by rarity low');
+  const text = printFigures('one run', figures, false);
+  expect(text).toContain('promise: one in 168 h of a container, by evidence alone; alarms by evidence 1 in ');
+  expect(text).toContain("calibrated by the workload's own history 0, pooled 1, none 0; by rules 1\n");
 });

@@ -21,6 +21,7 @@ import { Processes } from './identity/processes.ts';
 import type { Baseline } from './models/baseline.ts';
 import { Registry } from './models/registry.ts';
 import { replyOf } from './models/shape/training.ts';
+import { Newcomers } from './newcomers.ts';
 import type { Sink } from './sink.ts';
 import { type Role, type RoleKind, Roles } from './situation/roles.ts';
 import { SessionStarts } from './situation/session-start.ts';
@@ -127,6 +128,7 @@ export class Pipeline {
     const { registry } = this;
     const telling = new Telling({ ...options, registry });
     const situations = new Situations(registry);
+    const newcomers = new Newcomers({ ...settings, registry, situations, telling });
     this.#telling = telling;
     this.#situations = situations;
     this.#verdicts = new Verdicts({
@@ -135,6 +137,7 @@ export class Pipeline {
       registry,
       situations,
       telling,
+      vouches: (baseline) => newcomers.vouches(baseline),
       namesOf: (address, timeNs) => this.#windows.namesOf(address, timeNs),
     });
     const { architecture, bootNs } = options;
@@ -145,6 +148,7 @@ export class Pipeline {
         verdicts: this.#verdicts,
         telling,
         unseen: new Unseen(situations, telling),
+        newcomers,
         sink,
         architecture,
         workloadOf: (address) => this.#containers.nameOfAddress(address),

@@ -8,6 +8,7 @@ import { inShadow } from './alerts/numbers.ts';
 import { REPLICA } from './alerts/replica.ts';
 import { SEQUENCE } from './alerts/sequence.ts';
 import { rankOf } from './alerts/severity.ts';
+import { UNKNOWN } from './alerts/unknown.ts';
 import { VOLUME } from './alerts/volume.ts';
 import type { Case } from './case.ts';
 import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
@@ -40,6 +41,9 @@ const ALERTS_FROM = rankOf('medium');
 const COUNTED: ReadonlySet<string> = new Set(['syscall', 'compat', 'pair', VOLUME, 'shape']);
 /** Another program makes other numbers: they follow from what was done, and are no second sign of it. */
 const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, ACCESS, REPLICA, 'shape']);
+
+/** It speaks by evidence. */
+const isOfModel = ({ bits, detector }: Verdict): boolean => bits > 0 || MODELS.has(detector);
 
 export class Telling {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
@@ -99,12 +103,17 @@ export class Telling {
 
   found(judged: Verdict, found: Case): void {
     const { watched, fact, situation } = found;
+    if (watched.foldedUntilNs > found.when.timeNs && isOfModel(judged)) {
+      if (judged.flags && fact !== null) watched.flag(fact, false);
+      this.suppress();
+      return;
+    }
     const verdict = this.#options.settings.shadow.has(judged.detector) ? inShadow(judged) : judged;
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
     if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
     const weight = this.#weigh(verdict, found);
     const counted = COUNTED.has(verdict.kind);
-    const byRule = verdict.bits === 0 && !MODELS.has(verdict.detector);
+    const byRule = !isOfModel(verdict);
     const grave = byRule && rankOf(verdict.severity) >= ALERTS_FROM;
     if (situation.role.kind === 'session' && grave) watched.sessions.strange(situation.role);
     watched.told += 1;
@@ -196,6 +205,8 @@ export class Telling {
     }
     const opened = this.#groups.add(alert, finding, { grave, strong });
     if (grave || strong !== null) watched.disturbed = true;
+    // Nobody wrote a rule for it: it is an alarm as those by evidence are, and counts as one.
+    if (opened && finding.detection.detector === UNKNOWN) watched.alarms += 1;
     if (strong !== null) this.#stands(watched, opened && !grave);
   }
 

@@ -17,6 +17,7 @@ import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
 import { underNames } from './features/facts.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
+import type { Baseline } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
 import type { Role } from './situation/roles.ts';
 import type { Telling } from './telling.ts';
@@ -31,6 +32,8 @@ export interface VerdictsOptions {
   /** The names under which any container of the node knows an address. */
   readonly namesOf: (address: string, timeNs: bigint) => ReadonlySet<string>;
   readonly rules: Rules;
+  /** Whether it says something of others that the workload does a thing. */
+  readonly vouches: (baseline: Baseline) => boolean;
 }
 
 const MAX_TOLD_YOUNG = 4096;
@@ -152,7 +155,9 @@ export class Verdicts {
   #isElsewhere(fact: Fact, timeNs: bigint): boolean {
     const { registry, namesOf } = this.#options;
     const facts = [fact, ...underNames(fact, (address) => namesOf(address, timeNs))];
-    return registry.all().some((other) => facts.some((one) => other.seen(one) > 0));
+    return registry
+      .all()
+      .some((other) => this.#options.vouches(other) && facts.some((one) => other.seen(one) > 0));
   }
 
   /** What a session does is compared with what sessions do on this node, once some are known; what the workload does anyway is nothing new. */

@@ -81,6 +81,8 @@ export class Watched {
     /** Start of the window in which it was counted. */
     readonly since: bigint;
   } | null = null;
+  /** Until then what is merely new stands under the verdict that the container is like none of its workload. */
+  foldedUntilNs = 0n;
   /** Something grave was seen in the open window. */
   disturbed = false;
   /** Length of the last window. */

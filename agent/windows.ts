@@ -18,6 +18,7 @@ import type { KnownProcess } from './identity/processes.ts';
 import { Losses } from './losses.ts';
 import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
+import type { Newcomers } from './newcomers.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import { Replicas } from './replicas.ts';
 import type { Sink } from './sink.ts';
@@ -33,6 +34,7 @@ export interface WindowsParts {
   readonly verdicts: Verdicts;
   readonly telling: Telling;
   readonly unseen: Unseen;
+  readonly newcomers: Newcomers;
   readonly sink: Pick<Sink, 'window' | 'profile' | 'train'>;
   readonly architecture: Architecture;
   /** The workload that an address is here, or null. */
@@ -273,7 +275,7 @@ export class Windows {
   }
 
   #end(key: string, watched: Watched, ending: Ending): void {
-    const { containers, registry, verdicts, telling, unseen, sink } = this.#parts;
+    const { containers, registry, verdicts, telling, unseen, newcomers, sink } = this.#parts;
     if (watched.late) {
       this.#watched.delete(key);
       return;
@@ -289,6 +291,7 @@ export class Windows {
       unseen.flood(watched, this.losses.everybodys, { timeNs: ending.bootNs, cpu: 0 });
     const { loudestName } = watched.window;
     const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
+    newcomers.end(watched, ending.bootNs);
     this.#judge(watched, baseline, ending.bootNs);
     const { facts: pairs } = watched.pairs;
     telling.weigh.end(watched, ending.bootNs, telling.isAlerted(watched));

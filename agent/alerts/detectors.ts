@@ -4,6 +4,7 @@ import { RARITY } from './judge.ts';
 import { REPLICA } from './replica.ts';
 import { SEQUENCE } from './sequence.ts';
 import { SESSION_REACH } from './session.ts';
+import { UNKNOWN } from './unknown.ts';
 import { RHYTHM, VOLUME } from './volume.ts';
 
 export const NOT_RULES: ReadonlySet<string> = new Set([
@@ -14,6 +15,7 @@ export const NOT_RULES: ReadonlySet<string> = new Set([
   RHYTHM,
   ACCESS,
   REPLICA,
+  UNKNOWN,
   'shape',
   'dns-labels',
   'flood',

@@ -92,6 +92,10 @@ export class WindowBuilder {
     return this.#complete;
   }
 
+  get facts(): Iterable<Fact> {
+    return this.#facts.values();
+  }
+
   has(fact: Fact): boolean {
     return this.#facts.has(factKey(fact));
   }

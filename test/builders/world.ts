@@ -1,4 +1,5 @@
 /** A small node on paper: containers that act, a clock, the pipeline, and everything it told. */
+import { createHash } from 'node:crypto';
 import type { Alert } from '../../agent/alerts/alert.ts';
 import type { Detection } from '../../agent/alerts/detection.ts';
 import type { Frame, SlotTick } from '../../agent/events/frame.ts';
@@ -85,8 +86,12 @@ export interface PodOptions {
   owner?: { kind: string; name: string };
   hash?: string;
   ip?: string;
-  containers: readonly { name: string; id: string }[];
+  /** `image`: its name, of a digest of its own; absent: that of the container, of one that all share. */
+  containers: readonly { name: string; id: string; image?: string }[];
 }
+
+const digestOf = (image: string | undefined): string =>
+  image === undefined ? 'd'.repeat(64) : createHash('sha256').update(image).digest('hex');
 
 /** A PodList with the fields that identity reads. */
 export function podList(pods: readonly PodOptions[]): string {
@@ -103,10 +108,10 @@ export function podList(pods: readonly PodOptions[]): string {
       spec: { nodeName: 'n1' },
       status: {
         podIPs: pod.ip === undefined ? [] : [{ ip: pod.ip }],
-        containerStatuses: pod.containers.map(({ name, id }) => ({
+        containerStatuses: pod.containers.map(({ name, id, image }) => ({
           name,
-          image: `registry.example/${name}:1`,
-          imageID: `registry.example/${name}@sha256:${'d'.repeat(64)}`,
+          image: `registry.example/${image ?? name}:1`,
+          imageID: `registry.example/${image ?? name}@sha256:${digestOf(image)}`,
           containerID: `containerd://${id}`,
         })),
       },

@@ -1,0 +1,186 @@
+/**
+ * What is outside everything learnt: a workload that the node never saw, once its learning is over, and a container that
+ * begins with nothing of what its workload is known for. Each is one verdict and no flood, an alarm that counts in the
+ * achieved rate; what follows from it says the verdict itself (alerts/unknown.ts).
+ */
+import { isWorkload } from './alerts/session.ts';
+import { deedsOf, judgeNewcomer, judgeUnlike } from './alerts/unknown.ts';
+import type { Situations } from './case.ts';
+import { type Fact, type FactKind, factKey } from './features/fact.ts';
+import { type Container, UNLISTED } from './identity/container.ts';
+import type { Baseline } from './models/baseline.ts';
+import type { Registry } from './models/registry.ts';
+import type { Telling } from './telling.ts';
+import { START_NS, type Watched } from './watched.ts';
+
+export interface NewcomersParts {
+  readonly registry: Registry;
+  readonly situations: Situations;
+  readonly telling: Pick<Telling, 'found'>;
+  readonly learnWindows: number;
+  readonly matureWindows: number;
+}
+
+const DAY_NS = 86_400_000_000_000n;
+/** Told as alerts within a day; with more of them newcomers are what is usual here, as where jobs of people run. */
+const MOST_TODAY = 3;
+/** Images, and workloads told, that are remembered; the oldest leave. As many as there are baselines. */
+const MAX_KNOWN = 2048;
+/** Of the other workloads so many are known well before a new one is news. */
+const KNOWN_SHARE = 1 / 2;
+/** A start is like none when it brings so many things, of so many kinds, and of what it does so little is known. */
+const LEAST_FRESH = 8;
+const LEAST_KINDS = 3;
+const KNOWN_OF_FRESH = 1 / 4;
+/** Kinds that are told each time they come, also of what is known; system calls all programs have in common. */
+const ALWAYS_TOLD: ReadonlySet<FactKind> = new Set(['exec', 'file', 'connect', 'accept', 'name']);
+/** What is merely new in it stands under its one verdict for so long. */
+const FOLDED_MINUTES = 5;
+const FOLDED_NS = BigInt(FOLDED_MINUTES) * 60_000_000_000n;
+
+export class Newcomers {
+  readonly #parts: NewcomersParts;
+  /** Image or digest → the workload that had it first. */
+  readonly #images = new Map<string, string>();
+  /** Workload → when it was told, and whether as an alert. */
+  readonly #told = new Map<string, { readonly atNs: bigint; readonly alert: boolean }>();
+  /** Workload → when a container of it was like none. */
+  readonly #unlike = new Map<string, bigint>();
+
+  constructor(parts: NewcomersParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether it says something of others that the workload does a thing: not while it was told as unknown and is learnt. */
+  vouches({ workload, state }: Pick<Baseline, 'workload' | 'state'>): boolean {
+    return state === 'mature' || !this.#told.has(workload);
+  }
+
+  /** The window is about to end, under the container's settled name. */
+  end(watched: Watched, endNs: bigint): void {
+    const { container } = watched;
+    if (container.kind !== 'container' || container.identity.workload.endsWith(`/${UNLISTED}`)) return;
+    const { madeAt } = container;
+    if (madeAt !== null && watched.observed && endNs - madeAt <= 2n * START_NS) {
+      const baseline = this.#parts.registry.baseline(container.identity.workload);
+      if (isFresh(baseline)) this.#newcomer(watched, { baseline, madeAt, endNs });
+      else if (watched.phase === 'start') this.#start(watched, { baseline, madeAt, endNs });
+    }
+    this.#remember(container);
+  }
+
+  #newcomer(watched: Watched, { baseline, madeAt, endNs }: Beginning): void {
+    const { registry, situations, telling, learnWindows, matureWindows } = this.#parts;
+    const { workload } = baseline;
+    const facts = [...watched.window.facts];
+    const waits = facts.length === 0 && endNs - madeAt < START_NS;
+    const { mature, young } = this.#others(workload);
+    if (this.#told.has(workload) || waits || mature === 0 || mature < KNOWN_SHARE * (mature + young)) return;
+    const today = [...this.#told.values()].filter(({ atNs, alert }) => alert && endNs - atNs < DAY_NS).length;
+    const others = registry.all().filter((other) => other.workload !== workload && this.vouches(other));
+    const usual = deedsOf(facts).filter((fact) => others.some((other) => other.seen(fact) > 0)).length;
+    const verdict = judgeNewcomer({
+      container: watched.container,
+      facts,
+      seconds: Number(endNs - madeAt) / 1e9,
+      imageOf: this.#imageOf(watched.container),
+      usual,
+      today,
+      mostToday: MOST_TODAY,
+      mature,
+      young,
+      learnWindows,
+      matureWindows,
+    });
+    keep(this.#told, workload, { atNs: endNs, alert: verdict.severity === 'medium' });
+    const situation = situations.of(watched);
+    telling.found(verdict, { watched, situation, fact: null, when: { timeNs: endNs, cpu: 0 }, event: null });
+  }
+
+  /** Of a mature workload whose starts are known. */
+  #start(watched: Watched, { baseline, madeAt, endNs }: Beginning): void {
+    if (watched.foldedUntilNs > endNs || baseline.state !== 'mature' || !baseline.judges('exec', 'start'))
+      return;
+    const facts = [...watched.window.facts, ...watched.pairs.facts];
+    const { fresh, known } = compared(facts, baseline);
+    if (!isUnlike(fresh, known)) return;
+    const { workload } = baseline;
+    const before = this.#unlike.get(workload);
+    const again = before !== undefined && endNs - before < DAY_NS;
+    if (!again) keep(this.#unlike, workload, endNs);
+    const verdict = judgeUnlike({
+      container: watched.container,
+      facts: fresh,
+      seconds: Number(endNs - madeAt) / 1e9,
+      fresh: fresh.length,
+      known: known.length,
+      starts: baseline.starts,
+      again,
+      foldedMinutes: FOLDED_MINUTES,
+    });
+    const situation = this.#parts.situations.of(watched);
+    const when = { timeNs: endNs, cpu: 0 };
+    this.#parts.telling.found(verdict, { watched, situation, fact: null, when, event: null });
+    watched.foldedUntilNs = endNs + FOLDED_NS;
+  }
+
+  /** Workloads of the node but this one, sessions, node and other newcomers: those known well, and those that are still learnt. */
+  #others(workload: string): { readonly mature: number; readonly young: number } {
+    const others = this.#parts.registry
+      .all()
+      .filter((each) => isWorkload(each.workload) && each.workload !== workload)
+      .filter((each) => each.periods > 0 && this.vouches(each));
+    const mature = others.filter(({ state }) => state === 'mature').length;
+    return { mature, young: others.length - mature };
+  }
+
+  #imageOf(container: Container): string {
+    for (const image of imagesOf(container)) {
+      const known = this.#images.get(image);
+      if (known !== undefined && known !== container.identity.workload) return known;
+    }
+    return '';
+  }
+
+  #remember(container: Container): void {
+    for (const image of imagesOf(container))
+      if (!this.#images.has(image)) keep(this.#images, image, container.identity.workload);
+  }
+}
+
+interface Beginning {
+  readonly baseline: Baseline;
+  readonly madeAt: bigint;
+  readonly endNs: bigint;
+}
+
+/** Nothing was ever seen of it, in whatever way. */
+const isFresh = ({ periods, starts, incomplete, withheld }: Baseline): boolean =>
+  periods + starts + incomplete + withheld === 0;
+
+/** Its digest, and its name without the version. */
+function imagesOf({ identity: { image, imageDigest } }: Container): string[] {
+  const name = image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  return [imageDigest, name].filter((text) => text !== '');
+}
+
+function compared(facts: readonly Fact[], baseline: Baseline): { fresh: Fact[]; known: Fact[] } {
+  const fresh = facts.filter((fact) => baseline.seen(fact) === 0);
+  const known = facts.filter((fact) => ALWAYS_TOLD.has(fact.kind) && baseline.seen(fact) > 0);
+  return { fresh, known };
+}
+
+function isUnlike(fresh: readonly Fact[], known: readonly Fact[]): boolean {
+  const kinds = new Set(fresh.map(({ kind }) => kind));
+  const distinct = new Set(fresh.map(factKey)).size;
+  const started = fresh.some(({ kind }) => kind === 'exec') && !known.some(({ kind }) => kind === 'exec');
+  const little = known.length <= KNOWN_OF_FRESH * fresh.length;
+  return started && little && distinct >= LEAST_FRESH && kinds.size >= LEAST_KINDS;
+}
+
+function keep<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > MAX_KNOWN && oldest !== undefined) map.delete(oldest);
+}

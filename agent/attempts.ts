@@ -6,7 +6,7 @@
  * time they are evidence with all bits told before: what is tried anew is new evidence. So who is patient comes to an alert
  * as well.
  */
-import { judgeAccess } from './alerts/access.ts';
+import { ACCESS, judgeAccess } from './alerts/access.ts';
 import type { Verdict } from './alerts/judge.ts';
 import type { Event, ExitEvent, Flow } from './events/event.ts';
 import type { Fact } from './features/fact.ts';
@@ -53,6 +53,7 @@ interface DoorSums {
 const keyOf = ({ kind, name }: Pick<DoorNow, 'kind' | 'name'>): string => `${kind} ${name}`;
 
 export class Attempts implements WindowDetector {
+  readonly name = ACCESS;
   #tries = new Tries();
   readonly #doors = new Map<string, DoorSums>();
   #silent = new Set<string>();

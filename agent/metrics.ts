@@ -1,6 +1,7 @@
 /** The agent's metrics: read from its parts at each scrape, so that nothing is counted twice. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
+import type { Costs } from './costs.ts';
 import type { NameCounts } from './identity/peer-names.ts';
 import type { RuleCosts } from './rules/rule.ts';
 import type { PodsHealth } from './source/pods.ts';
@@ -20,6 +21,9 @@ export interface Numbers {
   readonly promise: PromiseStatus;
   readonly roles: Readonly<Record<string, number>>;
   readonly training: TrainerCounts;
+  readonly costs: Pick<Costs, 'by' | 'windows'>;
+  /** Detector → bytes of its models. */
+  readonly modelBytes: ReadonlyMap<string, number>;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
   readonly byDetector: Readonly<Record<'detections' | 'alerts', ReadonlyMap<string, number>>>;
@@ -159,6 +163,19 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'New alerts by the detectors that were part of them as they were opened; all rules are one.',
     'detector',
     ({ byDetector }) => byDetector.alerts,
+  ],
+  ['windows_total', 'Windows of containers that ended.', '', one(({ costs }) => costs.windows)],
+  [
+    'detector_seconds_total',
+    'Time that a detector took; of what is done for each fact, from each sixteenth. By windows_total: its time for a window.',
+    'detector',
+    ({ costs }) => [...costs.by].map(([name, { nanoseconds }]) => [name, nanoseconds / 1e9]),
+  ],
+  [
+    'detector_bytes',
+    'Memory of the models of a detector, of all workloads, estimated each time a baseline is written.',
+    'detector',
+    ({ modelBytes }) => modelBytes,
   ],
   [
     'traffic_bytes_total',

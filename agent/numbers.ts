@@ -7,7 +7,7 @@
  * that changed for good is known after some minutes and one that was busy for a minute teaches nothing.
  */
 import type { Verdict } from './alerts/judge.ts';
-import { judgeRhythm, judgeVolume } from './alerts/volume.ts';
+import { judgeRhythm, judgeVolume, VOLUME } from './alerts/volume.ts';
 import type { Flow } from './events/event.ts';
 import type { Fact } from './features/fact.ts';
 import { PeerWindow } from './features/peers.ts';
@@ -34,6 +34,8 @@ const SHORTEST_NS = 1_000_000_000n;
 
 /** What is kept per container. */
 export class Numbers implements WindowDetector {
+  /** With the rhythm of calls, which it looks at in the same flows. */
+  readonly name = VOLUME;
   #peers = new PeerWindow();
   readonly #rhythm = new Rhythm();
   /** Peer → bits told; again at twice as many. */

@@ -4,6 +4,7 @@
  */
 import type { Rules } from './alerts/hit.ts';
 import { Situations } from './case.ts';
+import { Costs } from './costs.ts';
 import { decodeRecords } from './events/decode.ts';
 import type { Event, ExecEvent } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
@@ -80,6 +81,8 @@ function finish(steps: Generator<void>): void {
 export class Pipeline {
   /** Baselines, for checkpoints. */
   readonly registry: Registry;
+  /** Of detectors. */
+  readonly costs = new Costs();
   readonly #sink: Sink;
   readonly #containers: Containers;
   readonly #attribution: Attribution;
@@ -137,6 +140,7 @@ export class Pipeline {
       registry,
       situations,
       telling,
+      costs: this.costs,
       vouches: (baseline) => newcomers.vouches(baseline),
       namesOf: (address, timeNs) => this.#windows.namesOf(address, timeNs),
     });
@@ -149,6 +153,7 @@ export class Pipeline {
         telling,
         unseen: new Unseen(situations, telling),
         newcomers,
+        costs: this.costs,
         sink,
         architecture,
         workloadOf: (address) => this.#containers.nameOfAddress(address),

@@ -1,6 +1,6 @@
 /** The live containers of each workload side by side: what each did of late, and how far it is from the others. */
 import type { Verdict } from './alerts/judge.ts';
-import { judgeReplica } from './alerts/replica.ts';
+import { judgeReplica, REPLICA } from './alerts/replica.ts';
 import { type Fact, type FactKind, factKey } from './features/fact.ts';
 import { ROW_FEATURES, rowOf, showFeature } from './features/shape-row.ts';
 import type { Window } from './features/window.ts';
@@ -137,6 +137,7 @@ function noteFact({ facts }: Member, fact: Fact, nowNs: bigint): void {
 
 /** One container among its siblings, at the end of its windows. */
 export class ReplicaWindow implements WindowDetector {
+  readonly name = REPLICA;
   readonly #replicas: Replicas;
   #comparison: Comparison | null = null;
   #bits = 0;

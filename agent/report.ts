@@ -87,6 +87,8 @@ export class Report {
       promise: pipeline.promise(),
       roles: pipeline.roles(),
       training: training.counts,
+      costs: pipeline.costs,
+      modelBytes: pipeline.registry.memory(),
       detections: outlet.detections,
       alerts: outlet.alerts,
       byDetector: outlet.byDetector,

@@ -10,6 +10,7 @@ import type { TrainingRequest } from './models/shape/training.ts';
 import type { Judging, WindowDetector } from './window-detector.ts';
 
 export class ShapeWindow implements WindowDetector {
+  readonly name = 'shape';
   #row: Float64Array | null = null;
   #strange = false;
 

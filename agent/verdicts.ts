@@ -5,6 +5,7 @@ import {
   judgeByRarity,
   judgeByRules,
   mergeCalls,
+  RARITY,
   type Situation,
   stepsOf,
   type Verdict,
@@ -13,6 +14,7 @@ import { judgeNames } from './alerts/names.ts';
 import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
 import { judgeReach, sessionsOf } from './alerts/session.ts';
 import type { Case, Situations, When } from './case.ts';
+import type { Costs } from './costs.ts';
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
 import { underNames } from './features/facts.ts';
@@ -32,6 +34,7 @@ export interface VerdictsOptions {
   /** The names under which any container of the node knows an address. */
   readonly namesOf: (address: string, timeNs: bigint) => ReadonlySet<string>;
   readonly rules: Rules;
+  readonly costs: Costs;
   /** Whether it says something of others that the workload does a thing. */
   readonly vouches: (baseline: Baseline) => boolean;
 }
@@ -61,7 +64,8 @@ export class Verdicts {
     const found = { watched, situation, fact, when, event };
     if (role.kind === 'setup' || role.kind === 'session') watched.sessions.at(role);
     if (role.kind === 'probe') watched.sessions.leave(role);
-    for (const verdict of judgeByRules(this.#options.rules, event, { fact, situation }))
+    const { rules, costs } = this.#options;
+    for (const verdict of costs.each('rule', () => judgeByRules(rules, event, { fact, situation })))
       this.#telling.found(this.#onceWhileLearnt(verdict, situation), found);
     if (fact === null || role.kind === 'setup') return;
     if (role.kind === 'session') this.#sessionFact(fact, found);
@@ -217,7 +221,8 @@ export class Verdicts {
     if (watched.window.has(fact)) return null;
     watched.window.fact(fact);
     if (watched.ongoing(fact)) return null;
-    return judgeByRarity(fact, situation, this.#options.minScore);
+    const { minScore, costs } = this.#options;
+    return costs.each(RARITY, () => judgeByRarity(fact, situation, minScore));
   }
 }
 

@@ -17,6 +17,8 @@ export interface Judging {
 }
 
 export interface WindowDetector {
+  /** By which its cost is told. */
+  readonly name: string;
   /** A window of steady life that was looked at is over. Called before `settle`. */
   end(window: Window, judging: Judging): Verdict[];
   /**

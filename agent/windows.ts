@@ -1,5 +1,9 @@
 /** The open windows of all containers: what a tick adds to them, and what becomes of them at their end. */
+import { RARITY } from './alerts/judge.ts';
+import { SEQUENCE } from './alerts/sequence.ts';
 import { sessionsOf } from './alerts/session.ts';
+import { UNKNOWN } from './alerts/unknown.ts';
+import type { Costs } from './costs.ts';
 import { decodeFlows } from './events/decode.ts';
 import type { DnsEvent, Event, Flow, NovelEvent, PairEvent } from './events/event.ts';
 import type { SlotTick, Tick } from './events/frame.ts';
@@ -35,6 +39,7 @@ export interface WindowsParts {
   readonly telling: Telling;
   readonly unseen: Unseen;
   readonly newcomers: Newcomers;
+  readonly costs: Costs;
   readonly sink: Pick<Sink, 'window' | 'profile' | 'train'>;
   readonly architecture: Architecture;
   /** The workload that an address is here, or null. */
@@ -261,7 +266,7 @@ export class Windows {
   }
 
   #flow(flow: Flow): void {
-    const { containers, registry, verdicts } = this.#parts;
+    const { containers, registry, verdicts, costs } = this.#parts;
     const container = containers.find(flow.cgroup, flow.slot, LAYOUT.SLOT_HOST);
     if (container === null) return;
     const watched = this.of(container);
@@ -269,13 +274,14 @@ export class Windows {
     if (!container.settled) return;
     const fact = factOfEnds(flow, this.peerOf(watched, flow.last));
     const baseline = registry.baseline(container.identity.workload);
-    watched.numbers.flow(flow, fact, baseline);
-    watched.attempts.flow(flow, fact, baseline);
+    const { numbers, attempts } = watched;
+    costs.each(numbers.name, () => numbers.flow(flow, fact, baseline));
+    costs.each(attempts.name, () => attempts.flow(flow, fact, baseline));
     verdicts.fact(watched, fact, { timeNs: flow.first, cpu: 0 });
   }
 
   #end(key: string, watched: Watched, ending: Ending): void {
-    const { containers, registry, verdicts, telling, unseen, newcomers, sink } = this.#parts;
+    const { containers, registry, verdicts, telling, unseen, newcomers, costs, sink } = this.#parts;
     if (watched.late) {
       this.#watched.delete(key);
       return;
@@ -286,20 +292,21 @@ export class Windows {
     watched.window.anybodys(ending.anybodys);
     if (!gone) telling.outlived(watched);
     const baseline = registry.baseline(container.identity.workload);
-    verdicts.sequence(watched, { timeNs: ending.bootNs, cpu: 0 }, this.#parts.lineageOf);
-    if (watched.window.lost > 0)
-      unseen.flood(watched, this.losses.everybodys, { timeNs: ending.bootNs, cpu: 0 });
+    const when = { timeNs: ending.bootNs, cpu: 0 };
+    costs.windows += 1;
+    costs.window(SEQUENCE, () => verdicts.sequence(watched, when, this.#parts.lineageOf));
+    if (watched.window.lost > 0) unseen.flood(watched, this.losses.everybodys, when);
     const { loudestName } = watched.window;
-    const loud = verdicts.names(watched, { timeNs: ending.bootNs, cpu: 0 });
-    newcomers.end(watched, ending.bootNs);
+    const loud = costs.window(baseline.labels.name, () => verdicts.names(watched, when));
+    costs.window(UNKNOWN, () => newcomers.end(watched, ending.bootNs));
     this.#judge(watched, baseline, ending.bootNs);
     const { facts: pairs } = watched.pairs;
-    telling.weigh.end(watched, ending.bootNs, telling.isAlerted(watched));
+    costs.window('evidence', () => telling.weigh.end(watched, ending.bootNs, telling.isAlerted(watched)));
     this.#learnSessions(watched);
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
-    for (const period of learn) baseline.learn(period);
+    for (const period of learn) costs.window(RARITY, () => baseline.learn(period));
     const clean = learn.some(isClean);
     if (clean && !loud) baseline.labels.learn(loudestName);
     this.#settle(watched, baseline, clean);
@@ -318,20 +325,20 @@ export class Windows {
 
   /** What the window comes to as a whole. A start has other numbers, and of what nobody looked at there are none. */
   #judge(watched: Watched, baseline: Baseline, bootNs: bigint): void {
-    const { verdicts } = this.#parts;
+    const { verdicts, costs } = this.#parts;
     if (!watched.observed || watched.phase === 'start') return;
     const window = watched.window.close(bootNs);
     const { container } = watched;
     const judging = { baseline, container, host: container.kind === 'host', ...verdicts.standing(watched) };
     for (const detector of watched.detectors)
-      for (const verdict of detector.end(window, judging))
+      for (const verdict of costs.window(detector.name, () => detector.end(window, judging)))
         verdicts.window(watched, verdict, { timeNs: bootNs, cpu: 0 });
   }
 
   /** What was clean is learnt; a training run is asked for when there is enough. */
   #settle({ detectors }: Watched, baseline: Baseline, clean: boolean): void {
     for (const detector of detectors) {
-      const request = detector.settle(baseline, clean);
+      const request = this.#parts.costs.window(detector.name, () => detector.settle(baseline, clean));
       if (request !== null) this.#parts.sink.train(request);
     }
   }

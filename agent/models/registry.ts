@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { isOfOne } from '../identity/container.ts';
-import { Baseline, type BaselineOptions } from './baseline.ts';
+import { Baseline, type BaselineOptions, type SavedBaseline } from './baseline.ts';
+import { addTo, memoryOf } from './memory.ts';
 
 /** A saved baseline is a document of this kind, the form of the later custom resource; others are refused. */
 export const PROFILE_VERSION = 'picket.dev/v1alpha1';
@@ -35,6 +36,8 @@ export class Registry {
   readonly #dropped = new Set<string>();
   /** Workload → hash of its last document. */
   readonly #hashes = new Map<string, string>();
+  /** Workload → bytes of memory by detector, when it was written last. */
+  readonly #memory = new Map<string, ReadonlyMap<string, number>>();
   #evicted = 0;
 
   constructor(options: BaselineOptions) {
@@ -123,7 +126,11 @@ export class Registry {
 
   #documentOf(baseline: Baseline): string {
     const { workload } = baseline;
-    return documentOf(baseline, this.#generations.get(workload) ?? 0, this.#hashes.get(workload) ?? '');
+    return documentOf(
+      baseline.save(),
+      this.#generations.get(workload) ?? 0,
+      this.#hashes.get(workload) ?? '',
+    );
   }
 
   /** Takes over one saved baseline. @returns its workload. @throws Error naming what is wrong with it; nothing is changed then. */
@@ -141,7 +148,15 @@ export class Registry {
     return workload;
   }
 
+  /** Bytes of memory by detector, of all baselines that were written since the start. */
+  memory(): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const bytes of this.#memory.values()) addTo(sums, bytes);
+    return sums;
+  }
+
   #drop(workload: string): void {
+    this.#memory.delete(workload);
     this.#baselines.delete(workload);
     this.#changed.delete(workload);
     this.#generations.delete(workload);
@@ -157,7 +172,9 @@ export class Registry {
   #document(workload: string, baseline: Baseline): string {
     const generation = (this.#generations.get(workload) ?? 0) + 1;
     this.#generations.set(workload, generation);
-    const text = documentOf(baseline, generation, this.#hashes.get(workload) ?? '');
+    const saved = baseline.save();
+    this.#memory.set(workload, memoryOf(saved));
+    const text = documentOf(saved, generation, this.#hashes.get(workload) ?? '');
     this.#hashes.set(workload, hashOf(text));
     return text;
   }
@@ -165,8 +182,8 @@ export class Registry {
 
 export const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-function documentOf(baseline: Baseline, generation: number, previous: string): string {
-  const { workload: name, ...spec } = baseline.save();
+function documentOf(saved: SavedBaseline, generation: number, previous: string): string {
+  const { workload: name, ...spec } = saved;
   const metadata = { name, generation, previous };
   return JSON.stringify({ apiVersion: PROFILE_VERSION, kind: PROFILE_KIND, metadata, spec });
 }

@@ -11,6 +11,7 @@ import { parseDuration } from '../duration.ts';
 import { verdictSettings } from '../recording.ts';
 import { seedOf } from './lots.ts';
 import { ABLATIONS_HEADER, ablationRow, variantsOf } from './range/ablations.ts';
+import { costCells, NO_COSTS, together } from './range/costs.ts';
 import { drive } from './range/drive.ts';
 import { figuresOf, type RunScored } from './range/figures.ts';
 import { printFigures } from './range/print.ts';
@@ -98,18 +99,27 @@ async function budgetHoursOf(folder: string): Promise<number | null> {
 async function ablations(call: Call, folders: readonly string[]): Promise<number> {
   const rules = new Set(ourRules().rules.map(({ document }) => document.name));
   call.io.out(`${ABLATIONS_HEADER}\n`);
-  for (const { options, views } of variantsOf((detector) => rules.has(detector))) {
+  let costs = NO_COSTS;
+  for (const { options, views, detector } of variantsOf((name) => rules.has(name))) {
+    const shipped = detector === undefined && costs.workloads === 0;
+    let now = NO_COSTS;
     const [scored, cost] = [views.map((): Scored[] => []), { cpuSeconds: 0, seconds: 0 }];
     for (const folder of folders) {
       const truth = await readTruth(folder);
       const replay = { ...(await plainReplay(call, folder)), ...options(truth) };
-      const { told, cpuSeconds, seconds } = await replayRange(join(folder, 'recording.pkt.gz'), replay);
+      const done = await replayRange(join(folder, 'recording.pkt.gz'), replay);
+      const { told, cpuSeconds, seconds } = done;
+      now = together(now, done.costs);
       cost.cpuSeconds += cpuSeconds;
       cost.seconds += seconds;
       const alerts = told.filter(({ kind }) => kind === 'alert');
       for (const [i, view] of views.entries()) scored[i]?.push(score(view.truth(truth), alerts));
     }
-    for (const [i, { name }] of views.entries()) call.io.out(`${ablationRow(name, scored[i] ?? [], cost)}\n`);
+    // The first is as shipped, and what a detector costs is told of that.
+    if (shipped) costs = now;
+    const own = detector === undefined ? undefined : costCells(detector, costs);
+    for (const [i, { name }] of views.entries())
+      call.io.out(`${ablationRow(name, scored[i] ?? [], cost, own)}\n`);
   }
   return EXIT.ok;
 }

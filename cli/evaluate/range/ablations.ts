@@ -2,6 +2,7 @@
  * What each detector is worth, and what bad circumstances cost: the same recordings, replayed in other ways. A detector that is
  * left out is on trial: it looks and learns as ever, but no alert stands on it.
  */
+import { UNKNOWN } from '../../../agent/alerts/unknown.ts';
 import type { ReplayOptions } from './replay.ts';
 import type { Scored } from './score.ts';
 import type { Truth } from './truth.ts';
@@ -13,6 +14,8 @@ export interface View {
 }
 
 export interface Variant {
+  /** The detector that it is about, whose cost is told beside it. */
+  readonly detector?: string;
   /** `truth`: of the recording that is replayed. */
   options(truth: Truth): Partial<ReplayOptions>;
   readonly views: readonly View[];
@@ -29,6 +32,7 @@ const MODELS = [
   'access',
   'dns-labels',
   'session-reach',
+  UNKNOWN,
 ] as const;
 const SHORT_S = 120;
 const LOST = 0.2;
@@ -58,10 +62,14 @@ const plain = (name: string, options: Variant['options']): Variant => ({
   views: [{ name, truth: whole }],
 });
 
-const without = (name: string, isIt: (detector: string) => boolean): Variant =>
-  plain(`without ${name}`, () => ({ onTrial: isIt }));
-const alone = (name: string, isIt: (detector: string) => boolean): Variant =>
-  plain(`${name} alone`, () => ({ onTrial: (detector) => !isIt(detector) }));
+const without = (name: string, isIt: (detector: string) => boolean): Variant => ({
+  ...plain(`without ${name}`, () => ({ onTrial: isIt })),
+  detector: name,
+});
+const alone = (name: string, isIt: (detector: string) => boolean): Variant => ({
+  ...plain(`${name} alone`, () => ({ onTrial: (detector) => !isIt(detector) })),
+  detector: name,
+});
 
 /** `isRule`: whether a detector is one of the rules in force. */
 export function variantsOf(isRule: (detector: string) => boolean): Variant[] {
@@ -98,14 +106,17 @@ const share = (judged: Scored['judged'], variant: string | null): string => {
 
 export const ABLATIONS_HEADER = [
   ''.padEnd(24),
-  ...['found', 'plain', 'slow', 'mimicry', 'false', 'hours', 'CPU %'].map((name) => name.padStart(9)),
+  ...['found', 'plain', 'slow', 'mimicry', 'false', 'hours', 'CPU %', 'us/window', 'KiB'].map((name) =>
+    name.padStart(9),
+  ),
 ].join(' ');
 
-/** One line of the table: of all recordings together. */
+/** One line of the table: of all recordings together; `own`: what the detector it is about costs, as shipped. */
 export function ablationRow(
   name: string,
   scored: readonly Scored[],
   cost: { cpuSeconds: number; seconds: number },
+  own: readonly [string, string] = ['', ''],
 ): string {
   const judged = scored.flatMap((one) => one.judged);
   const falseAlerts = scored.reduce((sum, one) => sum + one.falseAlerts.length, 0);
@@ -115,6 +126,7 @@ export function ablationRow(
     String(falseAlerts),
     hours.toFixed(1),
     ((100 * cost.cpuSeconds) / cost.seconds).toFixed(2),
+    ...own,
   ];
-  return [name.padEnd(24), ...cells.map((cell) => cell.padStart(9))].join(' ');
+  return [name.padEnd(24), ...cells.map((cell) => cell.padStart(9))].join(' ').trimEnd();
 }

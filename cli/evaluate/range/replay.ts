@@ -7,6 +7,7 @@ import { ourRules } from '../../../agent/rules/ours.ts';
 import type { Sink } from '../../../agent/sink.ts';
 import { CgroupFilter } from '../../record-filter.ts';
 import { type Overrides, pipelineOf } from '../../recording.ts';
+import { costsOf, type DetectorCosts } from './costs.ts';
 import { Dropper } from './drop.ts';
 import type { Told } from './score.ts';
 import { toldOf } from './told.ts';
@@ -28,6 +29,8 @@ export interface ReplayOptions {
 
 export interface Replayed {
   readonly told: readonly Told[];
+  /** Of each detector. */
+  readonly costs: DetectorCosts;
   /** CPU time of it all, s, and the time that was recorded, s. */
   readonly cpuSeconds: number;
   readonly seconds: number;
@@ -114,6 +117,7 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
   const { user, system } = process.cpuUsage(before);
   return {
     told: ear.told,
+    costs: costsOf(pipeline),
     cpuSeconds: (user + system) / 1e6,
     seconds: span.last - span.first,
     problem: recording.problem(),

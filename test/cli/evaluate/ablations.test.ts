@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { ABLATIONS_HEADER, ablationRow, variantsOf } from '../../../cli/evaluate/range/ablations.ts';
+import { costCells, NO_COSTS, together } from '../../../cli/evaluate/range/costs.ts';
 import { score, type Told } from '../../../cli/evaluate/range/score.ts';
 import { type Truth, truthOf } from '../../../cli/evaluate/range/truth.ts';
 
@@ -40,7 +41,7 @@ const told = (time: number, container: string): Told => ({
 });
 
 const views = variantsOf((name) => name === 'secret-read').flatMap((variant) =>
-  variant.views.map((view) => ({ ...view, options: variant.options(TRUTH) })),
+  variant.views.map((view) => ({ ...view, detector: variant.detector, options: variant.options(TRUTH) })),
 );
 const find = (name: string): (typeof views)[number] => {
   const found = views.find((view) => view.name === name);
@@ -74,4 +75,26 @@ test('each view scores its part of the time and of the containers', () => {
   expect(row('while it learns').slice(0, 5)).toEqual(['1/1', '1/1', '0/0', '0/0', '0']);
   expect(row('learnt under attack').slice(0, 5)).toEqual(['0/1', '0/0', '0/0', '0/1', '2']);
   expect(ABLATIONS_HEADER.trim().split(/ +/).slice(0, 2)).toEqual(['found', 'plain']);
+});
+
+test('beside a detector stands what it takes for a window and a workload, of all recordings; of what is not measured nothing', () => {
+  const one = {
+    windows: 100,
+    workloads: 2,
+    nanoseconds: new Map([
+      ['volume', 2e6],
+      ['rule', 1e6],
+    ]),
+    bytes: new Map([['volume', 4096]]),
+  };
+  const costs = together(together(NO_COSTS, one), one);
+  expect(['volume', 'rhythm', 'rules', 'session-reach'].map((name) => costCells(name, costs))).toEqual([
+    ['20.0', '2.0'],
+    ['20.0', '2.0'],
+    ['10.0', '-'],
+    ['-', '-'],
+  ]);
+  const row = ablationRow('volume alone', [], { cpuSeconds: 1, seconds: 100 }, costCells('volume', costs));
+  expect(row.split(/\s+/).slice(-3)).toEqual(['1.00', '20.0', '2.0']);
+  expect(find('volume alone').detector).toBe('volume');
 });

@@ -26,14 +26,11 @@ export interface ConnectionOptions {
   readonly userAgent: string;
   /** From the request to the end of its answer. */
   readonly answerMs?: number;
-  /** Of a watch: no byte for so long and it counts as broken. The server sends a bookmark about each minute. */
-  readonly silenceMs?: number;
   /** After each answer, for metrics; status 0: none came. */
   readonly count?: ((verb: Verb, status: number) => void) | undefined;
 }
 
 const ANSWER_MS = 30_000;
-const SILENCE_MS = 150_000;
 const CONNECT_MS = 10_000;
 /** Connections at one time: the watches, and requests beside each other. More wait. */
 const MAX_CONNECTIONS = 64;
@@ -98,9 +95,17 @@ export class Connection {
     }
   }
 
-  /** The lines of a watch, until the server ends it; null for one that was longer than `maxLine`. @throws KubeError */
-  async *lines(ask: Ask, maxLine: number, opened: () => void): AsyncGenerator<string | null> {
-    const answer = await this.#ask(ask, ask.signal, this.#options.silenceMs ?? SILENCE_MS);
+  /**
+   * The lines of a watch, until the server ends it; null for one that was longer than `maxLine`. Without a byte for
+   * `silenceMs` it counts as broken; a peer that is gone is found before, by TCP's keep-alive (undici's, after a minute).
+   * @throws KubeError
+   */
+  async *lines(
+    ask: Ask,
+    { maxLine, silenceMs }: { readonly maxLine: number; readonly silenceMs: number },
+    opened: () => void,
+  ): AsyncGenerator<string | null> {
+    const answer = await this.#ask(ask, ask.signal, silenceMs);
     this.#options.count?.(ask.verb, answer.statusCode);
     opened();
     try {

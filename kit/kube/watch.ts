@@ -44,12 +44,18 @@ export interface WatchTiming {
   /** The server ends a watch after this long and up to twice that: it spreads them over its replicas. */
   readonly lifeS?: number;
   readonly maxLine?: number;
+  /** Without a word, once bookmarks have come. */
+  readonly silenceMs?: number;
   readonly random?: () => number;
 }
 
 /** etcd takes 1.5 MB of an object as protobuf or JSON; no object is longer than this. */
 const MAX_LINE = 4 * 1024 * 1024;
 const LIFE_S = 300;
+/** A server that has sent a bookmark sends one each minute: from then on so much silence is a broken connection. */
+const SILENCE_MS = 150_000;
+/** How long after its time a watch may take to end. */
+const LATE_MS = 30_000;
 /** Watches refused or unreadable one after the other: what we ask for, its version above all, may be what is in the way. */
 const MAX_FRUITLESS = 5;
 const MAX_REASONS = 32;
@@ -78,6 +84,8 @@ export class Watch<T> {
   /** Lists must not be older: null, any; empty, as it is now. */
   #floor: string | null = null;
   #fruitless = 0;
+  /** The server sends bookmarks for this. Of a kind of which nothing ever changed since it began it sends none. */
+  #bookmarked = false;
 
   constructor(
     client: KubeClient,
@@ -162,13 +170,14 @@ export class Watch<T> {
 
   async #watch(signal: AbortSignal): Promise<KubeError | null> {
     const { what, labelSelector, fieldSelector } = this.#query;
-    const { lifeS = LIFE_S, maxLine = MAX_LINE, random = Math.random } = this.#timing;
+    const { lifeS = LIFE_S, silenceMs = SILENCE_MS, random = Math.random } = this.#timing;
     const path = pathOf(what);
+    const timeoutSeconds = Math.ceil(lifeS * (1 + random()));
     const query = {
       watch: true,
       allowWatchBookmarks: true,
       resourceVersion: this.#version ?? undefined,
-      timeoutSeconds: Math.ceil(lifeS * (1 + random())),
+      timeoutSeconds,
       labelSelector,
       fieldSelector,
     };
@@ -178,7 +187,9 @@ export class Watch<T> {
         this.connected = true;
       };
       const ask = { verb: 'watch', path, query, signal } as const;
-      for await (const line of this.#client.connection.lines(ask, maxLine, opened)) {
+      const quietMs = this.#bookmarked ? silenceMs : timeoutSeconds * 1000 + LATE_MS;
+      const limits = { maxLine: this.#timing.maxLine ?? MAX_LINE, silenceMs: quietMs };
+      for await (const line of this.#client.connection.lines(ask, limits, opened)) {
         const ended = line === null ? this.#skip(path) : await this.#line(line, path);
         if (ended !== null) return ended;
       }
@@ -187,6 +198,8 @@ export class Watch<T> {
     } catch (error) {
       if (!isKubeError(error)) throw error;
       if (error.status === 410) this.#relist('');
+      // Its silence may be that of a server that began anew and has nothing to say.
+      if (error.reason === 'Timeout') this.#bookmarked = false;
       return error;
     }
   }
@@ -217,7 +230,8 @@ export class Watch<T> {
       return errorOfAnswer({ verb: 'watch', path }, { status, body, retryAfterMs: null });
     }
     const version = event.object.metadata.resourceVersion;
-    if (event.type !== 'BOOKMARK') await this.#change(event);
+    if (event.type === 'BOOKMARK') this.#bookmarked = true;
+    else await this.#change(event);
     if (version !== undefined && version !== '') this.#floor = this.#version = version;
     this.#heard();
     this.#backoff.reset();

@@ -30,7 +30,7 @@ let running: Promise<void>;
 
 beforeEach(async () => {
   api = await new FakeKubeApi().up();
-  client = new KubeClient({ url: api.url, caFile: api.caFile }, { userAgent: 'test', silenceMs: 60_000 });
+  client = new KubeClient({ url: api.url, caFile: api.caFile }, { userAgent: 'test' });
   kept = new Kept();
   stop = new AbortController();
   running = Promise.resolve();
@@ -198,6 +198,30 @@ test('lines that are no events end in a new list', async () => {
     expect(lists()).toBeGreaterThan(1);
   }, SOON);
   expect(watching.counts.problems.get('Malformed')).toBeGreaterThanOrEqual(5);
+});
+
+test('silence is no fault of a watch on which no bookmark came', async () => {
+  const watching = watch({}, { silenceMs: 1 });
+  await open();
+  // Longer than a timer of undici's, which ticks each half second or so.
+  await new Promise((resolve) => setTimeout(resolve, 2500));
+  expect(watching.counts).toMatchObject({ watches: 1, problems: new Map() });
+});
+
+test('silence after bookmarks is a broken connection, which is made again', async () => {
+  const watching = watch({}, { silenceMs: 1000 });
+  await open();
+  api.bookmark();
+  // What is known of bookmarks holds from the next watch on.
+  await vi.waitFor(() => expect(watching.heardAt).not.toBeNull(), SOON);
+  await vi.waitFor(() => {
+    if (watching.counts.watches === 1) api.bookmark();
+    api.endWatches('end');
+    expect(watching.counts.watches).toBeGreaterThan(1);
+  }, SOON);
+  await vi.waitFor(() => expect(watching.counts.problems.get('Timeout')).toBe(1), SOON);
+  put('late');
+  await has('late');
 });
 
 test('stops when told, and leaves no connection', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Log } from '../kit/log.ts';
 import { Containment } from './containment.ts';
 import { type AgentOptions, type Context, contextOf } from './context.ts';
+import { Guidance } from './guidance.ts';
 import { Intake } from './intake.ts';
 import { Machine } from './machine.ts';
 import { agentMetrics } from './metrics.ts';
@@ -49,6 +50,7 @@ export class Agent {
   private readonly report: Report;
   private readonly training: Training;
   private readonly rules: RuleBook;
+  private readonly guidance: Guidance;
 
   /** Makes the parts; opens nothing but the state folder. */
   constructor(options: AgentOptions) {
@@ -56,6 +58,8 @@ export class Agent {
     this.context = context;
     this.upward = new Upward(context, {
       onOrder: (order) => this.containment.leases.receive(order),
+      onReply: (reply) => this.guidance.receive(reply),
+      standing: () => this.guidance.standing(),
       containers: () => this.pipeline.containers(),
       lifeOf: (container) => this.pipeline.lifeOf(container),
       lost: () => this.report.lost(),
@@ -72,6 +76,10 @@ export class Agent {
       },
     });
     this.queue = new FrameQueue((frame) => this.intake.frame(frame));
+    this.guidance = new Guidance(context, {
+      rules: this.rules,
+      push: (frame) => this.queue.push(frame),
+    });
     this.training = new Training(context, this.queue);
     this.machine = new Machine(context, this.queue, () =>
       this.pipeline.containers().filter(({ kind }) => kind !== 'host'),
@@ -102,9 +110,9 @@ export class Agent {
       baseline: (text) => this.queue.push({ kind: 'baseline', text }),
     });
     this.upward.open();
-    await this.keepRules();
     if (replay === null) this.keepBaselines();
     await this.intake.openRecorder(this.pipeline.registry.documents());
+    await this.keepRules();
     if (replay === null) await this.startMachine();
     else this.intake.replay(replay, this.queue);
     this.upward.start();
@@ -131,8 +139,8 @@ export class Agent {
   }
 
   private parts() {
-    const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules } = this;
-    return { pipeline, queue, intake, machine, containment, outlet, upward, training, rules };
+    const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules, guidance } = this;
+    return { pipeline, queue, intake, machine, containment, outlet, upward, training, rules, guidance };
   }
 
   private makePipeline(): Pipeline {
@@ -175,19 +183,12 @@ export class Agent {
     });
   }
 
-  /** Reads the user's rules now and when they change. */
+  /** Reads what central sent before, and the user's rules now and when they change. */
   private async keepRules(): Promise<void> {
-    const { lifetime, log, settings } = this.context;
-    const folder = settings['rules-folder'];
-    if (folder === '') return;
-    const refresh = async (): Promise<void> => {
-      const outcome = await this.rules.refresh();
-      if (outcome.kind === 'loaded') log.info({ folder, rules: outcome.rules }, 'rules loaded');
-      else if (outcome.kind === 'refused')
-        log.warn({ folder, problems: outcome.problems }, 'rules refused, those before stay in force');
-    };
-    await refresh();
-    lifetime.repeat(RULES_MS, refresh);
+    const { lifetime, replay, settings } = this.context;
+    if (replay === null && settings['central-url'] !== '') this.guidance.open();
+    await this.guidance.refresh();
+    if (settings['rules-folder'] !== '') lifetime.repeat(RULES_MS, () => this.guidance.refresh());
   }
 
   /** Of a machine, not of a recording: that is judged from nothing, each time alike. */

@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/metrics.ts';
 import type { Costs } from './costs.ts';
+import type { GuidanceCounts } from './guidance.ts';
 import type { NameCounts } from './identity/peer-names.ts';
 import type { RuleCosts } from './rules/rule.ts';
 import type { PodsHealth } from './source/pods.ts';
@@ -15,6 +16,9 @@ export interface Numbers {
   readonly events: number;
   readonly containers: number;
   readonly names: Readonly<NameCounts>;
+  /** Detections that people said are normal. */
+  readonly excepted: number;
+  readonly guidance: Readonly<GuidanceCounts>;
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
   readonly profiles: ProfileCounts;
@@ -250,6 +254,13 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     ({ containmentRefused: code }) => (code === null ? [] : [[code, 1]]),
   ],
   ['rules', 'Rules in force.', '', one(({ rules }) => rules.size)],
+  [
+    'guidance_total',
+    'Rules and exceptions of central: sets received, files of them unreadable at the start, sets that could not be written.',
+    'outcome',
+    ({ guidance }) => Object.entries(guidance),
+  ],
+  ['excepted_total', 'Detections that an exception of central covers.', '', one(({ excepted }) => excepted)],
   [
     'rules_refused',
     '1 while a rule file is not in force because something in its folder is wrong.',

@@ -2,6 +2,7 @@
  * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
+import { readExceptions } from './alerts/exceptions.ts';
 import type { Rules } from './alerts/hit.ts';
 import { Situations } from './case.ts';
 import { Costs } from './costs.ts';
@@ -179,6 +180,7 @@ export class Pipeline {
     else if (frame.kind === 'pods') this.pods(frame.list);
     else if (frame.kind === 'baseline') this.#baseline(frame.text);
     else if (frame.kind === 'network') this.#network(frame.text);
+    else if (frame.kind === 'exceptions') this.#exceptions(frame.text);
     else if (frame.kind === 'resources') this.#resources(frame.readings);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
@@ -291,6 +293,8 @@ export class Pipeline {
       openAlerts: this.#telling.openAlerts,
       baselines: this.registry.size,
       names: { ...this.#windows.names },
+      excepted: this.#telling.exceptions.total,
+      exceptedBy: Object.fromEntries(this.#telling.exceptions.hits),
     };
   }
 
@@ -353,6 +357,14 @@ export class Pipeline {
       if (this.registry.baseline(reply.workload).shape.take(reply)) this.registry.touch(reply.workload);
     } catch {
       this.#count('network', 1);
+    }
+  }
+
+  #exceptions(text: string): void {
+    try {
+      this.#telling.exceptions.use(readExceptions(text));
+    } catch {
+      this.#count('exceptions', 1);
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Hook } from '../native/index.ts';
 import type { Containment } from './containment.ts';
 import type { Context } from './context.ts';
+import type { Guidance } from './guidance.ts';
 import type { Intake } from './intake.ts';
 import type { Machine } from './machine.ts';
 import type { Numbers } from './metrics.ts';
@@ -23,6 +24,7 @@ export interface ReportParts {
   readonly upward: Upward;
   readonly training: Training;
   readonly rules: RuleBook;
+  readonly guidance: Guidance;
 }
 
 /** Windows that may be missed before the agent counts as stuck. */
@@ -69,7 +71,8 @@ export class Report {
   }
 
   numbers(): Numbers {
-    const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules } = this.parts;
+    const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules, guidance } =
+      this.parts;
     const counters = machine.counters();
     const mapGroups = machine.maps();
     const counts = pipeline.counts();
@@ -109,6 +112,8 @@ export class Report {
         reloads: rules.counts,
         costs: rules.costs(),
       },
+      guidance: guidance.counts,
+      excepted: counts.excepted,
       pods: { ...(machine.pods?.counts ?? { reads: 0, errors: 0 }), health: machine.pods?.health() ?? null },
       unplaced: machine.unplaced,
       resources: machine.resourceCounts,
@@ -122,7 +127,7 @@ export class Report {
 
   status(): Record<string, unknown> {
     const { where, version, boot, settings, startedAt, replay, alertLogPath } = this.context;
-    const { pipeline, intake, machine, containment, outlet, upward, rules } = this.parts;
+    const { pipeline, intake, machine, containment, outlet, upward, rules, guidance } = this.parts;
     const pods = machine.pods?.health() ?? null;
     return {
       ...where,
@@ -139,6 +144,7 @@ export class Report {
       pods: pods === null ? null : { source: pods.source, inStep: pods.inStep, heardMs: pods.heardMs },
       recordingProblem: intake.recordingProblem,
       rules: { folder: settings['rules-folder'], inForce: rules.size, problems: rules.problems },
+      sent: { ...guidance.standing(), excepted: pipeline.counts().exceptedBy },
       containment: {
         enabled: containment.kernel !== null,
         adopted: containment.kernel?.adopted ?? false,

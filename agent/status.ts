@@ -29,6 +29,9 @@ export interface PipelineCounts {
   readonly baselines: number;
   /** What was made of DNS answers. */
   readonly names: Readonly<NameCounts>;
+  /** Detections that people said are normal; by exception of those that there are. */
+  readonly excepted: number;
+  readonly exceptedBy: Readonly<Record<string, number>>;
 }
 
 /** What the kernel side was told of containers. */

@@ -2,6 +2,7 @@
 import { ACCESS } from './alerts/access.ts';
 import type { Alert } from './alerts/alert.ts';
 import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { Exceptions, excepted } from './alerts/exceptions.ts';
 import { type Finding, Groups } from './alerts/group.ts';
 import { RARITY, type Verdict } from './alerts/judge.ts';
 import { inShadow } from './alerts/numbers.ts';
@@ -48,6 +49,7 @@ const isOfModel = ({ bits, detector }: Verdict): boolean => bits > 0 || MODELS.h
 export class Telling {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
   readonly weigh: Weigh;
+  readonly exceptions = new Exceptions();
   readonly #options: TellingOptions;
   readonly #groups: Groups;
   #anchor: { readonly bootNs: bigint; readonly wallMs: number };
@@ -109,6 +111,7 @@ export class Telling {
       return;
     }
     const verdict = this.#options.settings.shadow.has(judged.detector) ? inShadow(judged) : judged;
+    if (this.exceptions.size > 0 && this.#isExcepted(verdict, found)) return;
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
     if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
     const weight = this.#weigh(verdict, found);
@@ -121,6 +124,20 @@ export class Telling {
     else if (watched.told <= MAX_TOLD)
       this.#tell(this.#finding(verdict, found), watched, { grave, weight, counted });
     else this.counts.suppressed += 1;
+  }
+
+  /** What people said is normal is told, belongs to no cause, and is learnt. */
+  #isExcepted(verdict: Verdict, found: Case): boolean {
+    const { detection } = this.#finding(verdict, found);
+    const exception = this.exceptions.of(detection);
+    if (exception === null) return false;
+    found.watched.told += 1;
+    if (found.watched.told > MAX_TOLD) this.counts.suppressed += 1;
+    else {
+      this.counts.detections += 1;
+      this.#options.sink.detection({ ...excepted(detection, exception), alert: '' });
+    }
+    return true;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** The way to central: spool, membership and uplink. Without an address of central there is none of them. */
 import { join } from 'node:path';
 import { hashKey } from '../kit/sketch/hash-key.ts';
-import type { SignedOrder } from '../wire/index.ts';
+import type { Input, Reply, SignedOrder, Standing } from '../wire/index.ts';
 import { createVerifier, type Verifier } from './contain/verify.ts';
 import type { Context } from './context.ts';
 import type { Container } from './identity/container.ts';
@@ -18,6 +18,9 @@ import type { Uplink } from './uplink/uplink.ts';
 
 export interface UpwardParts {
   readonly onOrder: (order: SignedOrder) => Promise<void>;
+  readonly onReply: (reply: Reply) => Promise<void>;
+  /** What of central's stands here. */
+  readonly standing: () => Input<Standing>;
   readonly containers: () => readonly Container[];
   readonly lifeOf: (container: Container) => Life;
   /** What was lost since the agent started, by reason. */
@@ -126,6 +129,7 @@ export class Upward {
       spool,
       summarize: (segment) => this.summarize(segment, spool),
       onOrder: (order) => this.parts.onOrder(order).catch(lifetime.onError),
+      onReply: (reply) => this.parts.onReply(reply).catch(lifetime.onError),
       intervalMs: settings['uplink-interval'],
       log: (message, facts) => log.warn(facts, message),
     });
@@ -134,12 +138,13 @@ export class Upward {
 
   private summarize(segment: Segment, spool: Spool): Buffer {
     const { where, boot, clock, version, startedAt } = this.context;
-    const { containers, lifeOf, lost, hooksMissing } = this.parts;
+    const { containers, lifeOf, lost, hooksMissing, standing } = this.parts;
     return summaryOf(segment, {
       ...where,
       boot,
       bootNs: clock.bootNs(),
       wallMs: clock.wallMs(),
+      standing: standing(),
       containers: containers().map((container) => containerMessage(container, lifeOf(container))),
       health: {
         version,

@@ -17,6 +17,7 @@ import { createSlackActions } from './console/slack.ts';
 import { takeFalco } from './falco.ts';
 import { createFeedback, type Feedback } from './feedback/feedback.ts';
 import { createReranker, type Reranker } from './feedback/reranker.ts';
+import { Guidance } from './guidance.ts';
 import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
@@ -31,6 +32,7 @@ import { type Keys, openKeys } from './pki/open.ts';
 import { publishAuthority } from './pki/publish.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
+import { checkRule } from './rule-check.ts';
 import type { CentralSettings } from './settings.ts';
 import { createSilence } from './silence.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
@@ -116,6 +118,7 @@ interface Open {
   readonly metricsServer: MetricsServer;
   readonly activity: ApiActivity;
   readonly around: Around;
+  readonly guidance: Guidance;
   readonly audit: AuditServer | null;
 }
 
@@ -132,6 +135,7 @@ function servers(
     | 'notifications'
     | 'feedback'
     | 'reranker'
+    | 'guidance'
   >,
   metrics: Metrics,
 ): Pick<Open, 'ingest' | 'api'> {
@@ -149,7 +153,10 @@ function servers(
   const ingest = createIngestServer({
     tls,
     maxSummaryBytes: settings['max-summary-bytes'],
-    accept: createAccept({ sink: pipeline, clock, paceMs: pipeline.paceMs }),
+    accept: createAccept({
+      ...{ sink: pipeline, clock, paceMs: pipeline.paceMs },
+      guidance: (report) => open.guidance.replyTo(report, report.standing),
+    }),
     enrolment: {
       cluster: settings.cluster,
       joinToken: settings['join-token'] ? keys.joinToken : null,
@@ -322,7 +329,8 @@ class RunningCentral implements Central {
     });
     await activity.start();
     const trail = await this.openTrail(store);
-    const parts = { notifications, feedback, reranker, activity, trail, around };
+    const guidance = this.openGuidance(pipeline, feedback);
+    const parts = { notifications, feedback, reranker, activity, trail, around, guidance };
     const open = { store, keys, pipeline, streams, clusters, ...parts };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
     const { ingest, api } = servers(this.parts, open, this.metrics);
@@ -338,7 +346,7 @@ class RunningCentral implements Central {
       notify: notifications.notify.bind(notifications),
     });
     this.runLoops({ ...open, silence, ingest, api, metricsServer, audit });
-    if (hasObjects) this.keepObjects({ clusters, store, pipeline }, files);
+    if (hasObjects) this.keepObjects({ clusters, store, pipeline, guidance }, files);
     this.publish(keys, clusters);
     this.serving = true;
     return ready;
@@ -368,6 +376,25 @@ class RunningCentral implements Central {
     return { feedback, reranker };
   }
 
+  private openGuidance(pipeline: Pipeline, feedback: Feedback): Guidance {
+    const guidance = new Guidance({
+      exceptions: () => [...pipeline.policies().exceptions, ...feedback.rules()],
+      nowMs: this.parts.clock.wallMs,
+    });
+    this.metrics.gauge(
+      'nodes_by_rules',
+      'Nodes heard since the start, by what became of the rules that are objects.',
+      ['state'],
+      (gauge) => {
+        for (const [state, count] of Object.entries(guidance.nodesByRules())) gauge.set({ state }, count);
+      },
+    );
+    this.metrics.gauge('exceptions_left_out', 'Exceptions too many to be told to nodes.', [], (gauge) =>
+      gauge.set(guidance.exceptionsLeftOut),
+    );
+    return guidance;
+  }
+
   /** A record that is not whole is told; what is done next is written down all the same. */
   private async openTrail(store: Store): Promise<Trail> {
     const trail = createTrail(folderOf(this.parts.settings), store.steps);
@@ -381,7 +408,7 @@ class RunningCentral implements Central {
 
   /** The custom resources of all clusters, until central stops. */
   private keepObjects(
-    { clusters, store, pipeline }: Pick<Open, 'clusters' | 'store' | 'pipeline'>,
+    { clusters, store, pipeline, guidance }: Pick<Open, 'clusters' | 'store' | 'pipeline' | 'guidance'>,
     files: PolicySet,
   ): void {
     const { settings, clock, log, tickMs = TICK_MS } = this.parts;
@@ -396,6 +423,8 @@ class RunningCentral implements Central {
       use: (policies) => pipeline.use(policies),
       source: store.objects,
       deeds: pipeline,
+      rules: { check: checkRule, use: (cluster, rules) => guidance.useRules(cluster, rules) },
+      standingOf: (node) => guidance.standingOf(node),
       nowMs: clock.wallMs,
       passMs: tickMs,
       count: (cluster, deed) => deeds.inc({ cluster, deed }),

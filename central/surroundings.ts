@@ -1,9 +1,9 @@
 /** What is around incidents, for correlate: replicas from the store, values from the settings, lists of threats from files. */
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
+import { matchesGlob } from '../kit/glob.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
-import { matchesGlob } from './correlate/glob.ts';
 import type { Evidence, Incident } from './correlate/incident.ts';
 import { Intel } from './correlate/intel.ts';
 import { type Sibling, type Surroundings, USUAL_VALUE } from './correlate/surroundings.ts';

@@ -66,6 +66,8 @@ export type Frame =
   | { readonly kind: 'baseline'; readonly text: string }
   /** What a training run gave, as JSON; see models/shape/training.ts. */
   | { readonly kind: 'network'; readonly text: string }
+  /** What people said is normal, as JSON, in place of what they said before; see alerts/exceptions.ts. */
+  | { readonly kind: 'exceptions'; readonly text: string }
   | { readonly kind: 'start'; readonly start: Start }
   | { readonly kind: 'records'; readonly bytes: Uint8Array }
   | { readonly kind: 'cgroups'; readonly found: readonly CgroupFound[] }

@@ -1,9 +1,10 @@
-/** The rules in force: ours and those of the user's folder, read again when a file of it changes. */
+/** The rules in force: ours, those of the user's folder, read again when a file of it changes, and those that central sent. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RuleContext, RuleHit, Rules } from '../alerts/hit.ts';
 import type { Event } from '../events/event.ts';
-import { describeProblem } from './document.ts';
+import { describeProblem, type Problem } from './document.ts';
+import type { SentRule } from './load.ts';
 import { ourRules } from './ours.ts';
 import type { RuleCosts } from './rule.ts';
 import { RuleSet } from './rule-set.ts';
@@ -47,6 +48,9 @@ export class RuleBook implements Rules {
   readonly #past = new Map<string, RuleCosts>();
   /** Names, sizes and times of the folder's files when it was read last. */
   #read: string | null = null;
+  #sent: readonly SentRule[] = [];
+  /** Grows with each set that was sent. */
+  #sending = 0;
 
   /** `folder` empty: our rules alone. Reads ours; the folder is read by the first `refresh`. */
   constructor(folder: string) {
@@ -62,15 +66,20 @@ export class RuleBook implements Rules {
     return this.#set.hits(event, context);
   }
 
-  /** Reads the folder again if anything in it changed; for the first, what reads YAML and CEL is loaded. */
+  /** What central sent, in place of what it sent before; in force after the next `refresh`. */
+  send(rules: readonly SentRule[]): void {
+    this.#sent = rules;
+    this.#sending += 1;
+  }
+
+  /** Reads again if anything changed; for the first rule that is not ours, what reads YAML and CEL is loaded. */
   async refresh(): Promise<Outcome> {
-    if (this.#folder === '') return { kind: 'unchanged' };
+    if (this.#folder === '' && this.#sending === 0) return { kind: 'unchanged' };
     try {
-      const state = stateOf(this.#folder);
+      const state = `${this.#sending}\n${this.#folder === '' ? '' : stateOf(this.#folder)}`;
       if (state === this.#read) return { kind: 'unchanged' };
       this.#read = state;
-      const { readFolder, rulesWith } = await import('./load.ts');
-      const made = rulesWith(readFolder(this.#folder));
+      const made = await this.#make();
       return made instanceof RuleSet ? this.#load(made) : this.#refuse(made.map(describeProblem));
     } catch (error) {
       const words = error instanceof Error ? error.message : String(error);
@@ -85,6 +94,15 @@ export class RuleBook implements Rules {
     for (const { document, costs } of this.#set.rules)
       all.set(document.name, sumOf(all.get(document.name) ?? NO_COSTS, costs));
     return all;
+  }
+
+  async #make(): Promise<RuleSet | readonly Problem[]> {
+    if (this.#folder === '' && this.#sent.length === 0) return ourRules();
+    const { readFolder, rulesWith } = await import('./load.ts');
+    return rulesWith(
+      this.#folder === '' ? { files: [], problems: [] } : readFolder(this.#folder),
+      this.#sent,
+    );
   }
 
   #load(set: RuleSet): Outcome {

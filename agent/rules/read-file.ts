@@ -17,7 +17,7 @@ import { SUBJECTS } from './fields.ts';
 import { YamlFile } from './yaml-file.ts';
 
 const API_VERSION = 'picket.dev/v1';
-const RULE_FIELDS = [
+export const RULE_FIELDS = [
   'name',
   'sentence',
   'on',

@@ -20,6 +20,7 @@ import {
   type OrderReport,
   SCHEMA_VERSION,
   type Session,
+  type Standing,
   type Window,
   type WorkloadSketches,
 } from '../../wire/index.ts';
@@ -154,6 +155,8 @@ export interface NodeState {
   readonly wallMs: number;
   readonly containers: readonly Input<Container>[];
   readonly health: Input<Health>;
+  /** What of central's stands here. */
+  readonly standing?: Input<Standing>;
 }
 
 function varint(value: number): number[] {
@@ -179,6 +182,7 @@ export function summaryOf(segment: Segment, node: NodeState): Buffer {
       clock: { bootNs, wallMs },
       containers: listed,
       health: node.health,
+      ...(node.standing === undefined ? {} : { standing: node.standing }),
     }),
   ];
   for (const { field, payload } of segment.entries) {

@@ -1,7 +1,7 @@
 /** Empties the spool towards central and listens for orders, each at its own pace, over one connection. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../kit/retry.ts';
-import type { SignedOrder } from '../../wire/index.ts';
+import type { Reply, SignedOrder } from '../../wire/index.ts';
 import { CentralClient, type Credentials } from './client.ts';
 import type { Segment, Spool } from './spool.ts';
 
@@ -13,6 +13,8 @@ export interface UplinkParts {
   readonly summarize: (segment: Segment) => Buffer;
   /** Acts on one order; never throws for what is in it. */
   readonly onOrder: (order: SignedOrder) => Promise<void>;
+  /** What else came with a reply; never throws. */
+  readonly onReply?: (reply: Reply) => Promise<void>;
   readonly intervalMs: number;
   readonly log: (message: string, facts: Record<string, unknown>) => void;
   readonly heartbeatLimitMs?: number;
@@ -171,6 +173,7 @@ export class Uplink {
     this.counts.acceptedAtMs = Date.now();
     if (outcome.reply.duplicate) this.counts.duplicates += 1;
     for (const order of outcome.reply.orders) await this.order(order);
+    await this.parts.onReply?.(outcome.reply);
     const pace = Math.max(LEAST_GAP_MS, outcome.reply.paceMs);
     return { leastMs: pace, mostMs: spool.waiting > 0 ? pace : Math.max(intervalMs, pace) };
   }

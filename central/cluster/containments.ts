@@ -5,8 +5,9 @@
  */
 import type { KubeClient } from '../../kit/kube/client.ts';
 import { isKubeError } from '../../kit/kube/error.ts';
-import { EVENTS, type KubeObject } from '../../kit/kube/resource.ts';
-import { Watch, type WatchTiming } from '../../kit/kube/watch.ts';
+import { Mirror } from '../../kit/kube/mirror.ts';
+import type { KubeObject } from '../../kit/kube/resource.ts';
+import type { WatchTiming } from '../../kit/kube/watch.ts';
 import type { Involved } from '../correlate/incident.ts';
 import type { Declined } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
@@ -27,7 +28,8 @@ import {
   text,
   toldOf,
 } from './containment-object.ts';
-import { API_VERSION, CONTAINMENTS, FINALIZER } from './kinds.ts';
+import { tellEvent } from './event.ts';
+import { CONTAINMENTS, FINALIZER } from './kinds.ts';
 
 export interface PodContainer extends Involved {
   readonly cluster: string;
@@ -90,51 +92,42 @@ const keyOf = ({ namespace, name }: { namespace: string; name: string }): string
 
 export class Containments {
   readonly #parts: ContainmentsParts;
-  readonly #watch: Watch<Kept>;
-  readonly #objects = new Map<string, Kept>();
+  readonly #objects: Mirror<Kept>;
   readonly #dismissed = new Set<string>();
-  #listed = false;
 
   constructor(parts: ContainmentsParts) {
     this.#parts = parts;
-    this.#watch = new Watch<Kept>(
-      parts.client,
-      { what: { resource: CONTAINMENTS }, reduce: keep },
-      {
-        listed: (items) => {
-          this.#objects.clear();
-          for (const item of items.slice(0, MAX_OBJECTS)) this.#objects.set(keyOf(item), item);
-          this.#listed = true;
-        },
-        changed: (kind, item) => {
-          if (kind === 'DELETED') this.#gone(item);
-          else if (this.#objects.size < MAX_OBJECTS || this.#objects.has(keyOf(item)))
-            this.#objects.set(keyOf(item), item);
-        },
-        problem: (error) => parts.onError(error),
+    this.#objects = new Mirror({
+      client: parts.client,
+      query: { what: { resource: CONTAINMENTS }, reduce: keep },
+      keyOf,
+      maxObjects: MAX_OBJECTS,
+      changed: (kind, item, before) => {
+        if (kind === 'DELETED' && before !== null) this.#gone(item);
       },
-      parts.timing,
-    );
+      problem: parts.onError,
+      timing: parts.timing,
+    });
   }
 
   run(signal: AbortSignal): Promise<void> {
-    return this.#watch.run(signal);
+    return this.#objects.run(signal);
   }
 
   get inStep(): boolean {
-    return this.#watch.inStep;
+    return this.#objects.inStep;
   }
 
   /** One pass. To be called again and again, never twice at once. Nothing is done before the objects are known. */
   async pass(): Promise<void> {
-    if (!this.#listed) return;
+    if (!this.#objects.known) return;
     const { cluster, source, nowMs } = this.#parts;
     const rows = await source.containments({ cluster, sinceMs: nowMs() - KEPT_MS });
     const proposals = await source.proposals({ cluster });
     const orders = new Map(rows.map((row) => [row.order, row]));
     const bound = new Map<string, Kept>();
     const asking: Kept[] = [];
-    for (const kept of this.#objects.values()) {
+    for (const kept of this.#objects.all()) {
       const order = orderOf(kept);
       // Of another namespace it is nobody's: whoever may write there may not take this one back.
       if (order !== '' && (orders.get(order)?.namespace ?? kept.namespace) === kept.namespace)
@@ -183,7 +176,7 @@ export class Containments {
     const plans = new Set(proposals.map(({ plan }) => plan.id));
     for (const proposal of proposals)
       for (const wanted of objectsOfProposal(proposal)) await this.#try(() => this.#proposal(wanted));
-    for (const kept of [...this.#objects.values()]) {
+    for (const kept of this.#objects.all()) {
       const plan = kept.labels['picket.dev/plan'];
       // Decided: the orders that came of it have objects of their own.
       if (plan !== undefined && !plans.has(plan)) await this.#try(() => this.#remove(kept));
@@ -193,7 +186,7 @@ export class Containments {
   async #proposal(wanted: KubeObject): Promise<void> {
     const { namespace = '', name = '' } = wanted.metadata;
     const kept = this.#objects.get(keyOf({ namespace, name }));
-    if (kept === undefined) {
+    if (kept === null) {
       if (!this.#dismissed.has(keyOf({ namespace, name }))) await this.#make(wanted);
       return;
     }
@@ -273,7 +266,7 @@ export class Containments {
         throw error;
       });
     const kept = made === null ? null : keep(made);
-    if (kept !== null) this.#objects.set(keyOf(kept), kept);
+    if (kept !== null) this.#objects.put(kept);
     this.#parts.count('create');
   }
 
@@ -283,35 +276,21 @@ export class Containments {
     const status = statusOf(kept, told, this.#parts.nowMs());
     const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
     const made = keep(await this.#parts.client.patch(ref, { status }, { subresource: 'status' }));
-    if (made !== null) this.#objects.set(keyOf(made), made);
+    if (made !== null) this.#objects.put(made);
     if (kept.status['phase'] !== told.phase) await this.#event(kept, told);
   }
 
   async #event(kept: Kept, { phase, message, node = '' }: Told): Promise<void> {
     const { client, nowMs, cluster } = this.#parts;
-    const at = new Date(nowMs()).toISOString();
     const { namespace, name, uid } = kept;
     const where = node === '' ? '' : ` on node ${node} of ${cluster}`;
-    await client.create(
-      { resource: EVENTS, namespace },
-      {
-        apiVersion: 'v1',
-        kind: 'Event',
-        metadata: { generateName: `${name.slice(0, 200)}.`, namespace },
-        involvedObject: { apiVersion: API_VERSION, kind: CONTAINMENTS.kind, namespace, name, uid },
-        reason: phase,
-        message:
-          `${text(kept.spec['pod'])}/${text(kept.spec['container'])}${where}: ${message || phase}`.slice(
-            0,
-            1024,
-          ),
-        type: phase === 'Failed' || phase === 'Refused' ? 'Warning' : 'Normal',
-        source: { component: 'picket-central' },
-        firstTimestamp: at,
-        lastTimestamp: at,
-        count: 1,
-      },
-    );
+    const told = {
+      ...{ resource: CONTAINMENTS, namespace, name, uid },
+      type: phase === 'Failed' || phase === 'Refused' ? 'Warning' : 'Normal',
+      reason: phase,
+      message: `${text(kept.spec['pod'])}/${text(kept.spec['container'])}${where}: ${message || phase}`,
+    } as const;
+    await tellEvent(client, told, nowMs());
   }
 
   /** From now on it goes only when its containment has ended. */
@@ -330,20 +309,19 @@ export class Containments {
   async #finalizers(kept: Kept, finalizers: readonly string[]): Promise<void> {
     const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
     const made = keep(await this.#parts.client.patch(ref, { metadata: { finalizers } }));
-    if (made !== null && this.#objects.has(keyOf(kept))) this.#objects.set(keyOf(made), made);
+    if (made !== null && this.#objects.get(keyOf(kept)) !== null) this.#objects.put(made);
   }
 
   async #remove(kept: Kept): Promise<void> {
     const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
     await this.#parts.client.delete(ref, { uid: kept.uid });
-    this.#objects.delete(keyOf(kept));
+    this.#objects.drop(kept);
     this.#parts.count('delete');
   }
 
+  /** Not by us, as then it is not known any more: a person put the proposal away. */
   #gone(kept: Kept): void {
-    const known = this.#objects.delete(keyOf(kept));
-    // Not by us, as then it is not known any more: a person put the proposal away.
-    if (!known || kept.labels['picket.dev/plan'] === undefined) return;
+    if (kept.labels['picket.dev/plan'] === undefined) return;
     if (this.#dismissed.size >= MAX_DISMISSED) this.#dismissed.clear();
     this.#dismissed.add(keyOf(kept));
   }

@@ -5,8 +5,9 @@ import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { loop } from '../../kit/loop.ts';
 import type { PolicySet } from '../respond/policy.ts';
 import { Containments, type ObjectDeeds, type ObjectSource } from './containments.ts';
-import { Nodes } from './nodes.ts';
+import { Nodes, type NodesParts } from './nodes.ts';
 import { PolicyObjects } from './policies.ts';
+import { RuleObjects, type RuleObjectsParts } from './rules.ts';
 
 export interface ControllerParts {
   readonly clusters: ReadonlyMap<string, KubeClient>;
@@ -15,6 +16,8 @@ export interface ControllerParts {
   readonly files: PolicySet;
   readonly use: (policies: PolicySet) => Promise<void>;
   readonly source: ObjectSource;
+  readonly rules: Pick<RuleObjectsParts, 'check' | 'use'>;
+  readonly standingOf: NodesParts['standingOf'];
   readonly deeds: ObjectDeeds;
   readonly nowMs: () => number;
   readonly passMs: number;
@@ -35,7 +38,8 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
   };
   const each = { cluster, client, source, nowMs, onError, ...(timing && { timing }) };
   const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
-  const nodes = new Nodes(each);
+  const nodes = new Nodes({ ...each, standingOf: parts.standingOf });
+  const rules = new RuleObjects({ ...each, ...parts.rules });
   const policies =
     cluster === parts.own
       ? [
@@ -49,7 +53,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
           }),
         ]
       : [];
-  return { onError, containments, nodes, watched: [containments, nodes, ...policies] };
+  return { onError, containments, nodes, watched: [containments, nodes, rules, ...policies] };
 }
 
 export class Controller {

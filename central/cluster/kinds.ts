@@ -17,6 +17,7 @@ const kind = (plural: string, name: string, namespaced: boolean): Resource => ({
 export const PICKET_POLICIES = kind('picketpolicies', 'PicketPolicy', false);
 export const PICKET_EXCEPTIONS = kind('picketexceptions', 'PicketException', false);
 export const CONTAINMENTS = kind('containments', 'Containment', true);
+export const PICKET_RULES = kind('picketrules', 'PicketRule', false);
 export const PICKET_NODES = kind('picketnodes', 'PicketNode', false);
 
 /** On a Containment: it goes when the containment has ended, and not before. */
@@ -27,13 +28,13 @@ export const MADE_BY = { 'app.kubernetes.io/managed-by': 'picket-central' } as c
 export const CLUSTER_PERMISSIONS: readonly Permission[] = [
   {
     apiGroups: [GROUP],
-    resources: ['picketpolicies', 'picketexceptions'],
+    resources: ['picketpolicies', 'picketexceptions', 'picketrules'],
     verbs: ['list', 'watch'],
-    because: 'Policies and exceptions that are objects are in force as those in files are.',
+    because: 'Policies, exceptions and rules that are objects are in force as those in files are.',
   },
   {
     apiGroups: [GROUP],
-    resources: ['picketpolicies/status', 'picketexceptions/status'],
+    resources: ['picketpolicies/status', 'picketexceptions/status', 'picketrules/status'],
     verbs: ['patch'],
     because: 'Whether one is in force, and why not, stands on it.',
   },
@@ -59,6 +60,6 @@ export const CLUSTER_PERMISSIONS: readonly Permission[] = [
     apiGroups: [''],
     resources: ['events'],
     verbs: ['create'],
-    because: 'What happens to a containment is an Event on it.',
+    because: 'What happens to a containment, and why a rule is refused, is an Event on it.',
   },
 ];

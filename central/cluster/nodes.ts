@@ -1,8 +1,9 @@
 /** A PicketNode for each node that reports: health, hooks, loss, cost. Written when something changed, else every five minutes. */
 import type { KubeClient } from '../../kit/kube/client.ts';
 import { isKubeError } from '../../kit/kube/error.ts';
+import { Mirror } from '../../kit/kube/mirror.ts';
 import type { KubeObject } from '../../kit/kube/resource.ts';
-import { Watch, type WatchTiming } from '../../kit/kube/watch.ts';
+import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { conditionOf } from './condition.ts';
 import type { NodeRow, ObjectSource } from './containments.ts';
 import { API_VERSION, MADE_BY, PICKET_NODES } from './kinds.ts';
@@ -11,6 +12,8 @@ export interface NodesParts {
   readonly cluster: string;
   readonly client: KubeClient;
   readonly source: Pick<ObjectSource, 'nodes'>;
+  /** What rules stand on the node, as it said last; null: not known. */
+  readonly standingOf: (node: { cluster: string; node: string }) => Standing | null;
   readonly nowMs: () => number;
   readonly onError: (error: unknown) => void;
   readonly timing?: WatchTiming;
@@ -22,6 +25,15 @@ const REFRESH_MS = 300_000;
 /** Kubernetes names of objects (RFC 1123). */
 const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 const MAX_HOOKS = 64;
+const MAX_PROBLEMS = 20;
+/** Nodes of one cluster, as Kubernetes is tested with, and as many again. */
+const MAX_OBJECTS = 10_000;
+
+/** Of what was sent to a node. */
+export interface Standing {
+  readonly rules: string;
+  readonly ruleProblems: readonly string[];
+}
 
 type Status = Readonly<Record<string, unknown>>;
 interface Kept {
@@ -38,8 +50,12 @@ const number = (value: unknown): number => {
   return Number.isFinite(found) ? found : 0;
 };
 
-export function statusOf(row: NodeRow, before: Status, nowMs: number): Record<string, unknown> {
-  const { health, lastSeenMs } = row;
+export function statusOf(
+  row: NodeRow & { readonly standing: Standing | null },
+  before: Status,
+  nowMs: number,
+): Record<string, unknown> {
+  const { health, lastSeenMs, standing } = row;
   const reporting = nowMs - lastSeenMs < SILENT_MS;
   const lost = Object.values((health?.['lost'] ?? {}) as Record<string, unknown>);
   const hooks = Array.isArray(health?.['hooksMissing'])
@@ -52,6 +68,9 @@ export function statusOf(row: NodeRow, before: Status, nowMs: number): Record<st
     lost: lost.reduce<number>((sum, count) => sum + number(count), 0),
     memoryBytes: number(health?.['rssBytes']),
     spooledBytes: number(health?.['spooledBytes']),
+    ...(standing === null
+      ? {}
+      : { rules: { version: standing.rules, problems: standing.ruleProblems.slice(0, MAX_PROBLEMS) } }),
     conditions: [
       conditionOf(before['conditions'], {
         type: 'Reporting',
@@ -73,48 +92,37 @@ export function statusOf(row: NodeRow, before: Status, nowMs: number): Record<st
 
 /** Whether people would want to know at once. */
 const differs = (a: Status, b: Status): boolean =>
-  ['version', 'hooksMissing', 'conditions'].some(
+  ['version', 'hooksMissing', 'rules', 'conditions'].some(
     (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
   );
 
 export class Nodes {
   readonly #parts: NodesParts;
-  readonly #watch: Watch<Kept>;
-  readonly #objects = new Map<string, Status>();
+  readonly #objects: Mirror<Kept>;
   readonly #written = new Map<string, number>();
-  #listed = false;
 
   constructor(parts: NodesParts) {
     this.#parts = parts;
-    this.#watch = new Watch<Kept>(
-      parts.client,
-      { what: { resource: PICKET_NODES }, reduce: keep },
-      {
-        listed: (items) => {
-          this.#objects.clear();
-          for (const { name, status } of items) this.#objects.set(name, status);
-          this.#listed = true;
-        },
-        changed: (kind, { name, status }) => {
-          if (kind === 'DELETED') this.#objects.delete(name);
-          else this.#objects.set(name, status);
-        },
-        problem: (error) => parts.onError(error),
-      },
-      parts.timing,
-    );
+    this.#objects = new Mirror({
+      client: parts.client,
+      query: { what: { resource: PICKET_NODES }, reduce: keep },
+      keyOf: ({ name }) => name,
+      maxObjects: MAX_OBJECTS,
+      problem: parts.onError,
+      timing: parts.timing,
+    });
   }
 
   run(signal: AbortSignal): Promise<void> {
-    return this.#watch.run(signal);
+    return this.#objects.run(signal);
   }
 
   get inStep(): boolean {
-    return this.#watch.inStep;
+    return this.#objects.inStep;
   }
 
   async pass(): Promise<void> {
-    if (!this.#listed) return;
+    if (!this.#objects.known) return;
     const { cluster, source } = this.#parts;
     for (const row of await source.nodes({ cluster })) {
       if (!NAME.test(row.node)) continue;
@@ -127,14 +135,15 @@ export class Nodes {
   }
 
   async #node(row: NodeRow): Promise<void> {
-    const { client, nowMs } = this.#parts;
-    const before = this.#objects.get(row.node);
+    const { client, cluster, nowMs, standingOf } = this.#parts;
+    const before = this.#objects.get(row.node)?.status;
     if (before === undefined) await this.#make(row.node);
-    const status = statusOf(row, before ?? {}, nowMs());
+    const standing = standingOf({ cluster, node: row.node });
+    const status = statusOf({ ...row, standing }, before ?? {}, nowMs());
     const old = nowMs() - (this.#written.get(row.node) ?? 0) >= REFRESH_MS;
     if (before !== undefined && !old && !differs(before, status)) return;
     await client.patch({ resource: PICKET_NODES, name: row.node }, { status }, { subresource: 'status' });
-    this.#objects.set(row.node, status);
+    this.#objects.put({ name: row.node, status });
     this.#written.set(row.node, nowMs());
   }
 

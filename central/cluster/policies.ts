@@ -3,11 +3,11 @@
  * name. One that cannot be read is not in force, says so in its status, and keeps none of the others out.
  */
 import type { KubeClient } from '../../kit/kube/client.ts';
-import type { KubeError } from '../../kit/kube/error.ts';
+import { Mirror } from '../../kit/kube/mirror.ts';
 import type { KubeObject, Resource } from '../../kit/kube/resource.ts';
-import { Watch, type WatchTiming } from '../../kit/kube/watch.ts';
+import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { PolicyError, type PolicySet, parsePolicies } from '../respond/policy.ts';
-import { type Condition, conditionOf } from './condition.ts';
+import { type InForceObject, isOurWord, sayInForce } from './in-force.ts';
 import { API_VERSION, PICKET_EXCEPTIONS, PICKET_POLICIES } from './kinds.ts';
 
 /** Where a document came from, as the journal has it. */
@@ -26,14 +26,9 @@ export interface PolicyObjectsParts {
   readonly timing?: WatchTiming;
 }
 
-interface Kept {
-  readonly resource: Resource;
-  readonly name: string;
-  readonly uid: string;
-  readonly generation: number;
+interface Kept extends InForceObject {
   readonly priority: number;
   readonly text: string;
-  readonly conditions: unknown;
 }
 
 export function joined(first: PolicySet, second: PolicySet): PolicySet {
@@ -86,54 +81,33 @@ export function inForce(
 
 export class PolicyObjects {
   readonly #parts: PolicyObjectsParts;
-  /** Null: not listed yet. */
-  readonly #listed = new Map<Resource, Map<string, Kept> | null>([
-    [PICKET_POLICIES, null],
-    [PICKET_EXCEPTIONS, null],
-  ]);
-  readonly #watches: readonly Watch<Kept>[];
+  readonly #mirrors: readonly Mirror<Kept>[];
   #working: Promise<void> = Promise.resolve();
 
   constructor(parts: PolicyObjectsParts) {
     this.#parts = parts;
-    this.#watches = [PICKET_POLICIES, PICKET_EXCEPTIONS].map((resource) => this.#watchOf(resource));
+    this.#mirrors = [PICKET_POLICIES, PICKET_EXCEPTIONS].map(
+      (resource) =>
+        new Mirror({
+          client: parts.client,
+          query: { what: { resource }, reduce: (object) => keep(resource, object) },
+          keyOf: ({ name }) => name,
+          maxObjects: MAX_OBJECTS,
+          listed: () => this.#apply(),
+          changed: (change, item, before) => (isOurWord(change, item, before) ? undefined : this.#apply()),
+          problem: parts.onError,
+          timing: parts.timing,
+        }),
+    );
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#watches.map((watch) => watch.run(signal)));
+    await Promise.all(this.#mirrors.map((mirror) => mirror.run(signal)));
     await this.#working;
   }
 
   get inStep(): boolean {
-    return this.#watches.every((watch) => watch.inStep);
-  }
-
-  #watchOf(resource: Resource): Watch<Kept> {
-    const { client, onError, timing } = this.#parts;
-    return new Watch<Kept>(
-      client,
-      { what: { resource }, reduce: (object) => keep(resource, object) },
-      {
-        listed: (items) => {
-          this.#listed.set(resource, new Map(items.slice(0, MAX_OBJECTS).map((item) => [item.name, item])));
-          return this.#apply();
-        },
-        changed: (change, item) => this.#changed(resource, change === 'DELETED', item),
-        problem: (error: KubeError) => onError(error),
-      },
-      timing,
-    );
-  }
-
-  #changed(resource: Resource, gone: boolean, item: Kept): Promise<void> | void {
-    const known = this.#listed.get(resource);
-    if (known == null) return;
-    const before = known.get(item.name);
-    if (gone) known.delete(item.name);
-    else if (known.size < MAX_OBJECTS || before !== undefined) known.set(item.name, item);
-    // Our own word on its status comes back as a change.
-    const same = !gone && before?.uid === item.uid && before.generation === item.generation;
-    return same ? undefined : this.#apply();
+    return this.#mirrors.every((mirror) => mirror.inStep);
   }
 
   /** One after the other; nothing is in force of objects before both kinds are known. */
@@ -143,39 +117,11 @@ export class PolicyObjects {
   }
 
   async #applyNow(): Promise<void> {
-    const lists = [...this.#listed.values()];
-    if (lists.some((list) => list === null)) return;
-    const objects = lists.flatMap((list) => [...(list?.values() ?? [])]);
+    if (!this.#mirrors.every((mirror) => mirror.known)) return;
+    const objects = this.#mirrors.flatMap((mirror) => mirror.all());
     const { policies, refusals } = inForce(this.#parts.files, objects);
     await this.#parts.use(policies);
-    for (const [object, refusal] of refusals) await this.#say(object, refusal).catch(this.#parts.onError);
+    for (const [object, refusal] of refusals)
+      await sayInForce(object, refusal, this.#parts).catch(this.#parts.onError);
   }
-
-  async #say(object: Kept, refusal: string): Promise<void> {
-    const { client, nowMs } = this.#parts;
-    const holds = refusal === '';
-    const condition = conditionOf(object.conditions, {
-      type: 'InForce',
-      holds,
-      reason: holds ? 'Accepted' : 'Refused',
-      message: refusal,
-      generation: object.generation,
-      nowMs: nowMs(),
-    });
-    if (isSaid(object.conditions, condition)) return;
-    await client.patch(
-      { resource: object.resource, name: object.name },
-      { status: { observedGeneration: object.generation, conditions: [condition] } },
-      { subresource: 'status' },
-    );
-  }
-}
-
-function isSaid(conditions: unknown, wanted: Condition): boolean {
-  const [said] = Array.isArray(conditions) ? (conditions as Condition[]) : [];
-  return (
-    said?.status === wanted.status &&
-    said.message === wanted.message &&
-    said.observedGeneration === wanted.observedGeneration
-  );
 }

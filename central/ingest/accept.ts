@@ -1,7 +1,14 @@
 /** One summary: decode, check, hand on, acknowledge. The reply is sent once the report is stored, never before. */
 
 import type { Clock } from '../../kit/clock.ts';
-import { decodeSummary, encodeReply, MalformedError, SCHEMA_VERSION } from '../../wire/index.ts';
+import {
+  decodeSummary,
+  encodeReply,
+  type Input,
+  MalformedError,
+  type Reply,
+  SCHEMA_VERSION,
+} from '../../wire/index.ts';
 import { RefusedError } from './refused.ts';
 import type { NodeIdentity, Report, SignedOrder } from './report.ts';
 import { validate } from './validate.ts';
@@ -20,7 +27,13 @@ export interface Accepted {
 export type Accept = (speaker: NodeIdentity, body: Uint8Array) => Promise<Accepted>;
 
 /** `paceMs`: what nodes are asked to wait between summaries, as a function of how busy central is. */
-export function createAccept(parts: { sink: ReportSink; clock: Clock; paceMs: () => number }): Accept {
+export function createAccept(parts: {
+  readonly sink: ReportSink;
+  readonly clock: Clock;
+  readonly paceMs: () => number;
+  /** What else the node is to be told. */
+  readonly guidance?: (report: Report) => Pick<Input<Reply>, 'rules' | 'exceptions'>;
+}): Accept {
   return async (speaker, body) => {
     const report = validate(decode(body), speaker, parts.clock.wallMs());
     const { duplicate, orders } = await parts.sink.take(report);
@@ -30,6 +43,7 @@ export function createAccept(parts: { sink: ReportSink; clock: Clock; paceMs: ()
       duplicate,
       paceMs: parts.paceMs(),
       orders: [...orders],
+      ...parts.guidance?.(report),
     });
     return { reply, report, duplicate };
   };

@@ -8,6 +8,7 @@ import type {
   Session,
   SignedOrder,
   Sketch,
+  Standing,
   Window,
   WorkloadSketches,
 } from '../../wire/index.ts';
@@ -21,6 +22,7 @@ export type {
   Session as ReportedSession,
   SignedOrder,
   Sketch as ReportedSketch,
+  Standing as ReportedStanding,
   Window as ReportedWindow,
   WorkloadSketches as ReportedSketches,
 };
@@ -56,6 +58,8 @@ export interface Report extends NodeIdentity {
   readonly health: Health | null;
   readonly sketches: readonly WorkloadSketches[];
   readonly sessions: readonly Session[];
+  /** Null: an agent that takes nothing of what people set for all nodes. */
+  readonly standing: Standing | null;
 }
 
 /** Unix time, ms, of a boot time on the report's clock. */

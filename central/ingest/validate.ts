@@ -38,6 +38,7 @@ const CLOCK_SKEW_MS = 366 * 86_400_000;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const ID = /^[a-z]{3}-[0-9a-zA-Z]{8,64}$/;
 const DETECTOR = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const VERSION = /^[0-9a-f]{0,64}$/;
 const TECHNIQUE = /^T\d{4}(\.\d{3})?$/;
 // C0, DEL and C1: what moves a cursor, ends a line or starts an escape sequence.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
@@ -208,6 +209,11 @@ function rest(summary: Summary, now: number): void {
     texts(`${at}.proof`, report.proof, PATH);
     texts(`${at}.open`, report.open, PATH);
   }
+  const { standing } = summary;
+  if (standing !== null) {
+    for (const key of ['rules', 'exceptions'] as const) matches(`standing.${key}`, standing[key], VERSION);
+    texts('standing.rule_problems', standing.ruleProblems, PATH);
+  }
   if (summary.health === null) return;
   text('health.version', summary.health.version, NAME);
   texts('health.hooks_missing', summary.health.hooksMissing, NAME);
@@ -274,5 +280,6 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
     health,
     sketches: summary.sketches,
     sessions: summary.sessions,
+    standing: summary.standing,
   };
 }

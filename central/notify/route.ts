@@ -1,5 +1,5 @@
 /** Which notification goes where, and what is silenced. Pure. */
-import { matchesGlob } from '../correlate/glob.ts';
+import { matchesGlob } from '../../kit/glob.ts';
 import { EVENTS, type Notification, type NotificationEvent, severityRank } from './notifier.ts';
 
 export interface Match {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { parseAllDocuments } from 'yaml';
 import type { ExceptionRule } from '../correlate/exception.ts';
-import { matchesGlob } from '../correlate/glob.ts';
+import { matchesGlob } from '../../kit/glob.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { actionsIn } from './actions.ts';
 import { CLUSTER_ACTION_NAMES } from './cluster/index.ts';

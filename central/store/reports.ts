@@ -196,6 +196,29 @@ async function insertAlert(
   return 'changed';
 }
 
+/** One more of what an exception covered. */
+async function hit(db: Handle, name: string, { hits, atMs }: { hits: number; atMs: number }): Promise<void> {
+  await db
+    .insertInto('exception_hits')
+    .values({ name, hits, last_ms: atMs })
+    .onConflict((conflict) =>
+      conflict
+        .column('name')
+        .doUpdateSet(({ eb }) => ({ hits: eb('exception_hits.hits', '+', hits), last_ms: atMs })),
+    )
+    .execute();
+}
+
+/** What the node itself found to be covered by an exception that it was told of. */
+async function countExcepted(db: Handle, { detections, receivedMs }: Report): Promise<void> {
+  const hits = new Map<string, number>();
+  for (const { facts } of detections) {
+    const name = facts['excepted'];
+    if (name !== undefined) hits.set(name, (hits.get(name) ?? 0) + 1);
+  }
+  for (const [name, count] of hits) await hit(db, name, { hits: count, atMs: receivedMs });
+}
+
 /** Of all workloads asked about at once; a workload of more has no outliers to be told. */
 const SIBLINGS = 20_000;
 
@@ -225,6 +248,7 @@ export function reportStore(db: Handle): ReportStore {
       if (newest) await replaceContainers(db, report);
       await insertWindows(db, report);
       let foreign = await insertDetections(db, report);
+      await countExcepted(db, report);
       const alerts: ReportedAlert[] = [];
       for (const one of report.alerts) {
         const result = await insertAlert(db, report, one);
@@ -294,15 +318,7 @@ export function reportStore(db: Handle): ReportStore {
     },
     async suppress(alert, exception, nowMs) {
       await db.updateTable('alerts').set({ suppressed: exception }).where('id', '=', alert).execute();
-      await db
-        .insertInto('exception_hits')
-        .values({ name: exception, hits: 1, last_ms: nowMs })
-        .onConflict((conflict) =>
-          conflict
-            .column('name')
-            .doUpdateSet(({ eb }) => ({ hits: eb('exception_hits.hits', '+', 1), last_ms: nowMs })),
-        )
-        .execute();
+      await hit(db, exception, { hits: 1, atMs: nowMs });
     },
   };
 }

@@ -48,6 +48,19 @@ export const reply: Reply = {
   duplicate: true,
   paceMs: 2000,
   orders: [signedOrder],
+  rules: { version: 'ab12', rules: [{ name: 'dump', text: 'kind: PicketRule' }] },
+  exceptions: {
+    version: 'cd34',
+    exceptions: [
+      {
+        name: 'nightly',
+        workload: 'local/*',
+        detector: 'rarity',
+        facts: { path: '/dump' },
+        expiresMs: 1_800_000_000_000,
+      },
+    ],
+  },
 };
 
 /** Counters that are 0 and values that are not known are two things. */
@@ -81,6 +94,9 @@ export const LATER: ReadonlySet<string> = new Set([
   'losses',
   'sketches',
   'sessions',
+  'standing',
+  'rules',
+  'exceptions',
   'bytesIn',
   'bytesOut',
   'segments',
@@ -128,6 +144,7 @@ export const session: Session = {
 
 export const summary: Summary = {
   sessions: [session],
+  standing: { rules: 'ab12', ruleProblems: ['a name twice'], exceptions: 'cd34' },
   schema: 1,
   cluster: 'local',
   node: 'node-a',

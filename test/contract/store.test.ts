@@ -33,6 +33,7 @@ const report = (sequence: number, change: Partial<Report> = {}): Report => ({
   health: null,
   sketches: [],
   sessions: [],
+  standing: null,
   ...change,
 });
 const window = (startNs: bigint): Report['windows'][number] => ({

@@ -120,6 +120,8 @@ export interface AgentNumbers {
 export interface AgentSays {
   readonly containment: { readonly adopted: boolean };
   readonly central: { readonly enrolled: boolean };
+  /** Versions of what central sent. */
+  readonly sent: { readonly rules: string; readonly exceptions: string };
   readonly numbers: AgentNumbers;
 }
 

@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
+import { RULE_FIELDS } from '../../agent/rules/read-file.ts';
 import {
   CLUSTER_PERMISSIONS,
   CONTAINMENTS,
   PICKET_EXCEPTIONS,
   PICKET_NODES,
   PICKET_POLICIES,
+  PICKET_RULES,
 } from '../../central/cluster/kinds.ts';
 import { CLUSTER_ACTION_NAMES } from '../../central/respond/cluster/index.ts';
 import { PolicyError, parsePolicies } from '../../central/respond/policy.ts';
@@ -69,12 +71,14 @@ const inCrd = (kind: string, ...path: readonly string[]): string[] =>
 
 describe('custom resources', () => {
   test('are those of the code', () => {
-    const ours = [PICKET_POLICIES, PICKET_EXCEPTIONS, CONTAINMENTS, PICKET_NODES].map((resource) => [
-      `${resource.plural}.${resource.group}`,
-      resource.kind,
-      resource.version,
-      resource.namespaced ? 'Namespaced' : 'Cluster',
-    ]);
+    const ours = [PICKET_POLICIES, PICKET_EXCEPTIONS, PICKET_RULES, CONTAINMENTS, PICKET_NODES].map(
+      (resource) => [
+        `${resource.plural}.${resource.group}`,
+        resource.kind,
+        resource.version,
+        resource.namespaced ? 'Namespaced' : 'Cluster',
+      ],
+    );
     const there = crds.map(({ metadata, spec }) => [
       metadata.name,
       spec.names.kind,
@@ -96,6 +100,10 @@ describe('custom resources', () => {
   test('an exception has the fields that one in a file has', () => {
     expect(inCrd('PicketException')).toEqual(known('PicketException'));
     expect(inCrd('PicketException', 'match')).toEqual(known('PicketException', 'match'));
+  });
+
+  test('a rule has the fields that one in a file has, but for its name', () => {
+    expect([...inCrd('PicketRule'), 'name'].sort()).toEqual(RULE_FIELDS.toSorted());
   });
 
   test('a containment has a policy’s action on the node', () => {

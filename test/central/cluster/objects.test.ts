@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CLUSTER_PERMISSIONS } from '../../../central/cluster/kinds.ts';
 import { permissionLines } from '../../../kit/kube/permission.ts';
 import { type Container, decodeOrder, type Order, type OrderReport } from '../../../wire/index.ts';
-import { attack, container, summary } from '../../builders/summaries.ts';
+import { attack, container, detection, summary } from '../../builders/summaries.ts';
 import { FakeKubeApi } from '../../fakes/kube-api.ts';
 import type { Json, Stored } from '../../fakes/kube-store.ts';
 import { startCentral, type TestCentral, type TestNode, temporaryFolder } from '../harness.ts';
@@ -135,6 +135,120 @@ describe('policies that are objects', () => {
     await api.up();
     await vi.waitFor(async () => expect(await policies()).toEqual([]), SOON);
   });
+});
+
+describe('rules that are objects', () => {
+  const rule = (name: string, when: string): Json => ({
+    apiVersion: 'picket.dev/v1alpha1',
+    kind: 'PicketRule',
+    metadata: { name },
+    spec: {
+      ...{ sentence: 'A rule of a test.', on: ['exec'], when, severity: 'high' },
+      ...{ next: 'Look.', summary: '{event.exe} ran' },
+    },
+  });
+  const RULES = `${ROOT}/picketrules`;
+  /** What the node is sent when it has these. */
+  async function sent(standing: Json): Promise<{ version: string; names: string[] } | null> {
+    sequence += 1;
+    const whole = { rules: '', ruleProblems: [], exceptions: '', ...standing };
+    const { reply } = await node.send({ ...summary(), sequence, standing: whole });
+    const rules = reply?.rules ?? null;
+    return rules === null ? null : { version: rules.version, names: rules.rules.map(({ name }) => name) };
+  }
+
+  test('those that compile are sent to a node that has others, and to no agent of before', async () => {
+    api.put(RULES, rule('quiet', 'event.exe == "quiet"'));
+    api.put(RULES, rule('broken', 'event.exe == "a" &&\n  event.nothing'));
+    await start();
+    const first = await vi.waitFor(async () => {
+      const found = await sent({});
+      if (found === null) throw new Error('nothing sent yet');
+      return found;
+    }, SOON);
+    expect(first.names).toEqual(['quiet']);
+    expect(await sent({ rules: first.version })).toBeNull();
+    sequence += 1;
+    expect((await node.send({ ...summary(), sequence })).reply?.rules).toBeNull();
+    await vi.waitFor(
+      async () => expect(await central.metric('picket_central_nodes_by_rules{state="in-force"}')).toBe(1),
+      SOON,
+    );
+    const said = { rules: first.version, ruleProblems: ['quiet: twice'] };
+    await sent(said);
+    expect(await central.metric('picket_central_nodes_by_rules{state="refused"}')).toBe(1);
+    await vi.waitFor(
+      () =>
+        expect(api.object(`${ROOT}/picketnodes`, null, 'node-1')?.['status']).toMatchObject({
+          rules: { version: first.version, problems: ['quiet: twice'] },
+        }),
+      SOON,
+    );
+    api.remove(RULES, null, 'quiet');
+    await vi.waitFor(
+      async () => expect(await sent({ rules: first.version })).toEqual({ version: '', names: [] }),
+      SOON,
+    );
+  });
+
+  test('one that does not compile says line and reason, in its status and in an Event', async () => {
+    api.put(RULES, rule('broken', 'event.exe == "a" && event.nothing'));
+    await start();
+    const reason = /spec line \d+, column \d+, "when: .*event\.nothing": .*nothing/;
+    await vi.waitFor(
+      () =>
+        expect(api.object(RULES, null, 'broken')?.['status']).toMatchObject({
+          conditions: [
+            { type: 'InForce', status: 'False', reason: 'Refused', message: expect.stringMatching(reason) },
+          ],
+        }),
+      SOON,
+    );
+    await vi.waitFor(() => expect(api.all('/api/v1/events')).toHaveLength(1), SOON);
+    const [event] = api.all('/api/v1/events');
+    expect(event).toMatchObject({
+      metadata: { namespace: 'default' },
+      involvedObject: { kind: 'PicketRule', name: 'broken' },
+      type: 'Warning',
+      reason: 'Refused',
+      message: expect.stringMatching(reason),
+    });
+    api.put(RULES, rule('broken', 'event.exe == "a"'));
+    await vi.waitFor(
+      () =>
+        expect(api.object(RULES, null, 'broken')?.['status']).toMatchObject({
+          conditions: [{ status: 'True', reason: 'Accepted', message: '' }],
+        }),
+      SOON,
+    );
+  });
+});
+
+test('exceptions are sent to nodes, and what they covered there counts', async () => {
+  api.put(`${ROOT}/picketexceptions`, {
+    ...{ apiVersion: 'picket.dev/v1alpha1', kind: 'PicketException', metadata: { name: 'nightly' } },
+    spec: { match: { workload: 'local/*', detector: 'rarity', facts: { path: '/dump' } }, reason: 'the job' },
+  });
+  await start();
+  const standing = { rules: '', ruleProblems: [], exceptions: '' };
+  const exceptions = await vi.waitFor(async () => {
+    sequence += 1;
+    const { reply } = await node.send({ ...summary(), sequence, standing });
+    expect(reply?.exceptions).not.toBeNull();
+    return reply?.exceptions;
+  }, SOON);
+  expect(exceptions?.exceptions).toEqual([
+    { name: 'nightly', workload: 'local/*', detector: 'rarity', facts: { path: '/dump' }, expiresMs: 0 },
+  ]);
+  const web = container('web-1');
+  const covered = detection(web, {
+    alert: '',
+    severity: 'info',
+    facts: { path: '/dump', excepted: 'nightly' },
+  });
+  await send({ containers: [web], detections: [covered] });
+  const { value } = await central.call('GET', '/api/v1/exceptions');
+  expect(JSON.stringify(value)).toMatch(/"nightly".*"hits":1/);
 });
 
 describe('containments', () => {
@@ -301,6 +415,7 @@ test('each node that reports is an object with its health', async () => {
 test('asks for no more than it says, and for all of it', async () => {
   api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
   api.put(`${ROOT}/picketexceptions`, { metadata: { name: 'wrong' }, spec: {} });
+  api.put(`${ROOT}/picketrules`, { metadata: { name: 'wrong' }, spec: {} });
   await start();
   await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
   await send({ ...(attack([container('web-1')]) as Json), health: { version: '1' } });
@@ -311,7 +426,7 @@ test('asks for no more than it says, and for all of it', async () => {
   await answer(order, 'failed');
   await becomes({ ord: 'Failed' });
   await vi.waitFor(() => expect(objects()[0]?.metadata['finalizers']).toEqual([]), SOON);
-  await vi.waitFor(() => expect(api.watching).toBe(4), SOON);
+  await vi.waitFor(() => expect(api.watching).toBe(5), SOON);
   const named = (path: string): string => {
     const [, group = '', rest = ''] =
       /^\/(?:api\/v1|apis\/([a-z.]+)\/v1alpha1)\/(?:namespaces\/[^/]+\/)?(.+)$/.exec(path) ?? [];

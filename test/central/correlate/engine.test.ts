@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { correlate, type EngineInput } from '../../../central/correlate/engine.ts';
-import { matchesGlob } from '../../../central/correlate/glob.ts';
+import { matchesGlob } from '../../../kit/glob.ts';
 import type { Evidence, Incident } from '../../../central/correlate/incident.ts';
 import { NOTHING_AROUND } from '../../../central/correlate/surroundings.ts';
 import type { ReportedAlert, ReportedContainer, ReportedDetection } from '../../../central/ingest/report.ts';

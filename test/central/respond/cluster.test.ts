@@ -59,6 +59,7 @@ async function incidentIn(pods: readonly string[], namespace = 'shop', live = tr
     health: null,
     sketches: [],
     sessions: [],
+    standing: null,
   });
   const involved = on.map(
     (one): Involved => ({

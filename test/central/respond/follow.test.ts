@@ -52,6 +52,7 @@ async function incidentIn(pods: readonly string[], sequence = 1): Promise<Incide
     health: null,
     sketches: [],
     sessions: [],
+    standing: null,
   };
   const head = { ...NODE, boot: BOOT, sequence, receivedMs: nowMs, anchor: { bootNs: 0n, wallMs: nowMs } };
   await store.reports.add({ ...head, ...empty, containers });

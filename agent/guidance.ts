@@ -1,0 +1,127 @@
+/**
+ * What people set for all nodes, as central sends it: rules, and what they said is normal. In force from when it comes, and
+ * kept on the disk, so that an agent that starts without central has it too.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Input, Reply, SentExceptions, SentRules, Standing } from '../wire/index.ts';
+import type { Context } from './context.ts';
+import type { Frame } from './events/frame.ts';
+import type { RuleBook } from './rules/book.ts';
+import { tame } from './uplink/summarize.ts';
+
+export interface GuidanceParts {
+  readonly rules: RuleBook;
+  /** Into the pipeline, as a frame, so that it is in a recording too. */
+  readonly push: (frame: Frame) => void;
+}
+
+export interface GuidanceCounts {
+  /** Sets that came, and those that were in force already. */
+  received: number;
+  /** Files that could not be read at the start: central sends it again. */
+  unreadable: number;
+  /** Sets that a full disk did not take: they are in force until the agent ends. */
+  unwritten: number;
+}
+
+/** Of all rules together; central sends no more. */
+export const MAX_RULES_BYTES = 512 * 1024;
+const MAX_RULES = 500;
+const MAX_PROBLEM = 1000;
+const RULES = 'sent-rules.json';
+const EXCEPTIONS = 'sent-exceptions.json';
+
+type Part = typeof RULES | typeof EXCEPTIONS;
+
+export class Guidance {
+  readonly counts: GuidanceCounts = { received: 0, unreadable: 0, unwritten: 0 };
+  readonly #context: Context;
+  readonly #parts: GuidanceParts;
+  /** Versions that were received, whether or not they are in force. */
+  readonly #held = { rules: '', exceptions: '' };
+  #tooMuch: string | null = null;
+
+  constructor(context: Context, parts: GuidanceParts) {
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** What an earlier agent kept. */
+  open(): void {
+    const rules = this.#read<SentRules>(RULES);
+    if (rules !== null) this.#useRules(rules);
+    const exceptions = this.#read<SentExceptions>(EXCEPTIONS);
+    if (exceptions !== null) this.#useExceptions(exceptions);
+  }
+
+  /** What came with a reply; rules are compiled here, and in force when this resolves. */
+  async receive({ rules, exceptions }: Pick<Reply, 'rules' | 'exceptions'>): Promise<void> {
+    if (exceptions !== null && exceptions.version !== this.#held.exceptions) {
+      this.counts.received += 1;
+      this.#useExceptions(exceptions);
+      this.#write(EXCEPTIONS, exceptions);
+    }
+    if (rules === null || rules.version === this.#held.rules) return;
+    this.counts.received += 1;
+    this.#useRules(rules);
+    this.#write(RULES, rules);
+    await this.refresh();
+  }
+
+  /** Reads rule files and what was sent, if any of it changed. */
+  async refresh(): Promise<void> {
+    const { log, settings } = this.#context;
+    const folder = settings['rules-folder'];
+    const outcome = await this.#parts.rules.refresh();
+    const facts = { folder, sent: this.#held.rules };
+    if (outcome.kind === 'loaded') log.info({ ...facts, rules: outcome.rules }, 'rules loaded');
+    else if (outcome.kind === 'refused')
+      log.warn({ ...facts, problems: outcome.problems }, 'rules refused, those before stay in force');
+  }
+
+  /** What of it stands here, for central. */
+  standing(): Input<Standing> {
+    const problems = this.#tooMuch === null ? this.#parts.rules.problems : [this.#tooMuch];
+    return { ...this.#held, ruleProblems: problems.map((problem) => tame(problem, MAX_PROBLEM)) };
+  }
+
+  #useRules({ version, rules }: SentRules): void {
+    this.#held.rules = version;
+    const bytes = rules.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
+    this.#tooMuch =
+      rules.length > MAX_RULES || bytes > MAX_RULES_BYTES
+        ? `${rules.length} rules of ${bytes} bytes were sent, more than ${MAX_RULES} or ${MAX_RULES_BYTES} bytes`
+        : null;
+    if (this.#tooMuch === null) this.#parts.rules.send(rules);
+  }
+
+  #useExceptions({ version, exceptions }: SentExceptions): void {
+    this.#held.exceptions = version;
+    this.#parts.push({ kind: 'exceptions', text: JSON.stringify({ exceptions }) });
+  }
+
+  #read<T extends { readonly version: string }>(name: Part): T | null {
+    try {
+      const value = JSON.parse(readFileSync(join(this.#context.folder, name), 'utf8')) as T;
+      if (typeof value.version === 'string') return value;
+      this.counts.unreadable += 1;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.counts.unreadable += 1;
+    }
+    return null;
+  }
+
+  #write(name: Part, value: object): void {
+    const path = join(this.#context.folder, name);
+    const aside = `${path}.${randomBytes(4).toString('hex')}`;
+    try {
+      writeFileSync(aside, JSON.stringify(value), { mode: 0o600, flush: true });
+      renameSync(aside, path);
+    } catch (error) {
+      this.counts.unwritten += 1;
+      this.#context.lifetime.onError(error);
+    }
+  }
+}

@@ -1,0 +1,130 @@
+/** What central sends to all nodes: in force, kept on the disk, gone when central has it no more. */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Context } from '../../agent/context.ts';
+import type { Frame } from '../../agent/events/frame.ts';
+import { Guidance, MAX_RULES_BYTES } from '../../agent/guidance.ts';
+import { RuleBook } from '../../agent/rules/book.ts';
+import type { Reply } from '../../wire/index.ts';
+import { execRecord } from '../builders/records.ts';
+import { HEAD, hitsOn, makeContainer, ruleText } from '../builders/rules.ts';
+
+let folder = '';
+let frames: Frame[] = [];
+let errors: unknown[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'picket-guidance-'));
+  frames = [];
+  errors = [];
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function open(rulesFolder = ''): { guidance: Guidance; book: RuleBook } {
+  const book = new RuleBook(rulesFolder);
+  const log = { info: () => undefined, warn: () => undefined };
+  const context = {
+    folder,
+    log,
+    settings: { 'rules-folder': rulesFolder },
+    lifetime: { onError: (error: unknown) => errors.push(error) },
+  } as unknown as Context;
+  const guidance = new Guidance(context, { rules: book, push: (frame) => frames.push(frame) });
+  guidance.open();
+  return { guidance, book };
+}
+const one = (name: string, { when = 'event.exe == "quiet"' } = {}): { name: string; text: string } => ({
+  name,
+  text: JSON.stringify({
+    ...{ apiVersion: 'picket.dev/v1', kind: 'PicketRule', name, sentence: 'A rule of a test.', on: ['exec'] },
+    ...{ when, severity: 'high', next: 'Look.', summary: '{event.exe} ran' },
+  }),
+});
+const sent = (
+  version: string,
+  ...rules: { name: string; text: string }[]
+): Pick<Reply, 'rules' | 'exceptions'> => ({
+  rules: { version, rules },
+  exceptions: null,
+});
+const told = (book: RuleBook): string[] =>
+  hitsOn(book, makeContainer('container'), execRecord({ path: '/opt/quiet' })).map(({ rule }) => rule.name);
+
+test('rules that were sent are in force at once, over a restart without central, and gone when there are none', {
+  timeout: 60_000,
+}, async () => {
+  const first = open();
+  await first.guidance.receive(sent('a1', one('mine')));
+  expect(told(first.book)).toEqual(['mine']);
+  expect(first.guidance.standing()).toEqual({ rules: 'a1', exceptions: '', ruleProblems: [] });
+  const second = open();
+  await second.guidance.refresh();
+  expect(told(second.book)).toEqual(['mine']);
+  expect(second.guidance.standing()).toMatchObject({ rules: 'a1' });
+  await second.guidance.receive(sent(''));
+  expect(told(second.book)).toEqual([]);
+  const third = open();
+  await third.guidance.refresh();
+  expect([told(third.book), third.guidance.standing()]).toEqual([
+    [],
+    { rules: '', exceptions: '', ruleProblems: [] },
+  ]);
+  expect(readdirSync(folder)).toEqual(['sent-rules.json']);
+});
+
+test('what does not compile here is told, and those before stay in force', { timeout: 60_000 }, async () => {
+  const { guidance, book } = open();
+  await guidance.receive(sent('a1', one('mine')));
+  await guidance.receive(sent('a2', one('mine', { when: 'event.nothing == 1' })));
+  expect(told(book)).toEqual(['mine']);
+  const { rules, ruleProblems = [] } = guidance.standing();
+  expect([rules, ruleProblems.length]).toEqual(['a2', 1]);
+  expect(ruleProblems[0]).toMatch(/^PicketRule mine:\d+:\d+: /);
+  await guidance.receive(sent('a3', one('mine')));
+  expect(guidance.standing()).toMatchObject({ rules: 'a3', ruleProblems: [] });
+});
+
+test('a rule of the node’s own folder goes before one of the same name that was sent', {
+  timeout: 60_000,
+}, async () => {
+  const own = join(folder, 'rules');
+  mkdirSync(own);
+  writeFileSync(join(own, 'own.yaml'), `${HEAD}rules:\n${ruleText('mine', { when: 'event.memfd' })}`);
+  const { guidance, book } = open(own);
+  await guidance.receive(sent('a1', one('mine'), one('theirs')));
+  expect([told(book), book.problems]).toEqual([['theirs'], []]);
+});
+
+test('more than may be sent is not taken, and told', async () => {
+  const { guidance, book } = open();
+  const before = book.size;
+  await guidance.receive(sent('a1', { name: 'long', text: `# ${'x'.repeat(MAX_RULES_BYTES)}` }));
+  expect(book.size).toBe(before);
+  expect(guidance.standing().ruleProblems?.[0]).toMatch(/1 rules of \d+ bytes were sent, more than/);
+});
+
+test('exceptions go into the pipeline as a frame, once, and again at the next start', async () => {
+  const exceptions = {
+    version: 'e1',
+    exceptions: [{ name: 'nightly', workload: 'c/*', detector: '', facts: {}, expiresMs: 0 }],
+  };
+  const { guidance } = open();
+  await guidance.receive({ rules: null, exceptions });
+  await guidance.receive({ rules: null, exceptions });
+  const frame = { kind: 'exceptions', text: JSON.stringify({ exceptions: exceptions.exceptions }) };
+  expect(frames).toEqual([frame]);
+  open();
+  expect(frames).toEqual([frame, frame]);
+});
+
+test('files that cannot be read are counted, and central is told of nothing', () => {
+  writeFileSync(join(folder, 'sent-rules.json'), '{"version"');
+  writeFileSync(join(folder, 'sent-exceptions.json'), '{"rules":[]}');
+  const { guidance } = open();
+  expect([guidance.standing(), guidance.counts.unreadable, errors]).toEqual([
+    { rules: '', exceptions: '', ruleProblems: [] },
+    2,
+    [],
+  ]);
+});

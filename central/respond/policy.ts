@@ -1,8 +1,8 @@
 /** What is allowed where: documents that say observe, ask or enforce, and exceptions. File form of the later custom resources. */
 import { createHash } from 'node:crypto';
 import { parseAllDocuments } from 'yaml';
-import type { ExceptionRule } from '../correlate/exception.ts';
 import { matchesGlob } from '../../kit/glob.ts';
+import type { ExceptionRule } from '../correlate/exception.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { actionsIn } from './actions.ts';
 import { CLUSTER_ACTION_NAMES } from './cluster/index.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { correlate, type EngineInput } from '../../../central/correlate/engine.ts';
-import { matchesGlob } from '../../../kit/glob.ts';
 import type { Evidence, Incident } from '../../../central/correlate/incident.ts';
 import { NOTHING_AROUND } from '../../../central/correlate/surroundings.ts';
 import type { ReportedAlert, ReportedContainer, ReportedDetection } from '../../../central/ingest/report.ts';
+import { matchesGlob } from '../../../kit/glob.ts';
 import { alert, container, detection } from '../../builders/summaries.ts';
 
 const T0 = 1_800_000_000_000;

@@ -14,6 +14,11 @@
 #define MAX_CHUNKS (MAX_SLOTS / CHUNK_SLOTS)
 /* More than there are kinds of records; a power of two, so that a mask is proof enough for the verifier. */
 #define BUCKET_KINDS 16
+/* Of things that a record may be about beside the tokens of its kind: actions by number, then files by inode. */
+#define RESERVES 128
+#define RESERVE_NS 1000000000ull
+#define ACTION_THING(action) ((action) & (RESERVES / 2 - 1))
+#define FILE_THING(mixed) (RESERVES / 2 + ((mixed) & (RESERVES / 2 - 1)))
 #define LOSS_ROOM 12  /* more than LOSS_REASONS; makes slot_counts whole cache lines */
 #define SEEN_KEYS 1024
 #define SEEN_WAYS 8   /* places of a bucket: one cache line */
@@ -32,6 +37,7 @@ struct slot_profile {
 	__u64 capabilities; /* bit n: capability n was used */
 	__u64 pad[6];
 	struct bucket buckets[BUCKET_KINDS];  /* by record_kind */
+	__u64 reserves[RESERVES];             /* CLOCK_BOOTTIME, ns, until which one is used up */
 	__u32 wraps[SYSCALL_NUMBERS];         /* times that a count of calls went from 2^32 - 1 to 0 */
 	__u32 pairs[PAIR_BYTES / 4];          /* bit id(previous) * PAIR_IDS + id(current) */
 	__u32 bigrams[BIGRAMS];               /* without what is still in pair_line */

@@ -1,5 +1,5 @@
 /** The shape of a detection: one hit of one detector, told at once; and of a line of the alert log. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Container } from '../identity/container.ts';
 import type { Severity } from './severity.ts';
 
@@ -62,7 +62,7 @@ export interface Origin {
 export function idOf(prefix: 'det' | 'alr', origin: Origin, detector: string, subject: string): string {
   const { node, boot, timeNs, cpu } = origin;
   const text = JSON.stringify([node, boot, String(timeNs), cpu, detector, subject]);
-  return `${prefix}-${createHash('sha256').update(text).digest('hex').slice(0, 20)}`;
+  return `${prefix}-${hash('sha256', text).slice(0, 20)}`;
 }
 
 const rfc3339 = (wallMs: number): string => new Date(wallMs).toISOString();

@@ -144,8 +144,9 @@ __noinline int tell(struct task_state *state, struct deed *deed)
 {
 	if (!state || !deed)
 		return false;
-	struct action_record *record = reserve_record(&urgent, RECORD_ACTION, struct action_record, PATH_BYTES,
-						      state->slot, state->owner, LOSS_URGENT_FULL);
+	bool may = may_send_of(state->slot, RECORD_ACTION, ACTION_THING(deed->action));
+	struct action_record *record = reserve_if(may, &urgent, RECORD_ACTION, struct action_record, PATH_BYTES,
+						  state->slot, state->owner, LOSS_URGENT_FULL);
 	if (!record)
 		return false;
 	fill_process(&record->header);

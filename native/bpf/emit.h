@@ -25,11 +25,11 @@ __noinline int count_loss(__u32 slot, __u32 reason)
 
 #define TOKEN_TRIES 4 /* of a compare and swap; each failed one means that another CPU was given a token */
 
-/* Whether the slot may send one more record of the kind, so that a flood of one kind hides no other kind and no other
+/* Whether the slot has tokens for one more record of the kind, so that a flood of one kind hides no other kind and no other
  * container. The token bucket as one number, the time until which it is used up (the generic cell rate algorithm of
  * ATM): a slot that was freed is 0, which is a full bucket, and refilling is the passing of time. After the last try
  * the token is taken without looking, which lets at most one record per CPU through too many and loses no token. */
-__noinline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
+__noinline int draw_tokens(__u32 slot, __u32 kind, __u32 tokens)
 {
 	struct slot_profile *profile = profile_of(slot);
 	__u64 wanted = record_interval * tokens;
@@ -43,10 +43,8 @@ __noinline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
 	for (int i = 0; i < TOKEN_TRIES; i++) {
 		__u64 before = *(volatile __u64 *)&bucket->used_until;
 		__u64 after = (before > now ? before : now) + wanted;
-		if (after > now + record_burst_time) {
-			__sync_fetch_and_add(&bucket->throttled, 1);
+		if (after > now + record_burst_time)
 			return 0;
-		}
 		if (__sync_val_compare_and_swap(&bucket->used_until, before, after) == before)
 			return 1;
 	}
@@ -54,9 +52,39 @@ __noinline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
 	return 1;
 }
 
+__noinline int count_throttled(__u32 slot, __u32 kind)
+{
+	struct slot_profile *profile = profile_of(slot);
+
+	if (profile)
+		__sync_fetch_and_add(&profile->buckets[kind & (BUCKET_KINDS - 1)].throttled, 1);
+	return 0;
+}
+
+static __always_inline int take_tokens(__u32 slot, __u32 kind, __u32 tokens)
+{
+	if (draw_tokens(slot, kind, tokens))
+		return 1;
+	count_throttled(slot, kind);
+	return 0;
+}
+
 static __always_inline int take_token(__u32 slot, __u32 kind)
 {
 	return take_tokens(slot, kind, 1);
+}
+
+/* One record a second of each thing, when the tokens of its kind are used up: a flood of one action, file or program does
+ * not hide another of its own container. Of two CPUs that come at once one has it. */
+__noinline int take_reserve(__u32 slot, __u32 thing)
+{
+	struct slot_profile *profile = profile_of(slot);
+
+	if (!profile)
+		return 0;
+	__u64 *used_until = &profile->reserves[thing & (RESERVES - 1)];
+	__u64 now = bpf_ktime_get_boot_ns(), before = *(volatile __u64 *)used_until;
+	return before <= now && __sync_val_compare_and_swap(used_until, before, now + RESERVE_NS) == before;
 }
 
 /* Whether a record may be sent; if not, the loss is counted. Slots come and go by RECORD_CGROUP, so that one is never
@@ -65,6 +93,16 @@ static __always_inline bool may_send(__u32 slot, __u32 kind)
 {
 	if (kind == RECORD_CGROUP || take_token(slot, kind))
 		return true;
+	count_loss(slot, LOSS_THROTTLED);
+	return false;
+}
+
+/* The same of a record about one thing: ACTION_THING or FILE_THING. */
+static __always_inline bool may_send_of(__u32 slot, __u32 kind, __u32 thing)
+{
+	if (draw_tokens(slot, kind, 1) || take_reserve(slot, thing))
+		return true;
+	count_throttled(slot, kind);
 	count_loss(slot, LOSS_THROTTLED);
 	return false;
 }

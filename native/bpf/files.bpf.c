@@ -42,8 +42,9 @@ static __noinline int report_open(struct task_state *state, struct file *file, _
 {
 	if (!state)
 		return 0;
-	struct open_record *record = reserve_record(&urgent, RECORD_OPEN, struct open_record, PATH_BYTES, state->slot,
-						    state->owner, LOSS_URGENT_FULL);
+	bool may = may_send_of(state->slot, RECORD_OPEN, thing_of(file));
+	struct open_record *record = reserve_if(may, &urgent, RECORD_OPEN, struct open_record, PATH_BYTES, state->slot,
+						state->owner, LOSS_URGENT_FULL);
 
 	if (!record)
 		return 0;

@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "overlay.h"
 #include "path.h"
+#include "seen.h"
 #include "slot.h"
 
 #define MAJOR_TTY 4
@@ -151,7 +152,7 @@ int BPF_PROG(program_executed, struct task_struct *task, int old_pid, struct lin
 		count->execs += 1;
 	state->flags |= TASK_EXECUTED;
 
-	if (may_send(slot, RECORD_EXEC))
+	if (may_send_of(slot, RECORD_EXEC, thing_of(BPF_CORE_READ(binary, file))))
 		report_exec(state, task, binary);
 	return 0;
 }

@@ -32,6 +32,12 @@ static __always_inline __u64 key_of(__u32 class, __u64 first, __u64 second)
 	return key < SEEN_FIRST_KEY ? key + SEEN_FIRST_KEY : key;
 }
 
+/* Which of the reserves of records a file has: keyed, so that nobody can choose one that shares it with another. */
+static __always_inline __u32 thing_of(struct file *file)
+{
+	return FILE_THING(mixed(seen_key ^ BPF_CORE_READ(file, f_inode, i_ino)));
+}
+
 /* Of the places; SEEN_BUCKETS is a power of two. */
 static __always_inline __u32 first_bucket(__u64 key)
 {

@@ -129,8 +129,9 @@ int oom_kill(__u64 *context)
 	__u32 slot = slot_of(task);
 	if (cached)
 		owner = cached->owner;
+	bool may = may_send_of(slot, RECORD_ACTION, ACTION_THING(ACTION_OOM_KILL));
 	struct action_record *record =
-		reserve_record(&urgent, RECORD_ACTION, struct action_record, 0, slot, owner, LOSS_URGENT_FULL);
+		reserve_if(may, &urgent, RECORD_ACTION, struct action_record, 0, slot, owner, LOSS_URGENT_FULL);
 	if (!record)
 		return 0;
 	record->header.pid = BPF_CORE_READ(task, tgid);

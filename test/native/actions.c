@@ -122,6 +122,13 @@ static long end(pid_t child, long result) {
 	return result;
 }
 
+static long read_child(void) {
+	char byte;
+	struct iovec own = {&byte, 1}, theirs = {environ[0], 1};
+	pid_t child = sleeper();
+	return end(child, process_vm_readv(child, &own, 1, &theirs, 1, 0) == 1 ? 0 : errno);
+}
+
 static long trace(void) {
 	pid_t child = sleeper();
 	return end(child, code(ptrace(PTRACE_SEIZE, child, NULL, NULL)));
@@ -236,6 +243,7 @@ static long one(const char *what, const char *text, long number) {
 	ON("traceme", code(ptrace(PTRACE_TRACEME, 0, NULL, NULL)));
 	ON("attach", code(ptrace(PTRACE_ATTACH, (pid_t)number, NULL, NULL)));
 	ON("write-child", write_child());
+	ON("read-child", read_child());
 	ON("write-self", write_memory_of(getpid()));
 	ON("mount", code(mount("picket-tmpfs", text, "tmpfs", 0, NULL)) ?: code(umount2(text, MNT_DETACH)));
 	ON("try-mount", code(mount("/dev/sda1", text, "ext4", 0, NULL)));

@@ -74,6 +74,21 @@ static int thread_once(void) {
 	return error ? error : pthread_join(thread, NULL);
 }
 
+// n numbers of the 32-bit entry that are no call, each once.
+static int compat_numbers(long n) {
+#if defined(__x86_64__)
+	for (long number = 100000; number < 100000 + n; number++) {
+		long result;
+		__asm__ volatile("int $0x80" : "=a"(result) : "0"(number) : "r8", "r9", "r10", "r11", "memory");
+		if (result != -ENOSYS)
+			return EINVAL;
+	}
+	return 0;
+#else
+	return n ? ENOSYS : 0;
+#endif
+}
+
 struct load {
 	int file, cpu;
 	long milliseconds, done;
@@ -126,6 +141,8 @@ int call(const char *what, long n) {
 	             {"kill", kill_once},     {"signal", signal_once}, {"thread", thread_once}};
 	if (!strcmp(what, "getppids") || !strcmp(what, "files"))
 		return saturate(!strcmp(what, "files"), n);
+	if (!strcmp(what, "compat-numbers"))
+		return compat_numbers(n);
 	for (unsigned kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
 		for (long i = 0; !strcmp(what, kinds[kind].name) && i < n; i++) {
 			int error = kinds[kind].once();

@@ -343,11 +343,13 @@ export async function openTestProbe(options: Partial<ProbeOptions> = {}): Promis
   return { probe, records, of, counts };
 }
 
-/** Waits until `condition` holds, 3 s at most. */
+const UNTIL_MS = 20_000;
+
+/** Waits until `condition` holds, however busy the machine is. */
 export async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 3000;
+  const end = Date.now() + UNTIL_MS;
   while (!condition()) {
-    if (Date.now() > end) throw new Error(`not within 3 s: ${condition}`);
+    if (Date.now() > end) throw new Error(`not within ${UNTIL_MS} ms: ${condition}`);
     await sleep(5);
   }
 }

@@ -114,6 +114,7 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     for (const [command, action] of [
       ['trace', 'ACTION_PTRACE'],
       ['write-child', 'ACTION_VM_WRITE'],
+      ['read-child', 'ACTION_VM_READ'],
     ] as const) {
       const records = await doTimes(here, command, action);
       const [target] = new Set(records.map((record) => record.field('target_pid')));

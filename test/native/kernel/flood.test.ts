@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   cleanUp,
@@ -7,6 +9,7 @@ import {
   skipReason,
   startDoer,
   type TestProbe,
+  temporaryFolder,
   until,
 } from '../kernel-fixtures.ts';
 
@@ -16,6 +19,21 @@ const FLOODS = [
   { kind: 'exec', record: 'RECORD_EXEC', n: 2000, other: 'open' },
   { kind: 'flow', record: 'RECORD_FLOW', n: 20_000, other: 'exec' },
   { kind: 'unshare', record: 'RECORD_ACTION', n: 5000, other: 'open' },
+] as const;
+
+/** Beside a flood of unshare(2). */
+const OTHER_ACTIONS = [
+  ['memfd - x', 'ACTION_MEMFD'],
+  ['bpf', 'ACTION_BPF_LOAD'],
+  ['perf', 'ACTION_PERF_OPEN'],
+  ['trace', 'ACTION_PTRACE'],
+  ['read-child', 'ACTION_VM_READ'],
+  ['write-child', 'ACTION_VM_WRITE'],
+  ['capset', 'ACTION_CAPSET'],
+  ['chroot /', 'ACTION_CHROOT'],
+  ['packet-socket', 'ACTION_RAW_SOCKET'],
+  ['write-exec', 'ACTION_WRITE_EXEC'],
+  ['setuid - 4242', 'ACTION_SET_ID'],
 ] as const;
 
 const RECORDS = { open: 'RECORD_OPEN', exec: 'RECORD_EXEC' } as const;
@@ -75,7 +93,34 @@ describe.skipIf(skipReason('flood') !== null)('flood', () => {
       expect(delivered() + throttled(test, bad.id, record)).toBe(2 * n);
       expect(throttled(test, bad.id, record)).toBeGreaterThan(0);
       expect(probe.counters().queueFull).toBe(0n);
-    }, 30_000);
+    }, 120_000);
+
+  it('hides no other action, file or program of its own container, though the tokens of its kind are used up', async () => {
+    const test = await openTestProbe({ recordsPerSecond: 1, recordBurst: 200 });
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const folder = join(temporaryFolder(), '.ssh');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'known'), '');
+    const actions = (name: string) =>
+      test.of('RECORD_ACTION', cgroup.id).filter((record) => record.field('action') === constant(name));
+    for (const kind of ['unshare', 'open', 'exec']) await doer.ask(`flood ${kind} 200`);
+
+    for (const [command, action] of OTHER_ACTIONS) {
+      expect(await doer.ask(`do ${command}`)).toBe(0);
+      await until(() => actions(action).length > 0);
+    }
+    await doer.ask(`open ${join(folder, 'known')}`);
+    await until(() => test.of('RECORD_OPEN', cgroup.id).some((record) => record.path().endsWith('/known')));
+    await doer.ask('exec /bin/false');
+    await until(() => test.of('RECORD_EXEC', cgroup.id).some((record) => record.path().endsWith('/false')));
+
+    for (const record of ['RECORD_OPEN', 'RECORD_ACTION', 'RECORD_EXEC'])
+      expect(throttled(test, cgroup.id, record)).toBeGreaterThan(0);
+    // What is told and what is throttled are all that was done.
+    const opens = test.of('RECORD_OPEN', cgroup.id).length + throttled(test, cgroup.id, 'RECORD_OPEN');
+    expect(opens).toBe(401);
+  }, 120_000);
 
   it('of several containers at once, each within its burst, does not fill the urgent ring', async () => {
     const test = await openTestProbe({ urgentBytes: 1 << 22 });

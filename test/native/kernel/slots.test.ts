@@ -20,7 +20,7 @@ const GETPPID = process.arch === 'arm64' ? 173 : 110;
 /** Of profile.h: slots whose memory is made at once, and free ones below which more is made. */
 const [CHUNK, SPARE] = [64, 32];
 /** Bytes of a slot that all CPUs share, and of each. */
-const [SHARED, OF_CPU] = [35_136, 2112];
+const [SHARED, OF_CPU] = [36_160, 2112];
 
 const slotOf = ({ probe }: TestProbe, { id }: TestCgroup): number | undefined =>
   probe.readCounts().find(({ cgroup }) => cgroup === id)?.slot;

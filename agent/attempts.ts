@@ -6,9 +6,9 @@
  * time they are evidence with all bits told before: what is tried anew is new evidence. So who is patient comes to an alert
  * as well.
  */
-import { ACCESS, judgeAccess } from './alerts/access.ts';
+import { ACCESS, judgeAccess, type ManyTries } from './alerts/access.ts';
 import type { Verdict } from './alerts/judge.ts';
-import type { Event, ExitEvent, Flow } from './events/event.ts';
+import type { Event, ExitEvent, Flow, FlowEvent } from './events/event.ts';
 import type { Fact } from './features/fact.ts';
 import { type Tried, Tries } from './features/tries.ts';
 import type { Window } from './features/window.ts';
@@ -36,6 +36,8 @@ const SHORT_NS = 30_000_000_000n;
 const LEAST_SUM = 0.5;
 const SHORTEST_NS = 1_000_000_000n;
 
+const NOBODY = { who: '', peer: '', by: null };
+
 interface DoorSums {
   readonly kind: DoorKind;
   readonly name: string;
@@ -59,8 +61,8 @@ export class Attempts implements WindowDetector {
   #silent = new Set<string>();
   /** Processes that connected somewhere or were given another identity as they began. */
   readonly #asking = new Set<string>();
-  /** Peer → program that called it first in this window. */
-  #callers = new Map<string, string>();
+  /** Peer → who called it first in this window. */
+  #callers = new Map<string, FlowEvent>();
   /** Of the window that was judged last, until it is settled. */
   #now: { readonly seconds: number; readonly doors: readonly DoorNow[] } | null = null;
   /** Seconds of the open block of each span. */
@@ -80,7 +82,7 @@ export class Attempts implements WindowDetector {
     if (event.kind === 'action' && event.refused) this.#tries.refused += 1;
     if (!asksToBeLetIn(event)) return;
     if (event.kind === 'flow' && this.#callers.size < MAX_ASKING && !this.#callers.has(event.peer))
-      this.#callers.set(event.peer, event.exe);
+      this.#callers.set(event.peer, event);
     const [oldest] = this.#asking;
     if (this.#asking.size >= MAX_ASKING && oldest !== undefined) this.#asking.delete(oldest);
     this.#asking.add(processKey(event.process.pid, event.process.start));
@@ -106,8 +108,8 @@ export class Attempts implements WindowDetector {
     const score = access.score(active);
     if (score.state === 'unknown' || !this.#isDue(bitsOfAccess(score.score), endNs)) return [];
     const door = access.strangest(active);
-    const who = door === null ? '' : this.#who(door);
-    return [judgeAccess({ score, bits: this.#run, who, workload, learnt: access.learnt, steps })];
+    const who = door === null ? NOBODY : this.#who(door);
+    return [judgeAccess({ score, bits: this.#run, ...who, workload, learnt: access.learnt, steps })];
   }
 
   settle(baseline: Baseline, clean: boolean): null {
@@ -157,14 +159,15 @@ export class Attempts implements WindowDetector {
     return this.#withheld % GUARD_SHARE === 0;
   }
 
-  /** Who tries most: the peer, and of calls the program that makes them. */
-  #who(door: DoorNow): string {
-    const peer = this.#doors.get(keyOf(door))?.peer ?? '';
-    if (peer === '') return '';
-    if (door.kind === 'accept') return `most of them from ${peer}`;
-    const caller =
-      this.#callers.get(door.kind === 'scan' ? peer.slice(0, peer.lastIndexOf(':')) : peer) ?? '';
-    return `most of them to ${peer}${caller === '' ? '' : ` by ${caller}`}`;
+  /** Who tries most: the peer, and of calls the process that makes them. */
+  #who(door: DoorNow): Pick<ManyTries, 'who' | 'peer' | 'by'> {
+    const end = this.#doors.get(keyOf(door))?.peer ?? '';
+    if (end === '') return NOBODY;
+    if (door.kind === 'accept') return { who: `most of them from ${end}`, peer: end, by: null };
+    const peer = door.kind === 'scan' ? end.slice(0, end.lastIndexOf(':')) : end;
+    const by = this.#callers.get(peer) ?? null;
+    const caller = by === null || by.exe === '' ? '' : ` by ${by.exe}`;
+    return { who: `most of them to ${end}${caller}`, peer, by };
   }
 
   /** The window's tries into the sums. */

@@ -41,6 +41,8 @@ export interface VerdictsOptions {
 
 const MAX_TOLD_YOUNG = 4096;
 
+type LineageOf = (event: Event) => readonly KnownProcess[];
+
 export class Verdicts {
   readonly #options: VerdictsOptions;
   readonly #situations: Situations;
@@ -105,7 +107,7 @@ export class Verdicts {
   }
 
   /** The pairs of the window that ends which are new here, as one; none of them is learnt when they are told. */
-  sequence(watched: Watched, when: When, lineageOf: (event: Event) => readonly KnownProcess[]): void {
+  sequence(watched: Watched, when: When, lineageOf: LineageOf): void {
     const { baseline, phase } = this.#situations.of(watched);
     if (!baseline.judges('pair', phase)) return;
     const unseen = watched.pairs.facts.filter((fact) => {
@@ -149,10 +151,12 @@ export class Verdicts {
   }
 
   /** What the window that ends came to as a whole. */
-  window(watched: Watched, verdict: Verdict, when: When): void {
-    const situation = this.#situations.of(watched, [], watched.sessions.latest ?? undefined);
+  window(watched: Watched, verdict: Verdict, when: When, lineageOf: LineageOf): void {
+    const { event = null } = verdict;
+    const lineage = event === null ? [] : lineageOf(event);
+    const situation = this.#situations.of(watched, lineage, watched.sessions.latest ?? undefined);
     const weighed = { ...verdict, bits: verdict.bits * this.standing(watched).share };
-    this.#telling.found(weighed, { watched, situation, fact: null, when, event: null });
+    this.#telling.found(weighed, { watched, situation, fact: null, when, event });
   }
 
   /** Some other workload speaks to the peer, be it by a name that the session, whose resolver is another, was not told. */

@@ -332,7 +332,7 @@ export class Windows {
     const judging = { baseline, container, host: container.kind === 'host', ...verdicts.standing(watched) };
     for (const detector of watched.detectors)
       for (const verdict of costs.window(detector.name, () => detector.end(window, judging)))
-        verdicts.window(watched, verdict, { timeNs: bootNs, cpu: 0 });
+        verdicts.window(watched, verdict, { timeNs: bootNs, cpu: 0 }, this.#parts.lineageOf);
   }
 
   /** What was clean is learnt; a training run is asked for when there is enough. */

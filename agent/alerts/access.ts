@@ -1,4 +1,5 @@
 /** Verdicts on tries: many at one door that are cut short, programs that fail one after the other, ends that do not answer. */
+import type { FlowEvent } from '../events/event.ts';
 import type { Scored } from '../models/detector.ts';
 import type { Verdict } from './judge.ts';
 import { shift } from './severity.ts';
@@ -10,6 +11,10 @@ export interface ManyTries {
   readonly bits: number;
   /** Who tries most, as `most of them from 10.0.0.9`; may be empty. */
   readonly who: string;
+  /** Its address, or empty. */
+  readonly peer: string;
+  /** What the first call from here to that peer was made by; null: the tries come from outside, or it is not known. */
+  readonly by: FlowEvent | null;
   readonly workload: string;
   readonly learnt: number;
   /** Of a young baseline weigh less. */
@@ -31,7 +36,7 @@ const TECHNIQUES: readonly (readonly [RegExp, string])[] = [
   [/ refused attempts /, 'T1548'],
 ];
 
-export function judgeAccess({ score, bits, who, workload, learnt, steps }: ManyTries): Verdict {
+export function judgeAccess({ score, bits, who, peer, by, workload, learnt, steps }: ManyTries): Verdict {
   const parts = score.parts.map(({ what }) => what);
   const [first = 'tries at its doors'] = parts;
   const techniques = TECHNIQUES.filter(([pattern]) => pattern.test(first)).map(([, technique]) => technique);
@@ -46,6 +51,7 @@ export function judgeAccess({ score, bits, who, workload, learnt, steps }: ManyT
     facts: {
       ...Object.fromEntries(parts.map((what, i) => [`door_${i + 1}`, what])),
       ...(who === '' ? {} : { who }),
+      ...(peer === '' ? {} : { peer }),
       windows: String(learnt),
     },
     explanation: `access: ${workload}: ${[named, ...parts.slice(1)].join('; ')}. ${score.reason}`,
@@ -54,5 +60,6 @@ export function judgeAccess({ score, bits, who, workload, learnt, steps }: ManyT
     withholds: false,
     bits: bits * WEIGHT,
     kind: ACCESS,
+    ...(by === null ? {} : { event: by }),
   };
 }

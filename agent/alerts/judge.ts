@@ -59,6 +59,8 @@ export interface Verdict {
   readonly bits: number;
   /** Kind of evidence, of which the strongest counts within one cause. */
   readonly kind: string;
+  /** Of what a whole window came to, an event that shows who did it. */
+  readonly event?: Event;
 }
 
 /** Name of the detector that is no rule. */

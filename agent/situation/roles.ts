@@ -67,6 +67,8 @@ export class Roles {
   readonly #known = new Map<string, Known>();
   /** Containers that have their first process. */
   readonly #begun = new Set<string>();
+  /** Containers whose own programs have their numbers in the node's pid namespace: there these say nothing. */
+  readonly #sharing = new Set<string>();
   readonly #rhythm = new Rhythm();
   readonly #sinceNs: bigint;
   readonly counts: Record<RoleKind, number> = { own: 0, setup: 0, session: 0, probe: 0, node: 0 };
@@ -96,15 +98,19 @@ export class Roles {
     if (before !== undefined && before.home !== home && event.time < before.since)
       return { home, since: event.time, entry: null, insideAt: ALWAYS };
     let known = before?.home === home ? before : this.#come(key, event, container, before);
+    if (known.entry === null && this.#isEntering(event, container))
+      known = this.#enter(key, event, container);
     const { entry } = known;
     if (event.kind === 'exec' && entry !== null && known.insideAt === null && !isSettingUp(event)) {
       known = { ...known, insideAt: event.time };
       this.#began(entry, event, container);
     }
-    this.#known.delete(key);
-    this.#known.set(key, known);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MAX_PROCESSES && oldest !== undefined) this.#known.delete(oldest);
+    if (event.kind === 'exec' && (known.entry?.main ?? true) && !isSettingUp(event)) {
+      // A helper of the runtime of which no record came hides the descent of what it leads to: it is the first all the same.
+      if (container.madeAt !== null) remember(this.#begun, home);
+      if (isOfNode(event)) remember(this.#sharing, home);
+    }
+    this.#put(key, known);
     return known;
   }
 
@@ -114,15 +120,39 @@ export class Roles {
     const none = { home, since: event.time, entry: null, insideAt: ALWAYS };
     if (container.kind !== 'container' || this.#isFirst(event, container)) return none;
     const { parentPid, parentStart } = event.process;
-    const parent = this.#known.get(processKey(parentPid, parentStart));
+    const above = processKey(parentPid, parentStart);
+    const parent = this.#known.get(above);
+    // Who starts others for hours without a deed of his own is not forgotten.
+    if (parent !== undefined) this.#put(above, parent);
     if (before === undefined && parent?.home === home)
       return { ...none, entry: parent.entry, insideAt: parent.insideAt };
     const runtime = event.kind === 'exec' && isRuntimeName(event.parentExe);
     if (before === undefined && parent === undefined && !runtime) return none;
+    return this.#enter(key, event, container);
+  }
+
+  #enter(key: string, event: Event, container: Container): Known {
+    const home = keyOf(container);
     // Runtimes enter more than once, as their helpers are orphaned, until the first program of the container runs.
     const main = container.madeAt !== null && !this.#begun.has(home);
     const by = event.kind === 'exec' ? event.parentExe : 'exe' in event ? event.exe : '';
-    return { ...none, entry: { root: key, main, by, command: '', everyNs: null }, insideAt: null };
+    const entry = { root: key, main, by, command: '', everyNs: null };
+    return { home, since: event.time, entry, insideAt: null };
+  }
+
+  /** A runtime's process that has its number in the node's pid namespace, of a parent that was never seen or is forgotten. */
+  #isEntering(event: Event, container: Container): boolean {
+    if (event.kind !== 'exec' || container.kind !== 'container' || !isSettingUp(event)) return false;
+    const { parentPid, parentStart } = event.process;
+    if (this.#sharing.has(keyOf(container)) || this.#isFirst(event, container)) return false;
+    return !this.#known.has(processKey(parentPid, parentStart));
+  }
+
+  #put(key: string, known: Known): void {
+    this.#known.delete(key);
+    this.#known.set(key, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MAX_PROCESSES && oldest !== undefined) this.#known.delete(oldest);
   }
 
   /** Whether the process was in the container before we looked, or belongs to its first program, which we may have forgotten. */
@@ -132,16 +162,10 @@ export class Roles {
     return process.start - container.madeAt < FIRST_NS && time - process.start >= FIRST_NS;
   }
 
-  #begin(home: string): void {
-    this.#begun.add(home);
-    const [oldest] = this.#begun;
-    if (this.#begun.size > MAX_CONTAINERS && oldest !== undefined) this.#begun.delete(oldest);
-  }
-
   /** The first program of the container that an entry leads to. */
   #began(entry: Entry, event: Extract<Event, { kind: 'exec' }>, container: Container): void {
     const { identity } = container;
-    if (entry.main) this.#begin(keyOf(container));
+    if (entry.main) remember(this.#begun, keyOf(container));
     if (entry.main || entry.command !== '') return;
     entry.command = [event.path, ...event.args.slice(1)].join(' ').slice(0, 512);
     entry.everyNs = this.#rhythm.note(`${identity.podUid} ${identity.workload} ${entry.command}`, event.time);
@@ -161,8 +185,16 @@ export class Roles {
 const isSetUp = ({ insideAt, since }: Known, time: bigint): boolean =>
   insideAt === null ? time - since < FIRST_NS : time < insideAt;
 
+const isOfNode = (event: Extract<Event, { kind: 'exec' }>): boolean => event.innerPid === event.process.pid;
+
 const isSettingUp = (event: Extract<Event, { kind: 'exec' }>): boolean =>
-  isRuntimeName(event.exe) && event.innerPid === event.process.pid;
+  isRuntimeName(event.exe) && isOfNode(event);
+
+function remember(containers: Set<string>, home: string): void {
+  containers.add(home);
+  const [oldest] = containers;
+  if (containers.size > MAX_CONTAINERS && oldest !== undefined) containers.delete(oldest);
+}
 
 const setUp = ({ root, by }: Entry): Role => ({
   kind: 'setup',

@@ -141,6 +141,21 @@ describe('guessing', () => {
     );
   });
 
+  test('who tries is named: the peer of connections that come, the process and the peer of those it makes', () => {
+    const came = known().go(1, () => [{ peer: '203.0.113.9', port: 3000, count: 40, bytes: 300 }]).told;
+    expect(came[0]).toMatchObject({ process: null, facts: { peer: '203.0.113.9' } });
+    const day = known();
+    const caller = { slot: SLOT, cgroup: CGROUP, ...NODE_PROCESS, time: day.world.later(), exe: 'node' };
+    day.world.flow({ ...caller, direction: 'connect', peer: '10.0.9.9', port: 5432 });
+    const [made] = day.go(1, () => [
+      { direction: 'connect', peer: '10.0.9.9', port: 5432, count: 30, bytes: 300 },
+    ]).told;
+    expect(made).toMatchObject({
+      process: { pid: NODE_PROCESS.pid, startNs: NODE_PROCESS.start, exe: 'node' },
+      facts: { peer: '10.0.9.9', who: 'most of them to 10.0.9.9 by node' },
+    });
+  });
+
   test('a client that fails each time it has connected is told by its name; one that fails without is a script', () => {
     const client = (day: Day, connects: boolean): Day => {
       for (let i = 0; i < 12; i++) {

@@ -8,6 +8,11 @@
  * The probability that a period has b bits or more is taken as (k + 1) / (n + 1) for k of n, which for periods that could
  * have come in any order is a p-value (V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005).
  *
+ * One period says little of what is rarer than once in as many periods as there were: it enters with at most log2(n) and
+ * BEYOND bits, so that alone it takes off BEYOND + 1 bits of any later evidence, and what comes back takes off more each time
+ * it doubles (bounded influence: F. Hampel, "The influence curve and its role in robust estimation", JASA 1974). Without it
+ * one window of an intruder that stayed below the budget hides all that he does later, the more the stronger it was.
+ *
  * Memory: BINS numbers.
  */
 
@@ -15,6 +20,8 @@
 const BINS = 48;
 /** Of periods, from which on a workload's own history says enough: the excess at 7 bits can be seen. */
 export const ENOUGH = 120;
+/** Bits that one period may say beyond what as many periods can show. */
+const BEYOND = 1;
 
 export class Tail {
   #periods = 0;
@@ -27,7 +34,8 @@ export class Tail {
   /** One more period, whose evidence was so strong; 0 where there was none. */
   learn(bits: number): void {
     this.#periods += 1;
-    const bin = Math.min(BINS - 1, Math.max(0, Math.floor(bits)));
+    const most = Math.log2(Math.max(ENOUGH, this.#periods)) + BEYOND;
+    const bin = Math.min(BINS - 1, Math.max(0, Math.floor(Math.min(bits, most))));
     this.#bins[bin] = (this.#bins[bin] ?? 0) + 1;
   }
 

@@ -1,7 +1,7 @@
 /** From scored runs to the figures that are promised: found of how many, how soon, with what evidence, and false alerts an hour. */
 import { countBound, shareInterval } from './bounds.ts';
 import { type Caused, causesOf, type Promised, promisedOf } from './causes.ts';
-import { type Judged, namesIt, type Scored, type Told } from './score.ts';
+import { isNameable, type Judged, namesIt, type Scored, type Told } from './score.ts';
 
 export interface Found {
   readonly name: string;
@@ -11,6 +11,8 @@ export interface Found {
   readonly interval: readonly [number, number];
   /** Of the found, those where a process or peer of the attack is named. */
   readonly named: number;
+  /** Found, and the label has nothing to compare names with: among those not named. */
+  readonly nameless: number;
   /** Of the found, those told before the attack was over. */
   readonly inTime: number;
   /** From the attack's start to when it was told, s; null: none was found. */
@@ -72,6 +74,7 @@ function foundOf(name: string, judged: readonly Judged[], evidence: (attack: Jud
     found: found.length,
     interval: shareInterval(found.length, judged.length),
     named: found.filter(evidence).length,
+    nameless: found.filter((attack) => !isNameable(attack.label) && !evidence(attack)).length,
     inTime: found.filter((a) => (delayOf(a) ?? 0) <= a.label.end - a.label.start + IN_TIME_S).length,
     median: quantile(delays, 0.5),
     p95: quantile(delays, 0.95),

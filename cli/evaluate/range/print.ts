@@ -13,7 +13,7 @@ function row(found: Found): string {
     found.name.padEnd(28),
     `${found.found}/${found.attacks}`.padStart(8),
     `${percent(low)}..${percent(high)}`.padStart(16),
-    String(found.named).padStart(7),
+    `${found.named}${found.nameless === 0 ? '' : `+${found.nameless}?`}`.padStart(7),
     String(found.inTime).padStart(8),
     seconds(found.median).padStart(8),
     seconds(found.p95).padStart(8),
@@ -52,6 +52,9 @@ export function printFigures(title: string, figures: Figures, all: boolean): str
     row(figures.overall),
     ...figures.variants.map((found) => row({ ...found, name: `  ${found.name}` })),
     ...(attacks.length === 0 ? [] : [all ? 'attacks' : 'missed', ...attacks.map(row)]),
+    ...(figures.overall.nameless === 0
+      ? []
+      : ['  +n?: found, but the label knows no process of it to compare with']),
     `false: ${falseAlerts} in ${containerHours.toFixed(2)} container-hours: ${(falseAlerts / containerHours).toFixed(3)} an hour, at most ${bound.toFixed(3)} (95 %)` +
       (falseAlerts === 0 ? '' : `; one in ${(containerHours / falseAlerts).toFixed(1)} h`) +
       `; neutral ${figures.neutral}, about nothing of the range ${figures.elsewhere}`,

@@ -171,13 +171,15 @@ export function score(truth: Truth, all: readonly Told[], nodes = 2): Scored {
   };
 }
 
-const IPV4 = /\b\d{1,3}(?:\.\d{1,3}){3}\b/;
+const IPV4 = /\b\d{1,3}(?:\.\d{1,3}){3}\b/g;
+
+/** Whether the label has anything that what was told can be compared with: on a busy machine the range misses processes. */
+export const isNameable = ({ processes, inProcess }: Label): boolean => processes.length > 0 || inProcess;
 
 /** Whether what was told names a process or a peer of the attack, so that a person is led to the right one. */
 export function namesIt(label: Label, told: Told): boolean {
   if (told.pid !== 0 && label.processes.some(({ pid }) => pid === told.pid)) return true;
   // Without a process of its own, the attack is the application's: any of its processes that did a new thing.
   if (label.inProcess && told.pid !== 0) return true;
-  const peer = IPV4.exec(told.fact)?.[0];
-  return peer !== undefined && label.text.includes(peer);
+  return (told.fact.match(IPV4) ?? []).some((peer) => label.text.includes(peer));
 }

@@ -10,8 +10,9 @@ const texts = (value: unknown): string[] => (Array.isArray(value) ? value.map(te
 
 /** Of a detection's summary, or of an alert's sentences: what is named there can be found there by a person. */
 function factOf(line: Json): string {
-  const { fact } = object(line['facts']);
-  return typeof fact === 'string' ? fact : texts(line['explanation']).join(' ');
+  const { fact, peer } = object(line['facts']);
+  const named = [fact, peer].filter((one) => typeof one === 'string');
+  return named.length > 0 ? named.join(' ') : texts(line['explanation']).join(' ');
 }
 
 function tailOf(line: Json): Told['tail'] {

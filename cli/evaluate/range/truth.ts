@@ -92,6 +92,9 @@ export function readLines(content: string): Json[] {
 
 function labelOf(line: Json): Label {
   const evidence = list(line['evidence']).map((entry) => text(entry['check']));
+  // Its process events were seen, and none of them started a program.
+  const noExec = line['n_exec'] === 0 && typeof line['first_event'] === 'number';
+  const processes = list(line['pids']);
   return {
     name: text(line['name']),
     tactic: text(line['tactic']),
@@ -109,9 +112,9 @@ function labelOf(line: Json): Label {
     start: wall(line['start']),
     end: wall(line['end']),
     cleanEnd: wall(line['clean_end']) || wall(line['end']),
-    processes: list(line['pids']).map((entry) => ({ pid: number(entry['pid']), exe: text(entry['exe']) })),
+    processes: processes.map((entry) => ({ pid: number(entry['pid']), exe: text(entry['exe']) })),
     firstPid: number(line['pid']),
-    inProcess: evidence.includes('noexec'),
+    inProcess: evidence.includes('noexec') || (noExec && processes.length === 0),
     text: JSON.stringify(line),
   };
 }

@@ -109,6 +109,46 @@ test('a workload cannot pass for an operator, nor for the runtime, by names', ()
   ).toBe('session');
 });
 
+test('who comes after the first program is a session though a helper of the runtime hid whose that was', () => {
+  const roles = new Roles(200n * SECOND);
+  const made = container(210n * SECOND);
+  roles.of(act({ pid: 90, parent: 1, at: 205, exe: 'runtimed' }), HOST);
+  roles.of(exec({ pid: 211, parent: 90, at: 211, exe: 'runc', parentExe: 'runtimed' }), made);
+  // 212 did nothing that was told.
+  roles.of(act({ pid: 213, parent: 212, at: 213, exe: 'runc' }), made);
+  expect(
+    roles.of(exec({ pid: 213, parent: 212, at: 214, exe: 'node', parentExe: 'runc', innerPid: 1 }), made)
+      .kind,
+  ).toBe('own');
+  roles.of(act({ pid: 228, parent: 90, at: 228, exe: 'runc' }), made);
+  expect(
+    roles.of(exec({ pid: 229, parent: 228, at: 229, exe: 'sh', parentExe: 'runc', innerPid: 15 }), made).kind,
+  ).toBe('session');
+});
+
+test('a runtime that enters is a session’s though whoever started it was never seen or is forgotten', () => {
+  const roles = new Roles(200n * SECOND);
+  const made = container(210n * SECOND);
+  roles.of(act({ pid: 90, parent: 1, at: 205, exe: 'runtimed' }), HOST);
+  roles.of(exec({ pid: 211, parent: 90, at: 211, exe: 'runc', parentExe: 'runtimed' }), made);
+  roles.of(exec({ pid: 212, parent: 211, at: 212, exe: 'node', parentExe: 'runc', innerPid: 1 }), made);
+  // Its first deed is no start of a program, and its parent did nothing that was told.
+  roles.of(act({ pid: 228, parent: 80, at: 228, exe: 'kubectl' }), made);
+  expect(
+    roles.of(exec({ pid: 228, parent: 80, at: 229, exe: 'runc', parentExe: 'kubectl' }), made).kind,
+  ).toBe('setup');
+  expect(
+    roles.of(exec({ pid: 230, parent: 228, at: 230, exe: 'sh', parentExe: 'runc', innerPid: 15 }), made).kind,
+  ).toBe('session');
+  // In a container whose own programs have the node's numbers anybody may have such a number and name.
+  const sharing = container(240n * SECOND, 6);
+  roles.of(exec({ pid: 241, parent: 90, at: 241, exe: 'runc', parentExe: 'runtimed' }), sharing);
+  roles.of(exec({ pid: 242, parent: 241, at: 242, exe: 'agent', parentExe: 'runc' }), sharing);
+  expect(roles.of(exec({ pid: 260, parent: 1, at: 260, exe: 'runc', parentExe: 'init' }), sharing).kind).toBe(
+    'own',
+  );
+});
+
 test('the same command from outside at a regular time is a probe, until it stays away', () => {
   const roles = new Roles(200n * SECOND);
   const old = container(null);

@@ -253,3 +253,25 @@ test('a false line says what made it be told; the promise counts alerts by evide
   expect(text).toContain('promise: one in 168 h of a container, by evidence alone; alarms by evidence 1 in ');
   expect(text).toContain("calibrated by the workload's own history 0, pooled 1, none 0; by rules 1\n");
 });
+
+test('an attack without a program of its own is the application’s; of one whose processes were missed no name is asked', () => {
+  const label = (more: object): string =>
+    JSON.stringify({
+      ...JSON.parse(FILES.labels.replace('connects to 203.0.113.5', 'x')),
+      pids: [],
+      ...more,
+    });
+  const hit = told(205, WEB, { pid: 9 });
+  const overall = (labels: string): object => {
+    const one = truth({ labels });
+    const scored = score(one, [hit]);
+    return figuresOf([{ scored, evidence: scored, detections: [], budgetHours: null }]).overall;
+  };
+  expect(overall(label({ n_exec: 0, first_event: 201.5 }))).toMatchObject({
+    found: 1,
+    named: 1,
+    nameless: 0,
+  });
+  expect(overall(label({ n_exec: 0, first_event: null }))).toMatchObject({ found: 1, named: 0, nameless: 1 });
+  expect(overall(label({ pids: [{ pid: 77 }] }))).toMatchObject({ found: 1, named: 0, nameless: 0 });
+});

@@ -28,10 +28,22 @@ test('history takes off what was too bold, at or below the level, and nothing wh
   const tail = new Tail();
   for (let n = 0; n < 1000; n++) tail.learn(0);
   expect(tail.excess(20)).toBe(0);
-  for (let n = 0; n < 9; n++) tail.learn(12); // 10 of 1010 are 6.7 bits, not 12
-  expect(tail.excess(12)).toBeCloseTo(12 + Math.log2(10 / 1010), 5);
-  expect(tail.excess(30)).toBe(tail.excess(12));
+  for (let n = 0; n < 9; n++) tail.learn(10); // 10 of 1010 are 6.7 bits, not 10
+  expect(tail.excess(10)).toBeCloseTo(10 + Math.log2(10 / 1010), 5);
+  expect(tail.excess(30)).toBe(tail.excess(10));
   expect(tail.excess(6)).toBe(0);
+});
+
+test('one window that stayed below the budget takes little off later ones however strong it was; what comes back more', () => {
+  const afterStrong = (times: number): number => {
+    const tail = new Tail();
+    for (let n = 0; n < 500; n++) tail.learn(0);
+    for (let n = 0; n < times; n++) tail.learn(27);
+    return tail.excess(40);
+  };
+  expect(afterStrong(1)).toBeLessThanOrEqual(2);
+  expect(afterStrong(3)).toBeGreaterThan(afterStrong(1) + 0.9);
+  expect(afterStrong(31)).toBeGreaterThan(afterStrong(1) + 3.5);
 });
 
 test('the workload’s own history counts once it suffices, that of the node until then', () => {

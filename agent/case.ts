@@ -36,8 +36,10 @@ export class Situations {
 
   of(watched: Watched, lineage: readonly KnownProcess[] = [], role: Role = OWN): Situation {
     const { container, phase } = watched;
-    const baseline = this.#registry.baseline(container.identity.workload);
-    const chance = (kind: FactKind, atLeast = 1): number => this.rates.chance(baseline, kind, phase, atLeast);
-    return { container, baseline, phase, lineage, role, chance };
+    const { workload, imageDigest } = container.identity;
+    const whole = this.#registry.baseline(workload);
+    const chance = (kind: FactKind, atLeast = 1): number => this.rates.chance(whole, kind, phase, atLeast);
+    const rollout = role.kind === 'session' ? null : whole.rollout(imageDigest);
+    return { container, baseline: whole.as(imageDigest), phase, lineage, role, rollout, chance };
   }
 }

@@ -118,6 +118,25 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ['guarding', 'Containers whose new pairs of calls are told.', '', one(({ profiles }) => profiles.guarding)],
   ['known_pairs', 'Pairs of calls that baselines accepted.', '', one(({ profiles }) => profiles.pairs)],
   ['suspects', 'Facts called anomalous and not learnt.', '', one(({ profiles }) => profiles.suspects)],
+  ['versions', 'Versions of images kept in baselines.', '', one(({ profiles }) => profiles.versions)],
+  [
+    'versions_evicted_total',
+    'Versions of images forgotten for room, with what they alone showed.',
+    '',
+    one(({ profiles }) => profiles.versionsEvicted),
+  ],
+  [
+    'rollouts',
+    'Workloads whose image is too new to be judged by itself.',
+    '',
+    one(({ profiles }) => profiles.rollouts),
+  ],
+  [
+    'inherited_facts',
+    'Facts that versions in force take over from those before and have not shown yet.',
+    '',
+    one(({ profiles }) => profiles.inherited),
+  ],
   ['profile_loads_total', 'Known-good sets given to slots.', '', one(({ profiles }) => profiles.loads)],
   [
     'armed_again_total',

@@ -308,6 +308,12 @@ export class Pipeline {
       ...counts,
       pairs: sum((baseline) => baseline.accepted('pair', 'steady').size),
       suspects: sum(({ suspects }) => suspects),
+      versions: sum(({ versions }) => versions.size),
+      versionsEvicted: sum(({ versions }) => versions.evicted),
+      rollouts: sum(({ versions }) =>
+        Number(versions.current !== null && versions.isYoung(versions.current)),
+      ),
+      inherited: sum((baseline) => baseline.inheritedCount),
     };
   }
 

@@ -43,6 +43,11 @@ export interface ProfileCounts {
   /** Of all workloads: pairs that need not be told, and facts that are not learnt. */
   readonly pairs: number;
   readonly suspects: number;
+  /** Versions of images kept and forgotten for room, rollouts under way, and facts that the versions in force inherit and have not shown yet. */
+  readonly versions: number;
+  readonly versionsEvicted: number;
+  readonly rollouts: number;
+  readonly inherited: number;
 }
 
 /** The promise on false alarms, and what became of it. */
@@ -75,6 +80,8 @@ export interface WorkloadStatus {
   /** Upper bound of the probability that a period brings something new, by kind. */
   readonly newness: Readonly<Record<FactKind, number>>;
   readonly evicted: number;
+  /** Of its image that are kept. */
+  readonly versions: number;
 }
 
 /** The status of a workload of which so many containers run, and so many guard. */
@@ -114,5 +121,6 @@ export function statusOf(
     facts: byKind((kind) => baseline.facts(kind)),
     newness: byKind((kind) => baseline.newness(kind)),
     evicted,
+    versions: baseline.versions.size,
   };
 }

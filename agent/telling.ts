@@ -191,7 +191,8 @@ export class Telling {
       quality: this.#quality(watched),
     };
     const lineage = lineageKeys(situation.lineage, process);
-    return { detection, explanation, next, context: role.reason, lineage, origin };
+    const context = [role.reason, facts['rollout'] ?? ''].filter((reason) => reason !== '').join(' ');
+    return { detection, explanation, next, context, lineage, origin };
   }
 
   /** What the runtime does as ever is told once for each entry and rule, and belongs to no cause. */

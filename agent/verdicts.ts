@@ -11,6 +11,7 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeNames } from './alerts/names.ts';
+import { type Change, eased, judgeChange, judgeReturn, shareOfRollout } from './alerts/rollout.ts';
 import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
 import { judgeReach, sessionsOf } from './alerts/session.ts';
 import type { Case, Situations, When } from './case.ts';
@@ -128,7 +129,8 @@ export class Verdicts {
     const verdict = judgeSequence(newPairsOf(fresh, situation, doers), this.#options.minScore);
     if (verdict === null) return;
     for (const fact of fresh) watched.flag(fact, false);
-    this.#telling.found(verdict, { watched, situation, fact: null, when, event: first?.event ?? null });
+    const event = first?.event ?? null;
+    this.#telling.found(eased(verdict, situation.rollout), { watched, situation, fact: null, when, event });
   }
 
   /** The names asked for in the window that ends; true when they are told. */
@@ -147,7 +149,23 @@ export class Verdicts {
   /** What detectors of whole windows are to know of the container. While a session is at work they are its numbers as well. */
   standing(watched: Watched): { readonly steps: number; readonly share: number } {
     const situation = this.#situations.of(watched, [], watched.sessions.latest ?? undefined);
-    return { steps: stepsOf(situation), share: DISCOUNT[situation.role.kind] || DISCOUNT.session };
+    const share = DISCOUNT[situation.role.kind] || DISCOUNT.session;
+    return { steps: stepsOf(situation), share: share * shareOfRollout(situation.rollout) };
+  }
+
+  /** What a version changed; about the container whose window showed it. */
+  change(watched: Watched, change: Change, when: When): void {
+    const situation = this.#situations.of(watched);
+    const verdict = judgeChange(change, situation.baseline.workload);
+    this.#telling.found(verdict, { watched, situation, fact: null, when, event: null });
+  }
+
+  /** A version is in force again. */
+  returned(watched: Watched, { from, periods }: { from: string; periods: number }, when: When): void {
+    const situation = this.#situations.of(watched);
+    const { workload } = situation.baseline;
+    const verdict = judgeReturn(from, watched.container.identity.imageDigest, { workload, periods });
+    this.#telling.found(verdict, { watched, situation, fact: null, when, event: null });
   }
 
   /** What the window that ends came to as a whole. */
@@ -156,7 +174,7 @@ export class Verdicts {
     const lineage = event === null ? [] : lineageOf(event);
     const situation = this.#situations.of(watched, lineage, watched.sessions.latest ?? undefined);
     const weighed = { ...verdict, bits: verdict.bits * this.standing(watched).share };
-    this.#telling.found(weighed, { watched, situation, fact: null, when, event });
+    this.#telling.found(eased(weighed, situation.rollout), { watched, situation, fact: null, when, event });
   }
 
   /** Some other workload speaks to the peer, be it by a name that the session, whose resolver is another, was not told. */
@@ -237,12 +255,13 @@ interface PairMaker {
 }
 
 function newPairsOf(fresh: readonly Fact[], situation: Situation, doers: readonly PairMaker[]): NewPairs {
-  const { baseline, phase } = situation;
+  const { baseline, phase, rollout } = situation;
+  const chance = situation.chance('pair', fresh.length);
   return {
     pairs: fresh.map(({ value }) => value).toSorted(),
     phase,
     share: baseline.newness('pair', phase, fresh.length),
-    chance: situation.chance('pair', fresh.length),
+    chance: rollout === null ? chance : Math.max(chance, rollout.chance('pair', phase)),
     most: baseline.mostNew('pair', phase),
     periods: baseline.learnt('pair', phase),
     doers: doers.map(({ event, pairs, lineage }) => ({

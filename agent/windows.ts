@@ -25,6 +25,7 @@ import type { Registry } from './models/registry.ts';
 import type { Newcomers } from './newcomers.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import { Replicas } from './replicas.ts';
+import { Rollouts } from './rollouts.ts';
 import type { Sink } from './sink.ts';
 import type { Role } from './situation/roles.ts';
 import type { Telling } from './telling.ts';
@@ -72,11 +73,13 @@ export class Windows {
   readonly #parts: WindowsParts;
   readonly #watched = new Map<string, Watched>();
   readonly #replicas = new Replicas();
+  readonly #rollouts: Rollouts;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
   #bootNs: bigint;
 
   constructor(parts: WindowsParts, bootNs: bigint) {
     this.#parts = parts;
+    this.#rollouts = new Rollouts(parts.verdicts);
     const pairs = new Pairs(parts.architecture);
     this.#pairs = pairs;
     this.profiles = new Profiles({
@@ -235,11 +238,9 @@ export class Windows {
     const { container, slot, phase } = watched;
     if (slot === null || !container.settled || watched.late) return;
     watched.profiled = true;
-    const baseline = this.#parts.registry.baseline(container.identity.workload);
-    this.profiles.review(
-      { slot, cgroup: container.cgroup, phase, workload: baseline.workload, baseline },
-      bootNs,
-    );
+    const { workload, imageDigest } = container.identity;
+    const baseline = this.#parts.registry.baseline(workload).as(imageDigest);
+    this.profiles.review({ slot, cgroup: container.cgroup, phase, workload, baseline }, bootNs);
   }
 
   #slot(slot: SlotTick, bootNs: bigint): void {
@@ -306,7 +307,11 @@ export class Windows {
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
-    for (const period of learn) costs.window(RARITY, () => baseline.learn(period));
+    this.#rollouts.returned(watched, baseline, this.#watched.values(), when);
+    const version = container.identity.imageDigest;
+    for (const period of learn)
+      costs.window(RARITY, () => baseline.learn({ ...period, version, source: key }));
+    this.#rollouts.report(watched, baseline, when);
     const clean = learn.some(isClean);
     if (clean && !loud) baseline.labels.learn(loudestName);
     this.#settle(watched, baseline, clean);

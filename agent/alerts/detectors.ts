@@ -2,6 +2,7 @@
 import { ACCESS } from './access.ts';
 import { RARITY } from './judge.ts';
 import { REPLICA } from './replica.ts';
+import { ROLLOUT } from './rollout.ts';
 import { SEQUENCE } from './sequence.ts';
 import { SESSION_REACH } from './session.ts';
 import { UNKNOWN } from './unknown.ts';
@@ -16,6 +17,7 @@ export const NOT_RULES: ReadonlySet<string> = new Set([
   ACCESS,
   REPLICA,
   UNKNOWN,
+  ROLLOUT,
   'shape',
   'dns-labels',
   'flood',

@@ -25,7 +25,7 @@ const KIND_WORDS: Readonly<Record<string, string>> = {
 export function explainRarity(
   fact: { readonly kind: string; readonly value: string },
   scored: Surprise,
-  options: { workload: string; suspected: number; start: boolean },
+  options: { workload: string; suspected: number; start: boolean; trust: number | null },
 ): string {
   const word = KIND_WORDS[fact.kind] ?? fact.kind;
   const where = options.start ? 'starts' : 'periods';
@@ -33,6 +33,11 @@ export function explainRarity(
     options.suspected > 0
       ? ` It was seen in ${options.suspected} earlier period(s), called strange there too and not learnt.`
       : '';
+  if (options.trust !== null)
+    return (
+      `Not of this version of ${options.workload}: ${word} "${fact.value}" was done by another version of its image; ` +
+      `that this one does it too is believed by ${percent(options.trust)}.${before}`
+    );
   return (
     `New for ${options.workload}: ${word} "${fact.value}", not seen in ${scored.periods} ${where}; ` +
     `at most ${percent(scored.newness)} of its ${where} bring any new ${word} (upper bound).${before}`

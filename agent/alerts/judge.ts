@@ -1,6 +1,7 @@
 /** Verdicts on one event or fact: what the rules and the rarity model say, before anything is grouped or told. */
 import type { Event } from '../events/event.ts';
 import type { Fact } from '../features/fact.ts';
+import { isOfRelease, isOrdinaryAction, SENSITIVE_CALLS } from '../features/release.ts';
 import type { Container } from '../identity/container.ts';
 import type { KnownProcess } from '../identity/processes.ts';
 import type { Unknown } from '../models/detector.ts';
@@ -8,6 +9,7 @@ import type { Surprise } from '../models/rarity.ts';
 import type { Role } from '../situation/roles.ts';
 import { explainKnown, explainRarity, explainRule, explainTold } from './explain.ts';
 import type { RuleHit, Rules } from './hit.ts';
+import { eased, type Rolling } from './rollout.ts';
 import { type Severity, shift } from './severity.ts';
 
 /** What judging needs of a baseline. */
@@ -37,6 +39,8 @@ export interface Situation {
   readonly lineage: readonly KnownProcess[];
   /** Who is at work. */
   readonly role: Role;
+  /** Its image is so new that new things are what a release brings; null: it is not. */
+  readonly rollout: Rolling | null;
   /** Probability that a period brings so many new facts of the kind, by the baseline and by what is usual on this node. */
   readonly chance: (kind: Fact['kind'], atLeast?: number) => number;
 }
@@ -73,16 +77,6 @@ export const KNOWN_EARLY = 2;
 const SHELL_CALLS_OUT = 'shell-calls-out';
 /** Starts of containers in which the same was seen, each of them told. */
 export const KNOWN_STARTS = 3;
-
-// Calls that change what a process is, sees or may do; being new they weigh more than an ordinary call.
-const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
-  (
-    'ptrace process_vm_readv process_vm_writev mount umount2 move_mount fsmount open_tree pivot_root chroot setns unshare bpf perf_event_open ' +
-    'init_module finit_module delete_module kexec_load kexec_file_load memfd_create userfaultfd io_uring_setup keyctl add_key request_key ' +
-    'setuid setgid setresuid setresgid setreuid setregid capset iopl ioperm acct swapon swapoff reboot settimeofday clock_settime sethostname ' +
-    'open_by_handle_at quotactl personality mknod mknodat pidfd_getfd'
-  ).split(' '),
-);
 
 const round = (score: number): number => Math.round(score * 10_000) / 10_000;
 
@@ -162,16 +156,12 @@ const TITLES: Readonly<Record<Fact['kind'], string>> = {
   name: 'a name never asked for before',
 };
 
-// Servers do these as they start and stop; the second word of an action's fact.
-const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memfd']);
-
 /** What a program does with 32-bit calls says little once it is known to make them. */
 const isOrdinary = ({ kind, value }: Fact, baseline: BaselineView): boolean =>
   (kind === 'compat' && baseline.facts('compat') > 0) ||
   (kind === 'folder' && value.startsWith('r ')) ||
   (kind === 'syscall' && !SENSITIVE_CALLS.has(value)) ||
-  (kind === 'action' &&
-    ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? ''));
+  (kind === 'action' && isOrdinaryAction(value));
 
 /** What is new weighs less where little is known yet, and on the host, where people work. */
 export const stepsOf = ({ container, baseline }: Situation): number =>
@@ -211,13 +201,19 @@ function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number 
   return WEIGHTS[kind] ?? 1;
 }
 
+/** What a release may bring is judged by how much of it this one brings. */
+function chanceOf(fact: Fact, { chance, rollout, phase }: Situation): number {
+  const usual = chance(fact.kind);
+  return rollout === null || !isOfRelease(fact) ? usual : Math.max(usual, rollout.chance(fact.kind, phase));
+}
+
 /** Of what was told before and came back, each return says less: it is not learnt, but no longer unheard of. */
 function bitsOf(fact: Fact, situation: Situation): number {
-  const { baseline, chance } = situation;
+  const { baseline } = situation;
+  const surprise = -Math.log2(chanceOf(fact, situation));
   // Who broke in comes back to the same peer and the same secret: that is no habit of the workload.
-  if (fact.kind === 'connect' || fact.kind === 'file')
-    return weightOf(fact, situation) * -Math.log2(chance(fact.kind));
-  return (weightOf(fact, situation) * -Math.log2(chance(fact.kind))) / (1 + baseline.suspected(fact));
+  if (fact.kind === 'connect' || fact.kind === 'file') return weightOf(fact, situation) * surprise;
+  return (weightOf(fact, situation) * surprise) / (1 + baseline.suspected(fact));
 }
 
 /** What the rarity model says of a fact: a verdict when it is new here and new things are rare enough. */
@@ -225,7 +221,7 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
   const { baseline, phase } = situation;
   const scored = baseline.score(fact, phase);
   if (scored.state === 'unknown' || scored.seen > 0 || scored.score < minScore) return null;
-  return {
+  const verdict: Verdict = {
     detector: RARITY,
     severity: shift(isOrdinary(fact, situation.baseline) ? 'low' : 'medium', stepsOf(situation)),
     score: round(scored.score),
@@ -237,13 +233,15 @@ export function judgeByRarity(fact: Fact, situation: Situation, minScore: number
       workload: baseline.workload,
       suspected: baseline.suspected(fact),
       start: phase === 'start',
+      trust: scored.trust ?? null,
     }),
     next: '',
     flags: true,
     withholds: false,
-    bits: bitsOf(fact, situation),
+    bits: (1 - (scored.trust ?? 0)) * bitsOf(fact, situation),
     kind: fact.kind,
   };
+  return isOfRelease(fact) ? eased(verdict, situation.rollout) : verdict;
 }
 
 /** Whether a new call is told by itself; ordinary ones come by the dozen when any other program runs. */

@@ -9,16 +9,19 @@
  *   against it. What a rule matched and what came later than that never enters by itself. Each period before was told.
  */
 import { FACT_KINDS, type Fact, type FactKind, factKey } from '../features/fact.ts';
+import { isOfRelease } from '../features/release.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
 import { showVolume, VOLUME_FEATURES } from '../features/volume-row.ts';
 import { Access } from './access/access.ts';
 import type { Unknown } from './detector.ts';
 import { DnsLabels } from './dns-labels.ts';
 import { History, type SavedHistory } from './evidence/history.ts';
-import { Rarity, type SavedRarity, type Surprise } from './rarity.ts';
+import { FIRST_VERSION, Rarity, type SavedRarity, type Surprise, type Trace } from './rarity.ts';
 import { Replica } from './replica/replica.ts';
 import { type SavedShape, Shape } from './shape/shape.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
+import { type Known, OfVersion } from './version-view.ts';
+import { FADED, type SavedVersions, type Version, Versions } from './versions.ts';
 import { Volume } from './volume/volume.ts';
 
 /** A container's first seconds are judged against its workload's other starts. */
@@ -39,6 +42,37 @@ export interface Period {
   /** A rule matched something that is not known here. */
   readonly withheld: boolean;
   readonly complete: boolean;
+  /** Digest of the image that it is of; absent or empty: not known, and taken for the one in force. */
+  readonly version?: string;
+  /** The container; absent: none of its own. */
+  readonly source?: string;
+}
+
+/** A version that is so young that what is new in it is what a release brings. */
+export interface Rollout {
+  readonly from: string;
+  readonly to: string;
+  /** Periods that it was looked at, and from how many on it is judged as ever. */
+  readonly lived: number;
+  readonly of: number;
+  /** How likely a period of it brings something new of the kind. */
+  chance(kind: FactKind, phase: Phase): number;
+}
+
+/** What a version does that those before it did not, and the other way round. */
+export interface Changes {
+  readonly from: string;
+  readonly to: string;
+  readonly periods: number;
+  readonly starts: number;
+  /** New and learnt; new and not learnt, as it was called strange; and how many more there were than were kept. */
+  readonly learnt: readonly Fact[];
+  readonly held: readonly Fact[];
+  readonly more: number;
+  /** Done before, and not by this version for so long that it is taken to be over. */
+  readonly stopped: readonly Fact[];
+  /** Done before, not seen of this version yet and still believed of it. */
+  readonly expected: number;
 }
 
 const LEARN_STARTS = 3;
@@ -105,6 +139,8 @@ export interface SavedBaseline {
   readonly volume?: unknown;
   readonly access?: unknown;
   readonly replica?: unknown;
+  /** Absent: of before there were any. */
+  readonly versions?: SavedVersions;
 }
 
 type Models = Readonly<Record<FactKind, Rarity>>;
@@ -140,6 +176,8 @@ export class Baseline {
   readonly access = new Access();
   /** Of how far its live containers are apart. */
   readonly replica = new Replica();
+  /** Of its image. */
+  readonly versions: Versions;
   readonly #options: BaselineOptions;
   readonly #steady: Models;
   readonly #start: Models;
@@ -156,6 +194,7 @@ export class Baseline {
     this.workload = workload;
     this.#options = options;
     this.labels = new DnsLabels(options);
+    this.versions = new Versions(options.matureWindows);
     this.#steady = models(options.learnWindows);
     this.#start = models(LEARN_STARTS);
   }
@@ -223,10 +262,84 @@ export class Baseline {
     return this.#of(phase)[kind].judges;
   }
 
-  /** Values of the kind that belong to the phase for certain. */
-  accepted(kind: FactKind, phase: Phase): Set<string> {
-    const accepted = new Set(this.#steady[kind].known(ACCEPTED));
-    if (phase === 'start') for (const value of this.#start[kind].known(ACCEPTED)) accepted.add(value);
+  /** The same as one version knows it; the baseline itself where there is no other. */
+  as(digest: string): Known {
+    const version = this.#versionOf(digest);
+    return version === null ? this : new OfVersion(this, version);
+  }
+
+  /** The rollout that the version is under way with; null: none, or a person has said what is normal. */
+  rollout(digest: string): Rollout | null {
+    const version = this.#versionOf(digest);
+    if (version === null || this.pinned || !this.versions.isYoung(version)) return null;
+    return {
+      from: version.from,
+      to: digest,
+      lived: this.versions.lived(version),
+      of: this.#options.matureWindows,
+      chance: (kind, phase) => this.versions.chance(version, kind, phase),
+    };
+  }
+
+  /** What became of the version of that digest; null when it is not known. */
+  changes(digest: string): Changes | null {
+    const version = this.versions.of(digest);
+    if (version === null) return null;
+    const { from, periods, starts, more, added } = version;
+    const [learnt, held] = [[] as Fact[], [] as Fact[]];
+    for (const fact of added.values()) (this.seen(fact) > 0 ? learnt : held).push(fact);
+    const inherited = [...this.inherited(version)];
+    const stopped = inherited.filter(({ trust }) => trust < FADED).map(({ fact }) => fact);
+    const expected = inherited.length - stopped.length;
+    return { from, to: digest, periods, starts, learnt, held, more, stopped, expected };
+  }
+
+  /** What the versions before it did and it did not, with the trust that it will; what is of both phases is told of steady life. */
+  *inherited(version: Version): Generator<{ readonly fact: Fact; readonly trust: number }> {
+    for (const phase of ['steady', 'start'] as const)
+      for (const kind of FACT_KINDS)
+        for (const [value, { versions }] of this.#of(phase)[kind].traces()) {
+          const fact = { kind, value };
+          if ((versions & version.parents) === 0) continue;
+          if (phase === 'start' && this.trace(fact, 'steady') !== null) continue;
+          const trust = this.trust(version, fact);
+          if (trust < 1) yield { fact, trust };
+        }
+  }
+
+  /** Of the version in force. */
+  get inheritedCount(): number {
+    const { current } = this.versions;
+    return current === null || this.versions.size < 2 ? 0 : [...this.inherited(current)].length;
+  }
+
+  /** How far the version is trusted to do it: 1 when it did, in whatever phase. */
+  trust(version: Version, fact: Fact): number {
+    let most = 0;
+    for (const phase of ['steady', 'start'] as const) {
+      const trace = this.trace(fact, phase);
+      if (trace !== null) most = Math.max(most, this.versions.trust(version, trace, phase));
+    }
+    return most;
+  }
+
+  trace({ kind, value }: Fact, phase: Phase): Trace | null {
+    return this.#of(phase)[kind].trace(value);
+  }
+
+  /** Null: of the only one there is, or of one that is not known. */
+  #versionOf(digest: string): Version | null {
+    const { versions } = this;
+    if (digest === '' || versions.size === 0) return null;
+    const version = versions.of(digest);
+    if (version !== null) return versions.size === 1 ? null : version;
+    return versions.unborn(digest, { steady: this.periods, start: this.starts });
+  }
+
+  /** Values of the kind that belong to the phase for certain; of what those versions showed. */
+  accepted(kind: FactKind, phase: Phase, of = -1): Set<string> {
+    const accepted = new Set(this.#steady[kind].known(ACCEPTED, of));
+    if (phase === 'start') for (const value of this.#start[kind].known(ACCEPTED, of)) accepted.add(value);
     return accepted;
   }
 
@@ -284,27 +397,56 @@ export class Baseline {
 
   learn(period: Period): void {
     if (this.pinned) return;
+    const version = this.#use(period.version ?? '');
+    const rolling = version !== null && this.versions.isYoung(version);
+    const bit = version?.bit ?? FIRST_VERSION;
     const flagged = new Set(period.flagged.map(({ fact }) => factKey(fact)));
     const mature = this.state === 'mature';
     const fresh = period.flagged.filter(({ fact, byRule }) => !byRule && this.suspected(fact) === 0);
-    const admitted = period.flagged.filter((entry) => this.#suspectsOf(entry.fact).note(entry, mature));
+    const source = period.source ?? '';
+    const admitted = period.flagged.filter((entry) =>
+      this.#suspectsOf(entry.fact).note(
+        entry,
+        mature,
+        rolling && isOfRelease(entry.fact) ? { source } : null,
+      ),
+    );
     for (const { fact } of admitted) this.#admit(fact);
-    const brought = new Set(fresh.map(({ fact }) => fact.kind));
+    // What a release brings says nothing of how often the workload does something new.
+    const brought = new Set(rolling ? [] : fresh.map(({ fact }) => fact.kind));
+    const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(factKey(fact)));
+    if (version !== null) {
+      const done = [...period.flagged.map(({ fact }) => fact), ...(period.complete ? learnt : [])];
+      const added = done.filter((fact) => this.seen(fact) === 0);
+      const { phase } = period;
+      this.versions.note(version, { phase, added, whole: period.complete && !period.withheld });
+    }
     if (!period.complete) {
       this.#incomplete += 1;
       for (const kind of brought) this.#of(period.phase)[kind].miss();
-      for (const { fact } of admitted) this.#of(period.phase)[fact.kind].admit(fact.value);
+      for (const { fact } of admitted) this.#of(period.phase)[fact.kind].admit(fact.value, bit);
       this.#fit();
       return;
     }
-    const learnt = period.withheld ? [] : period.facts.filter((fact) => !flagged.has(factKey(fact)));
     if (period.withheld) this.#withheld += 1;
     if (period.withheld && admitted.length === 0) return;
     const values = new Map<FactKind, string[]>(FACT_KINDS.map((kind) => [kind, []]));
     for (const { kind, value } of learnt) values.get(kind)?.push(value);
     for (const { fact } of admitted) values.get(fact.kind)?.push(fact.value);
-    for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of, brought.has(kind));
+    for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of, brought.has(kind), bit);
     this.#fit();
+  }
+
+  /** The version of a period that is to be learnt; null: there is none yet, as no digest was ever known. */
+  #use(digest: string): Version | null {
+    if (digest === '') return this.versions.current;
+    const { version, left } = this.versions.use(digest, { steady: this.periods, start: this.starts });
+    if (left !== null)
+      for (const kind of FACT_KINDS) {
+        this.#steady[kind].dropVersion(left.bit);
+        this.#start[kind].dropVersion(left.bit);
+      }
+    return version;
   }
 
   #admit(fact: Fact): void {
@@ -343,6 +485,7 @@ export class Baseline {
       volume: this.volume.save(),
       access: this.access.save(),
       replica: this.replica.save(),
+      versions: this.versions.save(),
     };
   }
 
@@ -358,6 +501,7 @@ export class Baseline {
     if (volume !== undefined) this.volume.load(volume);
     if (access !== undefined) this.access.load(access);
     if (fields['replica'] !== undefined) this.replica.load(fields['replica']);
+    this.versions.load(fields['versions']);
     this.#suspects.clear();
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))

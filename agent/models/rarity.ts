@@ -19,9 +19,17 @@ interface Seen {
   count: number;
   first: number;
   last: number;
+  /** Bits of the versions that showed it (versions.ts). */
+  versions: number;
 }
 
-/** Plain JSON; facts as [value, count, first period, last period]. */
+/** What is known of one fact: periods as numbers counted from 0, versions as bits. */
+export type Trace = Readonly<Seen>;
+
+/** value, count, first period, last period, versions; without these: of the first version alone. */
+export type SavedFact = readonly [string, number, number, number, number?];
+
+/** Plain JSON. */
 export interface SavedRarity {
   readonly periods: number;
   readonly sealed: number;
@@ -30,7 +38,7 @@ export interface SavedRarity {
   readonly novel?: readonly number[];
   /** Periods with loss that brought something new; absent: none. */
   readonly missed?: number;
-  readonly facts: readonly (readonly [string, number, number, number])[];
+  readonly facts: readonly SavedFact[];
 }
 
 /** How rare one fact is. */
@@ -41,6 +49,8 @@ export interface Surprise extends Scored {
   readonly periods: number;
   /** Upper bound of the probability that a period brings something never seen. */
   readonly newness: number;
+  /** How far another version of the workload, which did it, is trusted to speak for this one; absent: none did. */
+  readonly trust?: number;
 }
 
 export interface RarityOptions {
@@ -72,6 +82,10 @@ const MAX_NOVEL = 64;
 /** A saved model without a fact, and what a fact takes besides its value: brackets, commas, three numbers of up to nine digits. */
 const EMPTY_BYTES = 128 + 12 * MAX_NOVEL;
 const FACT_BYTES = 36;
+/** And its versions, where they are not the first alone: a comma and three digits. */
+const VERSION_BYTES = 4;
+/** The version of what nobody named a version of. */
+export const FIRST_VERSION = 1;
 
 /** Of a fact's value as JSON text in UTF-8, with what is saved beside it; no less than it takes. */
 export function bytesOf(value: string): number {
@@ -83,6 +97,9 @@ export function bytesOf(value: string): number {
   }
   return bytes;
 }
+
+const sizeOf = (value: string, versions: number): number =>
+  bytesOf(value) + (versions === FIRST_VERSION ? 0 : VERSION_BYTES);
 
 const KNOWN = 'it has been seen here before';
 
@@ -144,8 +161,8 @@ export class Rarity implements Detector<readonly string[], string> {
   }
 
   /** A fact that is let in by itself, without its period. */
-  admit(fact: string): void {
-    this.#see(fact, this.#periods);
+  admit(fact: string, version: number = FIRST_VERSION): void {
+    this.#see(fact, this.#periods, version);
     this.#fit();
   }
 
@@ -177,9 +194,38 @@ export class Rarity implements Detector<readonly string[], string> {
     return this.#periods >= this.#options.learnPeriods;
   }
 
-  /** Facts seen in so many periods, or more. */
-  *known(periods: number): Generator<string> {
-    for (const [fact, { count }] of this.#facts) if (count >= periods) yield fact;
+  /** Facts seen in so many periods, or more; where versions are given, those that one of them showed. */
+  *known(periods: number, of = -1): Generator<string> {
+    for (const [fact, { count, versions }] of this.#facts)
+      if (count >= periods && (versions & of) !== 0) yield fact;
+  }
+
+  /** All facts with what is known of them. */
+  traces(): Iterable<readonly [string, Trace]> {
+    return this.#facts;
+  }
+
+  trace(fact: string): Trace | null {
+    return this.#facts.get(fact) ?? null;
+  }
+
+  /** A version is forgotten, and what it alone showed. @returns how many facts that was. */
+  dropVersion(version: number): number {
+    let dropped = 0;
+    for (const [fact, seen] of this.#facts) {
+      if ((seen.versions & version) === 0) continue;
+      if (seen.versions === version) {
+        // Its period goes on counting as one that brought something new.
+        if (seen.count === 1 && this.#singles.delete(seen.first)) this.#sealed += 1;
+        this.#forget(fact);
+        dropped += 1;
+        continue;
+      }
+      if (seen.versions === FIRST_VERSION) this.#bytes += VERSION_BYTES;
+      seen.versions &= ~version;
+      if (seen.versions === FIRST_VERSION) this.#bytes -= VERSION_BYTES;
+    }
+    return dropped;
   }
 
   /** Periods in which the fact was seen. */
@@ -188,11 +234,11 @@ export class Rarity implements Detector<readonly string[], string> {
   }
 
   /** `novel`: the period also brought something new that is kept away from here; it counts as one that did. */
-  learn(period: readonly string[], novel = false): void {
+  learn(period: readonly string[], novel = false, version: number = FIRST_VERSION): void {
     const now = this.#periods;
     this.#periods += 1;
     if (novel) this.#brought(now);
-    for (const fact of new Set(period)) this.#see(fact, now);
+    for (const fact of new Set(period)) this.#see(fact, now, version);
     this.#fit();
   }
 
@@ -210,7 +256,10 @@ export class Rarity implements Detector<readonly string[], string> {
   }
 
   save(): SavedRarity {
-    const facts = [...this.#facts].map(([value, s]) => [value, s.count, s.first, s.last] as const);
+    const facts = [...this.#facts].map(([value, s]): SavedFact => {
+      const seen = [value, s.count, s.first, s.last] as const;
+      return s.versions === FIRST_VERSION ? seen : [...seen, s.versions];
+    });
     facts.sort((a, b) => (a[0] < b[0] ? -1 : 1));
     const novel = [...this.#novel];
     const missed = this.#missed === 0 ? {} : { missed: this.#missed };
@@ -228,22 +277,24 @@ export class Rarity implements Detector<readonly string[], string> {
     this.#evicted = evicted;
     this.#novel.splice(0, this.#novel.length, ...novel.slice(-MAX_NOVEL));
     this.#bytes = EMPTY_BYTES;
-    for (const [value, count, first, last] of facts) {
-      this.#facts.set(value, { count, first, last });
-      this.#bytes += bytesOf(value);
+    for (const [value, count, first, last, versions = FIRST_VERSION] of facts) {
+      this.#facts.set(value, { count, first, last, versions });
+      this.#bytes += sizeOf(value, versions);
       if (count === 1) this.#single(first, 1);
     }
     this.#fit();
   }
 
-  #see(fact: string, now: number): void {
+  #see(fact: string, now: number, version: number): void {
     const seen = this.#facts.get(fact);
     if (seen === undefined) {
-      this.#facts.set(fact, { count: 1, first: now, last: now });
-      this.#bytes += bytesOf(fact);
+      this.#facts.set(fact, { count: 1, first: now, last: now, versions: version });
+      this.#bytes += sizeOf(fact, version);
       this.#single(now, 1);
       return;
     }
+    if (seen.versions === FIRST_VERSION && version !== FIRST_VERSION) this.#bytes += VERSION_BYTES;
+    seen.versions |= version;
     if (seen.count === 1) this.#single(seen.first, -1);
     seen.count += 1;
     seen.last = now;
@@ -294,17 +345,18 @@ export class Rarity implements Detector<readonly string[], string> {
   }
 
   #forget(fact: string): void {
+    this.#bytes -= sizeOf(fact, this.#facts.get(fact)?.versions ?? FIRST_VERSION);
     this.#facts.delete(fact);
-    this.#bytes -= bytesOf(fact);
     this.#evicted += 1;
   }
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function isSavedFact(value: unknown): value is [string, number, number, number] {
-  if (!Array.isArray(value) || value.length !== 4 || typeof value[0] !== 'string') return false;
-  return value.slice(1).every(isCount) && value[1] > 0;
+function isSavedFact(value: unknown): value is SavedFact {
+  if (!Array.isArray(value) || (value.length !== 4 && value.length !== 5)) return false;
+  if (typeof value[0] !== 'string' || !value.slice(1).every(isCount)) return false;
+  return value[1] > 0 && (value.length === 4 || (value[4] > 0 && value[4] <= 0xff));
 }
 
 function checked(saved: unknown): SavedRarity {

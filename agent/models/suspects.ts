@@ -12,6 +12,11 @@ export interface Flagged {
 export const QUORUM = 5;
 export const LATE_QUORUM = 20;
 
+/** A period's container while a rollout is under way: what a release brings, all replicas do. */
+export interface Rolling {
+  readonly source: string;
+}
+
 /** kind, value, periods, early, by a rule */
 export type SavedSuspect = readonly [string, string, number, boolean, boolean];
 
@@ -21,6 +26,9 @@ interface Suspect {
   /** First seen before the baseline was mature. */
   readonly early: boolean;
   byRule: boolean;
+  /** Of a rollout: the replica that did it first, and whether another did too. Not saved: it begins anew. */
+  readonly source: string;
+  spread: boolean;
 }
 
 const isKind = (kind: unknown): kind is FactKind => FACT_KINDS.includes(kind as FactKind);
@@ -51,13 +59,18 @@ export class Suspects {
     return known?.early === true ? known.periods : 0;
   }
 
-  /** Counts one more period of a flagged fact; true when it may now be learnt. */
-  note({ fact, byRule }: Flagged, mature: boolean): boolean {
-    const known = this.#suspects.get(factKey(fact)) ?? { fact, periods: 0, early: !mature, byRule };
+  /** Counts one more period of a flagged fact; true when it may now be learnt. `rolling`: it may be of a release. */
+  note({ fact, byRule }: Flagged, mature: boolean, rolling: Rolling | null = null): boolean {
+    const source = rolling?.source ?? '';
+    const made = { fact, periods: 0, early: !mature, byRule, source, spread: false };
+    const known = this.#suspects.get(factKey(fact)) ?? made;
     known.periods += 1;
     known.byRule ||= byRule;
+    known.spread ||= source !== '' && known.source !== '' && source !== known.source;
     this.#put(known);
-    return (known.early && known.periods >= QUORUM) || (!known.byRule && known.periods >= LATE_QUORUM);
+    if (known.early && known.periods >= QUORUM) return true;
+    if (known.byRule) return false;
+    return known.periods >= LATE_QUORUM || (rolling !== null && known.spread && known.periods >= QUORUM);
   }
 
   save(): SavedSuspect[] {
@@ -79,6 +92,8 @@ export class Suspects {
       periods: Number(periods),
       early: early === true,
       byRule: byRule === true,
+      source: '',
+      spread: false,
     });
   }
 

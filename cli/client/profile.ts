@@ -5,7 +5,19 @@ export interface KnownFacts {
   readonly kind: string;
   readonly periods: number;
   readonly evicted: number;
-  readonly values: readonly { readonly value: string; readonly seen: number }[];
+  /** `versions`: bits of those that showed it. */
+  readonly values: readonly { readonly value: string; readonly seen: number; readonly versions: number }[];
+}
+
+/** A version of the workload's image. */
+export interface KnownVersion {
+  readonly digest: string;
+  readonly bit: number;
+  /** Bits of those that it inherits from. */
+  readonly parents: number;
+  readonly from: string;
+  readonly periods: number;
+  readonly starts: number;
 }
 
 export interface Profile {
@@ -19,6 +31,10 @@ export interface Profile {
   };
   readonly pinned: boolean;
   readonly bytes: number;
+  /** Digest of the one in force; empty: none is known. */
+  readonly current: string;
+  /** The latest used last. */
+  readonly versions: readonly KnownVersion[];
 }
 
 type Fields = Record<string, unknown>;
@@ -30,8 +46,8 @@ function factsOf(phase: 'steady' | 'start', of: unknown): KnownFacts[] {
   return Object.entries(fieldsOf(of)).map(([kind, model]) => {
     const { periods, evicted, facts } = fieldsOf(model);
     const values = listOf(facts).map((fact) => {
-      const [value, seen] = listOf(fact);
-      return { value: String(value), seen: Number(seen) };
+      const [value, seen, , , versions = 1] = listOf(fact);
+      return { value: String(value), seen: Number(seen), versions: Number(versions) };
     });
     return { phase, kind, periods: Number(periods), evicted: Number(evicted), values };
   });
@@ -42,13 +58,27 @@ const triple = (entry: unknown): readonly [string, string, number] => {
   return [String(kind), String(value), Number(periods)];
 };
 
+function versionOf(entry: unknown): KnownVersion {
+  const [digest, bit, parents, from, , counts] = listOf(entry);
+  const [periods, starts] = listOf(counts);
+  return {
+    digest: String(digest),
+    bit: Number(bit),
+    parents: Number(parents),
+    from: String(from ?? ''),
+    periods: Number(periods),
+    starts: Number(starts),
+  };
+}
+
 /** @throws Error when it is no baseline. */
 export function asProfile(document: unknown): Profile {
   const { kind, metadata, spec } = fieldsOf(document);
   const { name, generation, previous } = fieldsOf(metadata);
   if (kind !== 'PicketProfile' || typeof name !== 'string')
     throw new Error('not a baseline that picket wrote');
-  const { steady, start, suspects, admitted, pinned } = fieldsOf(spec);
+  const { steady, start, suspects, admitted, pinned, versions } = fieldsOf(spec);
+  const { current, all } = fieldsOf(versions);
   const [count, latest] = listOf(admitted);
   return {
     metadata: { name, generation: Number(generation), previous: String(previous ?? '') },
@@ -59,5 +89,7 @@ export function asProfile(document: unknown): Profile {
     admitted: { count: Number(count ?? 0), latest: listOf(latest).map(triple) },
     pinned: pinned === true,
     bytes: Buffer.byteLength(JSON.stringify(document)),
+    current: typeof current === 'string' ? current : '',
+    versions: listOf(all).map(versionOf),
   };
 }

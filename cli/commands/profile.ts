@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { EXIT, UsageError } from '../args.ts';
 import { agentClient } from '../client/agent-client.ts';
-import { asProfile, type Profile } from '../client/profile.ts';
+import { asProfile, type KnownVersion, type Profile } from '../client/profile.ts';
 import { type Call, type Command, toJson } from '../command.ts';
 import { safe, table } from '../text.ts';
 
@@ -26,9 +26,39 @@ async function keyOf(call: Call, asked: string): Promise<string> {
   );
 }
 
-function showLines({ metadata, facts, suspects, admitted, pinned, bytes }: Profile): string[] {
+/** Facts that the version did and none that it inherits from, and those that they did and it has not shown. */
+function versionFacts(
+  { facts }: Profile,
+  { bit, parents }: KnownVersion,
+): { own: number; fresh: number; absent: number } {
+  const all = facts.flatMap(({ values }) => values.map(({ versions }) => versions));
+  return {
+    own: all.filter((of) => (of & bit) !== 0).length,
+    fresh: all.filter((of) => (of & bit) !== 0 && (of & parents) === 0).length,
+    absent: all.filter((of) => (of & bit) === 0 && (of & parents) !== 0).length,
+  };
+}
+
+function versionLines(profile: Profile): string[] {
+  if (profile.versions.length === 0) return [];
+  const lines = ['', 'Versions of its image, the latest used last:'];
+  for (const version of profile.versions) {
+    const { own, fresh, absent } = versionFacts(profile, version);
+    const changed =
+      version.parents === 0 ? '' : `, ${fresh} of them new, ${absent} inherited and not shown yet`;
+    const force = version.digest === profile.current ? ', in force' : '';
+    lines.push(
+      `  ${safe(version.digest)}: ${own} facts in ${version.periods} periods and ${version.starts} starts${changed}${force}`,
+    );
+  }
+  return lines;
+}
+
+function showLines(profile: Profile): string[] {
+  const { metadata, facts, suspects, admitted, pinned, bytes } = profile;
   const state = `generation ${metadata.generation}, ${(bytes / 1024).toFixed(0)} KiB${pinned ? ', pinned: it learns nothing more' : ''}`;
   const lines = [metadata.name, `  ${state}`, `  after ${metadata.previous.slice(0, 16) || 'none'}`];
+  lines.push(...versionLines(profile));
   for (const { phase, kind, values, periods, evicted } of facts) {
     const forgotten = evicted > 0 ? `, ${evicted} forgotten for room` : '';
     lines.push('', `${phase} ${kind}: ${values.length} in ${periods} periods${forgotten}`);
@@ -67,6 +97,30 @@ function diffRows(before: Profile, now: Profile): unknown[][] {
   return rows;
 }
 
+/** Facts of the version in force that none before it did, and those of them that it has not shown. */
+function versionRows({ facts, versions, current }: Profile): unknown[][] | null {
+  const version = versions.find(({ digest }) => digest === current);
+  if (version === undefined || version.parents === 0) return null;
+  const { bit, parents } = version;
+  return facts.flatMap(({ phase, kind, values }) =>
+    values.flatMap(({ value, seen, versions: of }) => {
+      if ((of & bit) !== 0 && (of & parents) === 0) return [['+', phase, kind, seen, value]];
+      return (of & bit) === 0 && (of & parents) !== 0 ? [['-', phase, kind, seen, value]] : [];
+    }),
+  );
+}
+
+function diff(call: Call, now: Profile, file: string | undefined): number {
+  const rows =
+    file === undefined ? versionRows(now) : diffRows(asProfile(JSON.parse(readFileSync(file, 'utf8'))), now);
+  if (rows === null)
+    throw new UsageError(
+      `profile: ${safe(now.metadata.name)} has one version; diff needs a FILE that profile export wrote`,
+    );
+  call.io.out(rows.length === 0 ? 'no difference\n' : table(['', 'PHASE', 'KIND', 'SEEN', 'FACT'], rows));
+  return rows.length === 0 ? EXIT.ok : EXIT.found;
+}
+
 async function run(call: Call): Promise<number> {
   const [action = '', asked = '', file] = call.positionals;
   if (!ACTIONS.includes(action as Action))
@@ -87,24 +141,21 @@ async function run(call: Call): Promise<number> {
     call.io.out(`${showLines(asProfile(document)).join('\n')}\n`);
     return EXIT.ok;
   }
-  if (file === undefined) throw new UsageError('profile: diff needs a FILE that profile export wrote');
-  const before = asProfile(JSON.parse(readFileSync(file, 'utf8')));
-  const rows = diffRows(before, asProfile(document));
-  call.io.out(rows.length === 0 ? 'no difference\n' : table(['', 'PHASE', 'KIND', 'SEEN', 'FACT'], rows));
-  return rows.length === 0 ? EXIT.ok : EXIT.found;
+  return diff(call, asProfile(document), file);
 }
 
 export const profile: Command = {
   name: 'profile',
   takes: ['ACTION', 'WORKLOAD', '[FILE]'],
   sentence:
-    'Shows the baseline of a workload (show), writes it out (export) or compares it with one that was (diff, exit code 4 when they differ); begins it anew (reset), has it learn nothing more (pin) or again (unpin).',
+    'Shows the baseline of a workload with the versions of its image (show), writes it out (export), compares it with one that was, or the version in force with those before it (diff, exit code 4 when they differ); begins it anew (reset), has it learn nothing more (pin) or again (unpin).',
   flags: {},
   settings: 'all',
   examples: [
     'sudo picket profile show Deployment/web/web',
     'sudo picket profile export web > web.json',
     'sudo picket profile diff web web.json',
+    'sudo picket profile diff web',
     'sudo picket profile reset local/shop/Deployment/web/web',
   ],
   run,

@@ -144,6 +144,11 @@ export class World {
     this.#slots.set(slot, cgroup);
   }
 
+  /** Its container is gone. */
+  gone(slot: number): void {
+    this.#slots.delete(slot);
+  }
+
   pods(pods: readonly PodOptions[]): void {
     this.frames.push({ kind: 'pods', list: podList(pods) });
   }

@@ -8,15 +8,29 @@ import { type Fake, startFakeAgent } from './fake-central.ts';
 import { runPicket } from './run-picket.ts';
 
 const WEB = 'local/shop/Deployment/web/web';
+/** Of another image by now. */
+const TWO = 'local/shop/Deployment/two/two';
 let folder = '';
 let agent: Fake;
 
-/** A baseline that learnt each of the programs once in each of eight windows. */
-function documentOf(programs: readonly string[]): object {
+/** A baseline that learnt each of the programs once in each of eight windows, and each of others in eight of another image. */
+function documentOf(programs: readonly string[], others: readonly string[] = []): object {
   const registry = new Registry({ learnWindows: 6, matureWindows: 20 });
   const facts = programs.map((value) => ({ kind: 'exec', value }) as const);
   for (let n = 0; n < 8; n++)
-    registry.baseline(WEB).learn({ phase: 'steady', facts, flagged: [], withheld: false, complete: true });
+    registry
+      .baseline(WEB)
+      .learn({ phase: 'steady', facts, flagged: [], withheld: false, complete: true, version: 'sha256:a' });
+  const later = others.map((value) => ({ kind: 'exec', value }) as const);
+  if (others.length > 0)
+    registry.baseline(WEB).learn({
+      phase: 'steady',
+      facts: later,
+      flagged: [],
+      withheld: false,
+      complete: true,
+      version: 'sha256:b',
+    });
   return JSON.parse(registry.document(WEB) ?? '');
 }
 
@@ -26,9 +40,13 @@ beforeEach(async () => {
   agent = await startFakeAgent(folder, {
     'GET /workloads': [
       200,
-      { workloads: [{ workload: WEB }, { workload: 'local/shop/Deployment/api/api' }] },
+      { workloads: [{ workload: WEB }, { workload: 'local/shop/Deployment/api/api' }, { workload: TWO }] },
     ],
     [`GET /profile${query}`]: [200, documentOf(['nginx', 'sh'])],
+    [`GET /profile?workload=${encodeURIComponent(TWO)}`]: [
+      200,
+      documentOf(['nginx', 'sh'], ['nginx', 'njs']),
+    ],
     [`POST /profile${query}&to=reset`]: [200, { workload: WEB, changed: 'reset' }],
   });
 });
@@ -58,6 +76,20 @@ test('export gives the document, and diff compares with it', async () => {
   expect(text).toMatch(/- +steady +exec +8 +cron/);
   writeFileSync(before, JSON.stringify(documentOf(['nginx', 'sh'])));
   expect((await runPicket(['profile', 'diff', 'web', before, ...agent.flags])).code).toBe(0);
+});
+
+test('shows the versions of the image, and what the one in force does differently', async () => {
+  expect(await runPicket(['profile', 'diff', 'web', ...agent.flags])).toMatchObject({ code: 2 }); // there is one
+  const shown = [(await runPicket(['profile', 'show', 'two', ...agent.flags])).out].flat().join('\n');
+  expect(shown).toContain('sha256:a: 2 facts in 8 periods and 0 starts\n');
+  expect(shown).toContain(
+    'sha256:b: 2 facts in 1 periods and 0 starts, 1 of them new, 1 inherited and not shown yet, in force\n',
+  );
+  const differs = await runPicket(['profile', 'diff', 'two', ...agent.flags]);
+  const text = [differs.out].flat().join('\n');
+  expect([differs.code, text.includes('nginx')]).toEqual([4, false]);
+  expect(text).toMatch(/\+ +steady +exec +1 +njs/);
+  expect(text).toMatch(/- +steady +exec +8 +sh/);
 });
 
 test('asks the agent to change it, and refuses what is no action or no workload', async () => {

@@ -79,6 +79,7 @@ export class Agent {
     this.guidance = new Guidance(context, {
       rules: this.rules,
       push: (frame) => this.queue.push(frame),
+      peers: this.pipeline.peers,
     });
     this.training = new Training(context, this.queue);
     this.machine = new Machine(context, this.queue, () =>
@@ -186,7 +187,11 @@ export class Agent {
   /** Reads what central sent before, and the user's rules now and when they change. */
   private async keepRules(): Promise<void> {
     const { lifetime, replay, settings } = this.context;
-    if (replay === null && settings['central-url'] !== '') this.guidance.open();
+    if (replay === null && settings['central-url'] !== '') {
+      this.guidance.open();
+      lifetime.repeat(CHECKPOINT_MS, async () => this.guidance.keepPeers());
+      lifetime.atEnd(() => this.guidance.keepPeers());
+    }
     await this.guidance.refresh();
     if (settings['rules-folder'] !== '') lifetime.repeat(RULES_MS, () => this.guidance.refresh());
   }

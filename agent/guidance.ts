@@ -1,13 +1,14 @@
 /**
- * What people set for all nodes, as central sends it: rules, and what they said is normal. In force from when it comes, and
+ * What central sends to all nodes: rules, what people said is normal, and whom addresses belong to. In force from when it comes, and
  * kept on the disk, so that an agent that starts without central has it too.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Input, Reply, SentExceptions, SentRules, Standing } from '../wire/index.ts';
+import type { Input, Reply, SentExceptions, SentPeers, SentRules, Standing } from '../wire/index.ts';
 import type { Context } from './context.ts';
 import type { Frame } from './events/frame.ts';
+import type { ClusterPeers } from './identity/cluster-peers.ts';
 import type { RuleBook } from './rules/book.ts';
 import { tame } from './uplink/summarize.ts';
 
@@ -15,6 +16,8 @@ export interface GuidanceParts {
   readonly rules: RuleBook;
   /** Into the pipeline, as a frame, so that it is in a recording too. */
   readonly push: (frame: Frame) => void;
+  /** Names of addresses as the pipeline has them. */
+  readonly peers: Pick<ClusterPeers, 'version' | 'document'>;
 }
 
 export interface GuidanceCounts {
@@ -32,8 +35,9 @@ const MAX_RULES = 500;
 const MAX_PROBLEM = 1000;
 const RULES = 'sent-rules.json';
 const EXCEPTIONS = 'sent-exceptions.json';
+const PEERS = 'sent-peers.json';
 
-type Part = typeof RULES | typeof EXCEPTIONS;
+type Part = typeof RULES | typeof EXCEPTIONS | typeof PEERS;
 
 export class Guidance {
   readonly counts: GuidanceCounts = { received: 0, unreadable: 0, unwritten: 0 };
@@ -41,6 +45,8 @@ export class Guidance {
   readonly #parts: GuidanceParts;
   /** Versions that were received, whether or not they are in force. */
   readonly #held = { rules: '', exceptions: '' };
+  /** Version of the names that are on the disk. */
+  #written = '';
   #tooMuch: string | null = null;
 
   constructor(context: Context, parts: GuidanceParts) {
@@ -54,19 +60,27 @@ export class Guidance {
     if (rules !== null) this.#useRules(rules);
     const exceptions = this.#read<SentExceptions>(EXCEPTIONS);
     if (exceptions !== null) this.#useExceptions(exceptions);
+    const peers = this.#read<SentPeers>(PEERS);
+    if (peers === null) return;
+    this.#written = peers.version;
+    this.#parts.push({ kind: 'peers', text: JSON.stringify(peers) });
   }
 
   /** What came with a reply; rules are compiled here, and in force when this resolves. */
-  async receive({ rules, exceptions }: Pick<Reply, 'rules' | 'exceptions'>): Promise<void> {
+  async receive({ rules, exceptions, peers }: Pick<Reply, 'rules' | 'exceptions' | 'peers'>): Promise<void> {
+    if (peers !== null) {
+      this.counts.received += 1;
+      this.#parts.push({ kind: 'peers', text: JSON.stringify(peers) });
+    }
     if (exceptions !== null && exceptions.version !== this.#held.exceptions) {
       this.counts.received += 1;
       this.#useExceptions(exceptions);
-      this.#write(EXCEPTIONS, exceptions);
+      this.#write(EXCEPTIONS, JSON.stringify(exceptions));
     }
     if (rules === null || rules.version === this.#held.rules) return;
     this.counts.received += 1;
     this.#useRules(rules);
-    this.#write(RULES, rules);
+    this.#write(RULES, JSON.stringify(rules));
     await this.refresh();
   }
 
@@ -81,10 +95,24 @@ export class Guidance {
       log.warn({ ...facts, problems: outcome.problems }, 'rules refused, those before stay in force');
   }
 
+  /** Names of addresses change often, and come again whole: what is on the disk may be some time old. */
+  keepPeers(): void {
+    const { peers } = this.#parts;
+    if (peers.version === this.#written) return;
+    this.#written = peers.version;
+    this.#write(PEERS, peers.document());
+  }
+
   /** What of it stands here, for central. */
   standing(): Input<Standing> {
     const problems = this.#tooMuch === null ? this.#parts.rules.problems : [this.#tooMuch];
-    return { ...this.#held, ruleProblems: problems.map((problem) => tame(problem, MAX_PROBLEM)) };
+    const { version } = this.#parts.peers;
+    return {
+      ...this.#held,
+      peers: version,
+      looks: true,
+      ruleProblems: problems.map((problem) => tame(problem, MAX_PROBLEM)),
+    };
   }
 
   #useRules({ version, rules }: SentRules): void {
@@ -113,11 +141,11 @@ export class Guidance {
     return null;
   }
 
-  #write(name: Part, value: object): void {
+  #write(name: Part, text: string): void {
     const path = join(this.#context.folder, name);
     const aside = `${path}.${randomBytes(4).toString('hex')}`;
     try {
-      writeFileSync(aside, JSON.stringify(value), { mode: 0o600, flush: true });
+      writeFileSync(aside, text, { mode: 0o600, flush: true });
       renameSync(aside, path);
     } catch (error) {
       this.counts.unwritten += 1;

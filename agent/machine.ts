@@ -1,5 +1,6 @@
 /** This machine as the source of frames: the kernel's probes, its cgroups, the pods of the node. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Hook, NativeAddon, Probe, ProbeCounters } from '../native/index.ts';
 import type { Context } from './context.ts';
 import type { Opening } from './opening.ts';
@@ -120,7 +121,7 @@ export class Machine {
 
   /** A list that is named goes before the watch. */
   private async makePods(): Promise<PodsSource | null> {
-    const { settings, log, node, version, kubernetes } = this.context;
+    const { settings, log, node, version, kubernetes, folder } = this.context;
     const emit = (list: string): void => this.queue.push({ kind: 'pods', list });
     const onError = (error: unknown): void => log.warn({ err: error }, 'the pod list could not be read');
     if (settings.pods !== '')
@@ -133,6 +134,6 @@ export class Machine {
     if (kubernetes === null) return null;
     // Loaded where it is wanted: on a machine without Kubernetes it is memory for nothing.
     const { KubePods } = await import('./source/kube-pods.ts');
-    return new KubePods({ kubernetes, node, version, emit, onError });
+    return new KubePods({ kubernetes, node, version, emit, onError, keptIn: join(folder, 'pods.json') });
   }
 }

@@ -19,6 +19,7 @@ export interface Numbers {
   /** Detections that people said are normal. */
   readonly excepted: number;
   readonly guidance: Readonly<GuidanceCounts>;
+  readonly peers: { readonly size: number; readonly stale: number };
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
   readonly workloads: number;
   readonly profiles: ProfileCounts;
@@ -278,6 +279,18 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'Rules and exceptions of central: sets received, files of them unreadable at the start, sets that could not be written.',
     'outcome',
     ({ guidance }) => Object.entries(guidance),
+  ],
+  [
+    'cluster_peers',
+    'Addresses elsewhere in the cluster that have a name.',
+    '',
+    one(({ peers }) => peers.size),
+  ],
+  [
+    'cluster_peers_stale_total',
+    'Changes of names that belonged to another version than was known; central sends all of it then.',
+    '',
+    one(({ peers }) => peers.stale),
   ],
   ['excepted_total', 'Detections that an exception of central covers.', '', one(({ excepted }) => excepted)],
   [

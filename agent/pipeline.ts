@@ -15,6 +15,7 @@ import { factOf } from './features/facts.ts';
 import { ROW_FEATURES } from './features/shape-row.ts';
 import type { Architecture } from './features/syscalls.ts';
 import { Attribution } from './identity/attribute.ts';
+import { ClusterPeers } from './identity/cluster-peers.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
 import { type Life, Lives } from './identity/lives.ts';
@@ -82,6 +83,8 @@ function finish(steps: Generator<void>): void {
 export class Pipeline {
   /** Baselines, for checkpoints. */
   readonly registry: Registry;
+  /** Whom addresses beyond this node belong to. */
+  readonly peers = new ClusterPeers();
   /** Of detectors. */
   readonly costs = new Costs();
   readonly #sink: Sink;
@@ -158,6 +161,7 @@ export class Pipeline {
         sink,
         architecture,
         workloadOf: (address) => this.#containers.nameOfAddress(address),
+        clusterNameOf: (address) => this.peers.nameOf(address),
         lineageOf: this.#lineageOf,
         malformed: (count) => this.#count('flow', count),
       },
@@ -181,6 +185,7 @@ export class Pipeline {
     else if (frame.kind === 'baseline') this.#baseline(frame.text);
     else if (frame.kind === 'network') this.#network(frame.text);
     else if (frame.kind === 'exceptions') this.#exceptions(frame.text);
+    else if (frame.kind === 'peers') this.#clusterPeers(frame.text);
     else if (frame.kind === 'resources') this.#resources(frame.readings);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
@@ -366,6 +371,14 @@ export class Pipeline {
     }
   }
 
+  #clusterPeers(text: string): void {
+    try {
+      this.peers.use(text);
+    } catch {
+      this.#count('peers', 1);
+    }
+  }
+
   #exceptions(text: string): void {
     try {
       this.#telling.exceptions.use(readExceptions(text));
@@ -419,7 +432,7 @@ export class Pipeline {
       return;
     }
     if (event.kind === 'dns') this.#windows.dns(watched, event);
-    const fact = factOf(event, this.#windows.peerOf(watched, event.time));
+    const fact = this.#windows.factUnderName(watched, event.time, (peerOf) => factOf(event, peerOf));
     if (event.kind === 'novel' && fact !== null) this.#windows.novel(watched, fact, event);
     this.#verdicts.event(event, { watched, fact, lineage: this.#lineageOf(event), role });
   }

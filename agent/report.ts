@@ -113,6 +113,7 @@ export class Report {
         costs: rules.costs(),
       },
       guidance: guidance.counts,
+      peers: { size: pipeline.peers.size, stale: pipeline.peers.stale },
       excepted: counts.excepted,
       pods: { ...(machine.pods?.counts ?? { reads: 0, errors: 0 }), health: machine.pods?.health() ?? null },
       unplaced: machine.unplaced,

@@ -45,6 +45,8 @@ export interface WindowsParts {
   readonly architecture: Architecture;
   /** The workload that an address is here, or null. */
   readonly workloadOf: (address: string) => string | null;
+  /** The workload or service that it is elsewhere in the cluster, or null. */
+  readonly clusterNameOf: (address: string) => string | null;
   /** The process of an event and what started it. */
   readonly lineageOf: (event: Event) => readonly KnownProcess[];
   /** Entries of the flow map that could not be decoded. */
@@ -165,9 +167,32 @@ export class Windows {
   /** What the container knows of its peers at that time. */
   peerOf(watched: Watched, timeNs: bigint): PeerOf {
     return (address) => ({
-      workload: this.#parts.workloadOf(address),
+      workload: this.#parts.workloadOf(address) ?? this.#parts.clusterNameOf(address),
       name: watched.names.nameOf(address, timeNs),
     });
+  }
+
+  /**
+   * A fact under the name that its peer has in the cluster. One that the baseline knows under what it was called before, as
+   * when the first names come, is judged as that and learnt as this: it is no new peer.
+   */
+  factUnderName<F extends Fact | null>(
+    watched: Watched,
+    timeNs: bigint,
+    make: (peerOf: PeerOf) => F,
+  ): F | Fact {
+    let renamed = false;
+    const peerOf = this.peerOf(watched, timeNs);
+    const fact = make((address) => {
+      renamed ||= this.#parts.workloadOf(address) === null && this.#parts.clusterNameOf(address) !== null;
+      return peerOf(address);
+    });
+    if (!renamed || fact === null) return fact;
+    const before = make((address) => ({ ...peerOf(address), workload: null }));
+    const baseline = this.#parts.registry.baseline(watched.container.identity.workload);
+    if (before === null || baseline.seen(fact) > 0 || baseline.seen(before) === 0) return fact;
+    watched.window.fact(fact);
+    return before;
   }
 
   /** The names under which any container of the node knows the address at that time. */
@@ -195,7 +220,7 @@ export class Windows {
 
   #isStrange(watched: Watched, { server, port, time }: DnsEvent): boolean {
     const ends = { protocol: 'udp', direction: 'connect', peer: server, port } as const;
-    const fact = factOfEnds(ends, this.peerOf(watched, time));
+    const fact = this.factUnderName(watched, time, (peerOf) => factOfEnds(ends, peerOf));
     const baseline = this.#parts.registry.baseline(watched.container.identity.workload);
     return baseline.judges('connect', watched.phase) && baseline.seen(fact) === 0;
   }
@@ -273,7 +298,7 @@ export class Windows {
     const watched = this.of(container);
     watched.window.flow(flow);
     if (!container.settled) return;
-    const fact = factOfEnds(flow, this.peerOf(watched, flow.last));
+    const fact = this.factUnderName(watched, flow.last, (peerOf) => factOfEnds(flow, peerOf));
     const baseline = registry.baseline(container.identity.workload);
     const { numbers, attempts } = watched;
     costs.each(numbers.name, () => numbers.flow(flow, fact, baseline));

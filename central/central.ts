@@ -5,6 +5,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import { loop } from '../kit/loop.ts';
 import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts';
+import { LOOK } from '../wire/index.ts';
 import { type ApiActivity, createApiActivity } from './api-activity.ts';
 import type { AuditServer } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
@@ -90,6 +91,8 @@ const TICK_MS = 2000;
 const AUDIT_MS = 500;
 /** Between looks whether lists of threats changed. */
 const INTEL_MS = 60_000;
+/** Nodes that are told, in each tick, that a reply has something for them. */
+const LOOKS = 200;
 const UPKEEP_MS = 3_600_000;
 /** Liveness: the tick has run within so many of its intervals. */
 const LATE_TICKS = 15;
@@ -392,6 +395,12 @@ class RunningCentral implements Central {
     this.metrics.gauge('exceptions_left_out', 'Exceptions too many to be told to nodes.', [], (gauge) =>
       gauge.set(guidance.exceptionsLeftOut),
     );
+    this.metrics.gauge(
+      'named_addresses',
+      'Addresses of clusters whose workload or service nodes are told.',
+      [],
+      (gauge) => gauge.set(guidance.addresses),
+    );
     return guidance;
   }
 
@@ -424,6 +433,7 @@ class RunningCentral implements Central {
       source: store.objects,
       deeds: pipeline,
       rules: { check: checkRule, use: (cluster, rules) => guidance.useRules(cluster, rules) },
+      usePeers: (cluster, peers) => guidance.usePeers(cluster, peers),
       standingOf: (node) => guidance.standingOf(node),
       nowMs: clock.wallMs,
       passMs: tickMs,
@@ -497,6 +507,8 @@ class RunningCentral implements Central {
     audit,
     around,
     silence,
+    guidance,
+    streams,
   }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
@@ -510,6 +522,7 @@ class RunningCentral implements Central {
         notifications.reload();
         await pipeline.tick();
         await trail.keep();
+        for (const node of guidance.behind(LOOKS)) streams.push(node, [LOOK]);
         await silence.tick();
         this.lastTick = performance.now();
       }),

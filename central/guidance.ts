@@ -1,9 +1,10 @@
 /**
- * What people set for all nodes of a cluster: rules that are objects, and exceptions. A node says which versions it has; what
+ * What all nodes of a cluster are told: rules that are objects, exceptions, whom addresses belong to. A node says which versions it has; what
  * it has another of comes with the reply. Nothing about a node is kept but what it said last.
  */
 import { createHash } from 'node:crypto';
 import type { Input, Reply } from '../wire/index.ts';
+import { PeerTable } from './cluster/peer-table.ts';
 import type { SentRule } from './cluster/rules.ts';
 import type { ExceptionRule } from './correlate/exception.ts';
 import type { NodeIdentity, ReportedStanding } from './ingest/report.ts';
@@ -32,7 +33,10 @@ export class Guidance {
   readonly #parts: GuidanceParts;
   /** By cluster; of one that is not here it is not known which there are. */
   readonly #rules = new Map<string, Input<NonNullable<Reply['rules']>>>();
+  readonly #peers = new Map<string, PeerTable>();
   readonly #standing = new Map<string, ReportedStanding>();
+  /** The versions that a node was last told to fetch. */
+  readonly #toldOf = new Map<string, string>();
   #madeMs = Number.NEGATIVE_INFINITY;
   #exceptions: Input<NonNullable<Reply['exceptions']>> = { version: '' };
 
@@ -45,13 +49,51 @@ export class Guidance {
     this.#rules.set(cluster, { version: rules.length === 0 ? '' : versionOf(rules), rules });
   }
 
+  /** Names of all addresses of the cluster from now on. */
+  usePeers(cluster: string, peers: ReadonlyMap<string, string>): void {
+    const table = this.#peers.get(cluster) ?? new PeerTable();
+    this.#peers.set(cluster, table);
+    table.use(peers);
+  }
+
+  /** Addresses with a name, of all clusters. */
+  get addresses(): number {
+    return [...this.#peers.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /**
+   * Nodes that have something to fetch and were not told so, at most `most`: those that are told to look need not wait for
+   * their next summary. Told once for each version; who does not hear it asks within 10 s anyway.
+   */
+  behind(most: number): NodeIdentity[] {
+    const found: NodeIdentity[] = [];
+    const exceptions = this.#exceptionsNow().version ?? '';
+    for (const [key, standing] of this.#standing) {
+      if (found.length >= most) break;
+      const [cluster = '', node = ''] = key.split(' ');
+      const rules = this.#rules.get(cluster)?.version ?? standing.rules;
+      const peers = this.#peers.get(cluster)?.version ?? standing.peers;
+      const wanted = `${rules} ${exceptions} ${peers}`;
+      const has = `${standing.rules} ${standing.exceptions} ${standing.peers}`;
+      if (!standing.looks || wanted === has || this.#toldOf.get(key) === wanted) continue;
+      this.#toldOf.set(key, wanted);
+      found.push({ cluster, node });
+    }
+    return found;
+  }
+
   /** What the node has another version of. */
-  replyTo(node: NodeIdentity, standing: ReportedStanding | null): Pick<Input<Reply>, 'rules' | 'exceptions'> {
+  replyTo(
+    node: NodeIdentity,
+    standing: ReportedStanding | null,
+  ): Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers'> {
     if (standing === null) return {};
     this.#note(node, standing);
     const rules = this.#rules.get(node.cluster);
     const exceptions = this.#exceptionsNow();
+    const peers = this.#peers.get(node.cluster)?.since(standing.peers) ?? null;
     return {
+      ...(peers === null ? {} : { peers }),
       ...(rules !== undefined && rules.version !== standing.rules ? { rules } : {}),
       ...(exceptions.version !== standing.exceptions ? { exceptions } : {}),
     };
@@ -78,7 +120,9 @@ export class Guidance {
     this.#standing.delete(key);
     this.#standing.set(key, standing);
     const [oldest] = this.#standing.keys();
-    if (this.#standing.size > MAX_NODES && oldest !== undefined) this.#standing.delete(oldest);
+    if (this.#standing.size <= MAX_NODES || oldest === undefined) return;
+    this.#standing.delete(oldest);
+    this.#toldOf.delete(oldest);
   }
 
   /** Looked at once a second, not for each node. */

@@ -25,6 +25,7 @@ export type {
   RuleText,
   SentException,
   SentExceptions,
+  SentPeers,
   SentRules,
   Session,
   SignedOrder,
@@ -40,6 +41,15 @@ export type {
 
 /** Of Summary and Reply; another number is refused. */
 export const SCHEMA_VERSION = 1;
+/** On the order stream, for agents that say that they look: send a summary now, the reply to it has something. */
+export const LOOK: messages.SignedOrder = {
+  payload: new Uint8Array(0),
+  keyId: 'look',
+  signature: new Uint8Array(0),
+};
+export const isLook = ({ keyId, payload }: messages.SignedOrder): boolean =>
+  keyId === LOOK.keyId && payload.length === 0;
+
 /** Of recordings, in Start. */
 export const RECORDING_VERSION = 1;
 /** Largest encoded Summary that an agent sends and that central takes by default, bytes. */

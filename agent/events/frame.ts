@@ -68,6 +68,8 @@ export type Frame =
   | { readonly kind: 'network'; readonly text: string }
   /** What people said is normal, as JSON, in place of what they said before; see alerts/exceptions.ts. */
   | { readonly kind: 'exceptions'; readonly text: string }
+  /** Whom addresses of the cluster belong to, as JSON; see identity/cluster-peers.ts. */
+  | { readonly kind: 'peers'; readonly text: string }
   | { readonly kind: 'start'; readonly start: Start }
   | { readonly kind: 'records'; readonly bytes: Uint8Array }
   | { readonly kind: 'cgroups'; readonly found: readonly CgroupFound[] }

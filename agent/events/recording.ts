@@ -61,7 +61,9 @@ function toWire(frame: Frame): Uint8Array {
     case 'network':
       return encodeFrame({ network: { text: frame.text } });
     case 'exceptions':
-      return encodeFrame({ exceptions: { text: frame.text } });
+      return encodeFrame({ sent: { exceptions: frame.text } });
+    case 'peers':
+      return encodeFrame({ sent: { peers: frame.text } });
     case 'tick':
       return encodeFrame({ tick: frame.tick });
   }
@@ -81,7 +83,8 @@ function fromWire(wire: WireFrame): Frame | null {
   if (wire.pods) return { kind: 'pods', list: Buffer.from(wire.pods.list).toString('utf8') };
   if (wire.resources) return { kind: 'resources', readings: wire.resources.readings.map(readingOf) };
   if (wire.baseline) return { kind: 'baseline', text: wire.baseline.text };
-  if (wire.exceptions) return { kind: 'exceptions', text: wire.exceptions.text };
+  if (wire.sent?.peers) return { kind: 'peers', text: wire.sent.peers };
+  if (wire.sent) return { kind: 'exceptions', text: wire.sent.exceptions };
   if (wire.network) return { kind: 'network', text: wire.network.text };
   return wire.tick ? { kind: 'tick', tick: wire.tick } : null;
 }

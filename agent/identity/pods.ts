@@ -2,7 +2,7 @@
  * A Kubernetes PodList as JSON to the pods of this node. The list comes from outside: every name is bounded and
  * checked, a pod that does not fit is counted and left out, and text that is no PodList is a value, not an exception.
  */
-import { type WorkloadName, workloadOf } from './workload.ts';
+import { type WorkloadName, workloadOf } from '../../kit/kube/workload.ts';
 
 export interface PodContainer {
   /** 64 hex digits. */

@@ -2,6 +2,7 @@
  * The pods of this node by a watch of the API server: a list of what is kept of each, handed on as text when it changed.
  * While the server is away what is known stays in force, and who asks is told since when.
  */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { KubeClient } from '../../kit/kube/client.ts';
 import type { KubeConfig } from '../../kit/kube/config.ts';
 import type { KubeError } from '../../kit/kube/error.ts';
@@ -16,6 +17,8 @@ export interface KubePodsParts {
   readonly node: string;
   readonly version: string;
   readonly emit: (list: string) => void;
+  /** Where the last list is kept, for a start while the API server is away; left out: nowhere. */
+  readonly keptIn?: string;
   readonly onError: (error: unknown) => void;
   readonly timing?: WatchTiming;
 }
@@ -32,6 +35,8 @@ export const AGENT_PERMISSIONS: readonly Permission[] = [
 
 /** Kubelet takes 110 unless it is told otherwise, and some are told up to 500. */
 const MAX_PODS = 1024;
+/** How often the list is written, should it change. */
+const KEEP_MS = 5000;
 /** How long the start waits for the first list. */
 const FIRST_MS = 5000;
 /** Changes that come together, as when a pod starts, are handed on together. */
@@ -53,6 +58,7 @@ export class KubePods implements PodsSource {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
+  #keeping: NodeJS.Timeout | null = null;
   /** Of the last problem that was told; empty: none since things were well. */
   #said = '';
   #first: () => void = () => undefined;
@@ -66,7 +72,7 @@ export class KubePods implements PodsSource {
         what: { resource: PODS },
         fieldSelector: `spec.nodeName=${parts.node}`,
         cached: true,
-        reduce: (pod) => this.#keep(pod),
+        reduce: (pod) => this.#reduce(pod),
       },
       {
         listed: (pods) => this.#listed(pods),
@@ -77,8 +83,12 @@ export class KubePods implements PodsSource {
     );
   }
 
-  /** Resolves when the pods were listed for the first time, or that took too long: then they come later. */
+  /**
+   * Resolves when the pods were listed for the first time, or that took too long: then they come later, and those of the
+   * last run, which are told first, have their names until then.
+   */
   async start(): Promise<void> {
+    this.#restore();
     const listed = new Promise<void>((resolve) => {
       this.#first = resolve;
     });
@@ -105,12 +115,13 @@ export class KubePods implements PodsSource {
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    for (const timer of [this.#timer, this.#keeping]) if (timer !== null) clearTimeout(timer);
+    if (this.#keeping !== null) this.#keep();
     await this.#running;
     await this.#client.close();
   }
 
-  #keep(pod: Parameters<typeof trimPod>[0]): Kept | null {
+  #reduce(pod: Parameters<typeof trimPod>[0]): Kept | null {
     const kept = trimPod(pod);
     if (kept === null) this.refused += 1;
     return kept;
@@ -145,8 +156,37 @@ export class KubePods implements PodsSource {
     else this.refused += 1;
   }
 
+  #list(): string {
+    return `{"kind":"PodList","items":[${[...this.#pods.values()].join(',')}]}`;
+  }
+
   #emit(): void {
-    this.#parts.emit(`{"kind":"PodList","items":[${[...this.#pods.values()].join(',')}]}`);
+    this.#parts.emit(this.#list());
+    if (this.#parts.keptIn === undefined) return;
+    this.#keeping ??= setTimeout(() => this.#keep(), KEEP_MS).unref();
+  }
+
+  #keep(): void {
+    const { keptIn = '', onError } = this.#parts;
+    this.#keeping = null;
+    try {
+      writeFileSync(`${keptIn}.new`, this.#list(), { mode: 0o600 });
+      renameSync(`${keptIn}.new`, keptIn);
+    } catch (error) {
+      this.counts.errors += 1;
+      onError(error);
+    }
+  }
+
+  /** Cut off by a crash it is no list, which the pipeline counts. */
+  #restore(): void {
+    const { keptIn, emit } = this.#parts;
+    if (keptIn === undefined) return;
+    try {
+      emit(readFileSync(keptIn, 'utf8'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.#parts.onError(error);
+    }
   }
 
   /** One outage is many failures: told when it is another one than before. */

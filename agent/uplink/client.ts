@@ -39,7 +39,8 @@ const ANSWER_MS = 15_000;
 const CONNECT_MS = 10_000;
 /** Central sends a heartbeat each 15 s; after three that did not come the stream counts as broken. */
 const HEARTBEAT_LIMIT_MS = 45_000;
-const MAX_ANSWER_BYTES = 1024 * 1024;
+/** Rules of 512 KiB, exceptions of 256 KiB and the names of 20,000 addresses. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 /** Statuses of the 4xx kind that say nothing about the summary itself. */
 const TRANSIENT = new Set([401, 408, 425, 429]);
 

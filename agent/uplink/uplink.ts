@@ -1,7 +1,7 @@
 /** Empties the spool towards central and listens for orders, each at its own pace, over one connection. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../kit/retry.ts';
-import type { Reply, SignedOrder } from '../../wire/index.ts';
+import { isLook, type Reply, type SignedOrder } from '../../wire/index.ts';
 import { CentralClient, type Credentials } from './client.ts';
 import type { Segment, Spool } from './spool.ts';
 
@@ -70,6 +70,8 @@ export class Uplink {
   private woken = false;
   /** There is more in the spool than windows. */
   private pressing = false;
+  /** Central asked for a summary, be there anything to tell or not. */
+  private asked = false;
   private troubled = false;
   private streaming = false;
   /** When central last accepted something, on the clock of performance.now(). */
@@ -147,8 +149,10 @@ export class Uplink {
     const silent = performance.now() - this.toldAt >= (this.parts.silentMs ?? SILENT_MS);
     const idle = !silent && !this.pressing && this.streaming;
     if (idle && spool.waiting === 0) return usual;
+    const evenEmpty = silent || !this.streaming || this.asked;
     this.pressing = false;
-    const segment = await spool.next({ evenEmpty: silent || !this.streaming });
+    this.asked = false;
+    const segment = await spool.next({ evenEmpty });
     if (segment === null) return usual;
     const outcome = await this.client.upload(summarize(segment), segment.sequence, this.stopping.signal);
     if (this.stopping.signal.aborted && outcome.kind !== 'accepted') return usual;
@@ -228,6 +232,11 @@ export class Uplink {
   }
 
   private async order(order: SignedOrder): Promise<void> {
+    if (isLook(order)) {
+      this.asked = true;
+      this.wake();
+      return;
+    }
     this.counts.orders += 1;
     await this.parts.onOrder(order);
     // The report of what was done goes up at once.

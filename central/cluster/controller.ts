@@ -6,6 +6,7 @@ import { loop } from '../../kit/loop.ts';
 import type { PolicySet } from '../respond/policy.ts';
 import { Containments, type ObjectDeeds, type ObjectSource } from './containments.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
+import { PeerObjects, type PeerObjectsParts } from './peers.ts';
 import { PolicyObjects } from './policies.ts';
 import { RuleObjects, type RuleObjectsParts } from './rules.ts';
 
@@ -17,6 +18,7 @@ export interface ControllerParts {
   readonly use: (policies: PolicySet) => Promise<void>;
   readonly source: ObjectSource;
   readonly rules: Pick<RuleObjectsParts, 'check' | 'use'>;
+  readonly usePeers: PeerObjectsParts['use'];
   readonly standingOf: NodesParts['standingOf'];
   readonly deeds: ObjectDeeds;
   readonly nowMs: () => number;
@@ -39,6 +41,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
   const each = { cluster, client, source, nowMs, onError, ...(timing && { timing }) };
   const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
   const nodes = new Nodes({ ...each, standingOf: parts.standingOf });
+  const peers = new PeerObjects({ ...each, use: parts.usePeers });
   const rules = new RuleObjects({ ...each, ...parts.rules });
   const policies =
     cluster === parts.own
@@ -53,7 +56,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
           }),
         ]
       : [];
-  return { onError, containments, nodes, watched: [containments, nodes, rules, ...policies] };
+  return { onError, containments, nodes, peers, watched: [containments, nodes, rules, peers, ...policies] };
 }
 
 export class Controller {
@@ -75,11 +78,12 @@ export class Controller {
   /** Resolves once the signal is aborted and nothing is under way. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(
-      this.#clusters.flatMap(([, { containments, nodes, watched, onError }]) => [
+      this.#clusters.flatMap(([, { containments, nodes, peers, watched, onError }]) => [
         ...watched.map((one) => one.run(signal)),
         loop({ intervalMs: this.#parts.passMs, signal, onError }, async () => {
           await containments.pass();
           await nodes.pass();
+          peers.pass();
         }),
       ]),
     );

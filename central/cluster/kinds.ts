@@ -58,6 +58,18 @@ export const CLUSTER_PERMISSIONS: readonly Permission[] = [
   },
   {
     apiGroups: [''],
+    resources: ['pods', 'services'],
+    verbs: ['list', 'watch'],
+    because: 'Whom an address belongs to: watched once, here, and sent to the nodes.',
+  },
+  {
+    apiGroups: ['discovery.k8s.io'],
+    resources: ['endpointslices'],
+    verbs: ['list', 'watch'],
+    because: 'The same of endpoints that are no pods.',
+  },
+  {
+    apiGroups: [''],
     resources: ['events'],
     verbs: ['create'],
     because: 'What happens to a containment, and why a rule is refused, is an Event on it.',

@@ -211,7 +211,8 @@ function rest(summary: Summary, now: number): void {
   }
   const { standing } = summary;
   if (standing !== null) {
-    for (const key of ['rules', 'exceptions'] as const) matches(`standing.${key}`, standing[key], VERSION);
+    for (const key of ['rules', 'exceptions', 'peers'] as const)
+      matches(`standing.${key}`, standing[key], VERSION);
     texts('standing.rule_problems', standing.ruleProblems, PATH);
   }
   if (summary.health === null) return;

@@ -58,6 +58,13 @@ export const PODS = core('pods', 'Pod');
 export const NODES = core('nodes', 'Node', false);
 export const NAMESPACES = core('namespaces', 'Namespace', false);
 export const SERVICES = core('services', 'Service');
+export const ENDPOINT_SLICES: Resource = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  kind: 'EndpointSlice',
+  namespaced: true,
+};
 export const EVENTS = core('events', 'Event');
 
 /** `apiVersion` as documents have it. */

@@ -6,10 +6,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Context } from '../../agent/context.ts';
 import type { Frame } from '../../agent/events/frame.ts';
 import { Guidance, MAX_RULES_BYTES } from '../../agent/guidance.ts';
+import { ClusterPeers } from '../../agent/identity/cluster-peers.ts';
 import { RuleBook } from '../../agent/rules/book.ts';
 import type { Reply } from '../../wire/index.ts';
 import { execRecord } from '../builders/records.ts';
 import { HEAD, hitsOn, makeContainer, ruleText } from '../builders/rules.ts';
+
+type Sent = Pick<Reply, 'rules' | 'exceptions' | 'peers'>;
+const NOTHING = { rules: '', exceptions: '', peers: '', looks: true, ruleProblems: [] };
 
 let folder = '';
 let frames: Frame[] = [];
@@ -21,8 +25,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-function open(rulesFolder = ''): { guidance: Guidance; book: RuleBook } {
+function open(rulesFolder = ''): { guidance: Guidance; book: RuleBook; peers: ClusterPeers } {
   const book = new RuleBook(rulesFolder);
+  const peers = new ClusterPeers();
   const log = { info: () => undefined, warn: () => undefined };
   const context = {
     folder,
@@ -30,9 +35,15 @@ function open(rulesFolder = ''): { guidance: Guidance; book: RuleBook } {
     settings: { 'rules-folder': rulesFolder },
     lifetime: { onError: (error: unknown) => errors.push(error) },
   } as unknown as Context;
-  const guidance = new Guidance(context, { rules: book, push: (frame) => frames.push(frame) });
+  const guidance = new Guidance(context, {
+    ...{ rules: book, peers },
+    push: (frame) => {
+      frames.push(frame);
+      if (frame.kind === 'peers') peers.use(frame.text);
+    },
+  });
   guidance.open();
-  return { guidance, book };
+  return { guidance, book, peers };
 }
 const one = (name: string, { when = 'event.exe == "quiet"' } = {}): { name: string; text: string } => ({
   name,
@@ -41,12 +52,10 @@ const one = (name: string, { when = 'event.exe == "quiet"' } = {}): { name: stri
     ...{ when, severity: 'high', next: 'Look.', summary: '{event.exe} ran' },
   }),
 });
-const sent = (
-  version: string,
-  ...rules: { name: string; text: string }[]
-): Pick<Reply, 'rules' | 'exceptions'> => ({
+const sent = (version: string, ...rules: { name: string; text: string }[]): Sent => ({
   rules: { version, rules },
   exceptions: null,
+  peers: null,
 });
 const told = (book: RuleBook): string[] =>
   hitsOn(book, makeContainer('container'), execRecord({ path: '/opt/quiet' })).map(({ rule }) => rule.name);
@@ -57,7 +66,7 @@ test('rules that were sent are in force at once, over a restart without central,
   const first = open();
   await first.guidance.receive(sent('a1', one('mine')));
   expect(told(first.book)).toEqual(['mine']);
-  expect(first.guidance.standing()).toEqual({ rules: 'a1', exceptions: '', ruleProblems: [] });
+  expect(first.guidance.standing()).toEqual({ ...NOTHING, rules: 'a1' });
   const second = open();
   await second.guidance.refresh();
   expect(told(second.book)).toEqual(['mine']);
@@ -66,10 +75,7 @@ test('rules that were sent are in force at once, over a restart without central,
   expect(told(second.book)).toEqual([]);
   const third = open();
   await third.guidance.refresh();
-  expect([told(third.book), third.guidance.standing()]).toEqual([
-    [],
-    { rules: '', exceptions: '', ruleProblems: [] },
-  ]);
+  expect([told(third.book), third.guidance.standing()]).toEqual([[], NOTHING]);
   expect(readdirSync(folder)).toEqual(['sent-rules.json']);
 });
 
@@ -110,21 +116,45 @@ test('exceptions go into the pipeline as a frame, once, and again at the next st
     exceptions: [{ name: 'nightly', workload: 'c/*', detector: '', facts: {}, expiresMs: 0 }],
   };
   const { guidance } = open();
-  await guidance.receive({ rules: null, exceptions });
-  await guidance.receive({ rules: null, exceptions });
+  await guidance.receive({ rules: null, exceptions, peers: null });
+  await guidance.receive({ rules: null, exceptions, peers: null });
   const frame = { kind: 'exceptions', text: JSON.stringify({ exceptions: exceptions.exceptions }) };
   expect(frames).toEqual([frame]);
   open();
   expect(frames).toEqual([frame, frame]);
 });
 
+test('names of addresses come as changes, and are known after a restart', async () => {
+  const none = { rules: null, exceptions: null };
+  const { guidance, peers } = open();
+  const db = (address: string): { name: string; addresses: string[] } => ({
+    name: 'shop/Deployment/db',
+    addresses: [address],
+  });
+  await guidance.receive({ ...none, peers: { version: 'p1', since: '', names: [db('10.0.0.1')], gone: [] } });
+  await guidance.receive({
+    ...none,
+    peers: { version: 'p2', since: 'p1', names: [db('10.0.0.2')], gone: ['10.0.0.1'] },
+  });
+  // Of a version that is not known here: central sends all of it once it hears which is.
+  await guidance.receive({ ...none, peers: { version: 'p9', since: 'p8', names: [], gone: ['10.0.0.2'] } });
+  expect([peers.nameOf('10.0.0.1'), peers.nameOf('10.0.0.2'), peers.stale]).toEqual([
+    null,
+    'shop/Deployment/db',
+    1,
+  ]);
+  expect(guidance.standing().peers).toBe('p2');
+  guidance.keepPeers();
+  const again = open();
+  expect([again.peers.nameOf('10.0.0.2'), again.guidance.standing().peers]).toEqual([
+    'shop/Deployment/db',
+    'p2',
+  ]);
+});
+
 test('files that cannot be read are counted, and central is told of nothing', () => {
   writeFileSync(join(folder, 'sent-rules.json'), '{"version"');
   writeFileSync(join(folder, 'sent-exceptions.json'), '{"rules":[]}');
   const { guidance } = open();
-  expect([guidance.standing(), guidance.counts.unreadable, errors]).toEqual([
-    { rules: '', exceptions: '', ruleProblems: [] },
-    2,
-    [],
-  ]);
+  expect([guidance.standing(), guidance.counts.unreadable, errors]).toEqual([NOTHING, 2, []]);
 });

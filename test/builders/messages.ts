@@ -49,6 +49,12 @@ export const reply: Reply = {
   paceMs: 2000,
   orders: [signedOrder],
   rules: { version: 'ab12', rules: [{ name: 'dump', text: 'kind: PicketRule' }] },
+  peers: {
+    version: 'ef56',
+    since: 'ef55',
+    names: [{ name: 'shop/Deployment/db', addresses: ['10.0.0.1'] }],
+    gone: ['10.0.0.2'],
+  },
   exceptions: {
     version: 'cd34',
     exceptions: [
@@ -97,6 +103,7 @@ export const LATER: ReadonlySet<string> = new Set([
   'standing',
   'rules',
   'exceptions',
+  'peers',
   'bytesIn',
   'bytesOut',
   'segments',
@@ -144,7 +151,13 @@ export const session: Session = {
 
 export const summary: Summary = {
   sessions: [session],
-  standing: { rules: 'ab12', ruleProblems: ['a name twice'], exceptions: 'cd34' },
+  standing: {
+    rules: 'ab12',
+    ruleProblems: ['a name twice'],
+    exceptions: 'cd34',
+    peers: 'ef56',
+    looks: true,
+  },
   schema: 1,
   cluster: 'local',
   node: 'node-a',

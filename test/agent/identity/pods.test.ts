@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { readPodList } from '../../../agent/identity/pods.ts';
-import { workloadOf } from '../../../agent/identity/workload.ts';
+import { workloadOf } from '../../../kit/kube/workload.ts';
 import { ID, podList, UID } from '../../builders/world.ts';
 
 const pod = { name: 'p-1', nodeName: 'n1', labels: {} };

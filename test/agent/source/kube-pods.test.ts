@@ -24,13 +24,14 @@ afterEach(async () => {
   await api.stop();
 });
 
-function podsOf(tokenFile?: string): KubePods {
+function podsOf(tokenFile?: string, keptIn?: string): KubePods {
   const made = new KubePods({
     kubernetes: { url: api.url, caFile: api.caFile, ...(tokenFile === undefined ? {} : { tokenFile }) },
     node: 'n1',
     version: 'test',
     emit: (list) => lists.push(list),
     onError: (error) => errors.push(error),
+    ...(keptIn === undefined ? {} : { keptIn }),
     timing: { baseMs: 5, limitMs: 50 },
   });
   watching.push(made);
@@ -159,4 +160,22 @@ test('asks for no more than it says', async () => {
   const asked = new Set(api.asked.map(({ verb, path }) => `${verb} ${path.split('/').at(-1)}`));
   expect([...asked].sort()).toEqual(permissionLines(AGENT_PERMISSIONS));
   expect(api.asked.every(({ query }) => query.get('fieldSelector') === 'spec.nodeName=n1')).toBe(true);
+});
+
+test('an agent that starts while the API server is away knows the pods of the last list', async () => {
+  const keptIn = join(api.folder, 'pods.json');
+  put('web', { id: ID('a') });
+  const first = podsOf(undefined, keptIn);
+  await first.start();
+  expect(known()).toEqual({ 'Deployment/web': ['a'] });
+  await first.stop();
+  await api.down();
+  lists.length = 0;
+  const second = podsOf(undefined, keptIn);
+  await second.start();
+  expect(known()).toEqual({ 'Deployment/web': ['a'] });
+  expect(second.health()).toMatchObject({ inStep: false, heardMs: null });
+  await api.up();
+  put('web', { id: ID('b') });
+  await vi.waitFor(() => expect(known()).toEqual({ 'Deployment/web': ['b'] }), SOON);
 });

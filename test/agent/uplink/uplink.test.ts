@@ -9,7 +9,7 @@ import { Spool } from '../../../agent/uplink/spool.ts';
 import { detectionEntry, summaryOf, windowEntry } from '../../../agent/uplink/summarize.ts';
 import { Uplink } from '../../../agent/uplink/uplink.ts';
 import { bootId, systemClock } from '../../../kit/clock.ts';
-import type { SignedOrder } from '../../../wire/index.ts';
+import { LOOK, type SignedOrder } from '../../../wire/index.ts';
 import { type FakeCentral, startFakeCentral } from '../../fakes/central.ts';
 
 vi.setConfig({ testTimeout: 15_000 });
@@ -210,6 +210,16 @@ test('with nothing to tell it is silent while the order stream is open, and then
   detect(spool, 'det-after');
   uplink.press();
   await until(() => expect(storedIds()).toContain('det-after'));
+});
+
+test('told to look it asks at once, with nothing to tell', async () => {
+  const { uplink, orders } = startUplink({ intervalMs: 60_000, silentMs: 600_000 });
+  await until(() => expect(uplink.counts.streamsOpened).toBe(1));
+  await until(() => expect(uplink.counts.sent).toBeGreaterThan(0));
+  const { sent } = uplink.counts;
+  central.push(LOOK);
+  await vi.waitFor(() => expect(uplink.counts.sent).toBe(sent + 1), { timeout: 40_000, interval: 10 });
+  expect(orders).toEqual([]);
 });
 
 test('windows wait for what is pressing, and go with it', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { CLUSTER_PERMISSIONS } from '../../../central/cluster/kinds.ts';
 import { permissionLines } from '../../../kit/kube/permission.ts';
-import { type Container, decodeOrder, type Order, type OrderReport } from '../../../wire/index.ts';
+import { type Container, decodeOrder, isLook, type Order, type OrderReport } from '../../../wire/index.ts';
 import { attack, container, detection, summary } from '../../builders/summaries.ts';
 import { FakeKubeApi } from '../../fakes/kube-api.ts';
 import type { Json, Stored } from '../../fakes/kube-store.ts';
@@ -251,6 +251,59 @@ test('exceptions are sent to nodes, and what they covered there counts', async (
   expect(JSON.stringify(value)).toMatch(/"nightly".*"hits":1/);
 });
 
+test('whom addresses belong to is sent as changes, and who is behind is told to look', async () => {
+  const pod = (name: string, ip: string, spec: Json = {}): Stored =>
+    api.put('/api/v1/pods', {
+      metadata: {
+        ...{ name, namespace: 'shop', labels: { 'pod-template-hash': '5d4f' } },
+        ownerReferences: [{ kind: 'ReplicaSet', name: 'db-5d4f', controller: true }],
+      },
+      spec,
+      status: { phase: 'Running', podIPs: [{ ip }] },
+    });
+  for (let n = 0; n < 8; n += 1) pod(`db-${n}`, `10.1.0.${n}`);
+  pod('on-the-node', '10.0.0.1', { hostNetwork: true });
+  api.put('/api/v1/services', {
+    metadata: { name: 'db', namespace: 'shop' },
+    spec: { clusterIPs: ['10.96.0.7'] },
+  });
+  api.put('/apis/discovery.k8s.io/v1/endpointslices', {
+    metadata: { name: 'bank-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'bank' } },
+    endpoints: [{ addresses: ['192.0.2.9'] }, { addresses: ['10.1.0.1'], targetRef: { kind: 'Pod' } }],
+  });
+  await start();
+  const stream = await node.orders();
+  const standing = { rules: '', ruleProblems: [], exceptions: '', peers: '', looks: true };
+  const sent = async (version: string) => {
+    sequence += 1;
+    const { reply } = await node.send({ ...summary(), sequence, standing: { ...standing, peers: version } });
+    return reply?.peers ?? null;
+  };
+  const whole = await vi.waitFor(async () => {
+    const found = await sent('');
+    if (found === null) throw new Error('nothing sent yet');
+    return found;
+  }, SOON);
+  const sorted = whole.names.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  expect(sorted).toEqual([
+    { name: 'shop/Deployment/db', addresses: Array.from({ length: 8 }, (_, n) => `10.1.0.${n}`) },
+    { name: 'shop/Service/bank', addresses: ['192.0.2.9'] },
+    { name: 'shop/Service/db', addresses: ['10.96.0.7'] },
+  ]);
+  expect(await sent(whole.version)).toBeNull();
+  api.remove('/api/v1/pods', 'shop', 'db-0');
+  pod('db-9', '10.1.0.9');
+  expect(isLook(await stream.next())).toBe(true);
+  const changes = await vi.waitFor(async () => {
+    const found = await sent(whole.version);
+    expect(found?.gone).toEqual(['10.1.0.0']);
+    expect(found?.names).toEqual([{ name: 'shop/Deployment/db', addresses: ['10.1.0.9'] }]);
+    return found;
+  }, SOON);
+  expect(changes?.since).toBe(whole.version);
+  stream.stream.close();
+});
+
 describe('containments', () => {
   test('each is an object, follows its order, and goes back when the object is deleted', async () => {
     api.put(`${ROOT}/picketpolicies`, enforce());
@@ -426,10 +479,10 @@ test('asks for no more than it says, and for all of it', async () => {
   await answer(order, 'failed');
   await becomes({ ord: 'Failed' });
   await vi.waitFor(() => expect(objects()[0]?.metadata['finalizers']).toEqual([]), SOON);
-  await vi.waitFor(() => expect(api.watching).toBe(5), SOON);
+  await vi.waitFor(() => expect(api.watching).toBe(8), SOON);
   const named = (path: string): string => {
     const [, group = '', rest = ''] =
-      /^\/(?:api\/v1|apis\/([a-z.]+)\/v1alpha1)\/(?:namespaces\/[^/]+\/)?(.+)$/.exec(path) ?? [];
+      /^\/(?:api\/v1|apis\/([a-z0-9.]+)\/v1(?:alpha1)?)\/(?:namespaces\/[^/]+\/)?(.+)$/.exec(path) ?? [];
     const [plural = '', , subresource] = rest.split('/');
     const resource = subresource === undefined ? plural : `${plural}/${subresource}`;
     return group === '' ? resource : `${resource}.${group}`;

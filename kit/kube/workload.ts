@@ -1,4 +1,5 @@
 /** From a pod to the workload that owns it: what replicas share. */
+import type { KubeObject } from './resource.ts';
 
 export interface WorkloadName {
   readonly kind: string;
@@ -36,4 +37,21 @@ export function workloadOf(pod: PodOwnership): WorkloadName {
     return { kind: 'StaticPod', name: static_ ? pod.name.slice(0, -suffix.length) : pod.name };
   }
   return owner;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+const object = (value: unknown): Json => (typeof value === 'object' && value !== null ? (value as Json) : {});
+const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+/** The same of a pod as the API server has it. */
+export function workloadOfPod(pod: KubeObject): WorkloadName {
+  const { metadata } = pod;
+  const owners = (metadata.ownerReferences ?? []).map(object);
+  const owner = owners.find(({ controller }) => controller === true) ?? owners[0];
+  return workloadOf({
+    name: metadata.name ?? '',
+    nodeName: text(object(pod['spec'])['nodeName']),
+    labels: metadata.labels ?? {},
+    owner: owner === undefined ? null : { kind: text(owner['kind']), name: text(owner['name']) },
+  });
 }

@@ -1,0 +1,56 @@
+/** A peer is who it is in the cluster, whatever its address: a backend that is rolled is no new peer. */
+import { expect, test } from 'vitest';
+import { ClusterPeers } from '../../agent/identity/cluster-peers.ts';
+import { NODE_PROCESS, ordinary, shop } from '../builders/shop.ts';
+import { makePipeline, run, type World } from '../builders/world.ts';
+
+const DB = 'data/StatefulSet/db';
+const say = (world: World, names: Record<string, string>): void => {
+  const all = Object.entries(names).map(([address, name]) => ({ name, addresses: [address] }));
+  world.frames.push({ kind: 'peers', text: JSON.stringify({ version: 'v1', since: '', names: all }) });
+};
+const call = (world: World, peer: string): void => {
+  ordinary(world);
+  world.flow({ slot: 2, direction: 'connect', peer, port: 6432, ...NODE_PROCESS, exe: 'node' });
+  world.tick();
+};
+const newPeers = (world: World): string[] =>
+  run(world)
+    .told.detections.filter(
+      ({ detector, facts }) => detector === 'rarity' && facts['fact']?.startsWith('connect'),
+    )
+    .map(({ facts }) => facts['fact'] ?? '');
+
+test('a backend whose address changes is no new peer, and who is of no known name is', () => {
+  const world = shop();
+  say(world, { '10.7.0.1': DB });
+  for (let n = 0; n < 30; n++) call(world, '10.7.0.1');
+  say(world, { '10.7.0.2': DB });
+  call(world, '10.7.0.2');
+  call(world, '10.7.0.3');
+  expect(newPeers(world)).toEqual(['connect 10.7.0.3:6432']);
+});
+
+test('what was known by its address before names came is no new peer, and by its name from then on', () => {
+  const world = shop();
+  for (let n = 0; n < 30; n++) call(world, '10.7.0.1');
+  say(world, { '10.7.0.1': DB });
+  for (let n = 0; n < 4; n++) call(world, '10.7.0.1');
+  say(world, { '10.7.0.2': DB });
+  call(world, '10.7.0.2');
+  expect(newPeers(world)).toEqual([]);
+});
+
+test('a document that is none is counted; names are bounded and checked', () => {
+  const { pipeline } = makePipeline();
+  pipeline.frame({ kind: 'peers', text: '7' });
+  expect(pipeline.counts().malformed).toEqual({ peers: 1 });
+  const peers = new ClusterPeers();
+  const names = [
+    { name: 'a/b/c', addresses: ['10.0.0.1', 'no address'] },
+    { name: 'x'.repeat(600), addresses: ['10.0.0.2'] },
+    7,
+  ];
+  peers.use(JSON.stringify({ version: 'v', since: '', names }));
+  expect([peers.size, peers.nameOf('10.0.0.1')]).toEqual([1, 'a/b/c']);
+});

@@ -7,7 +7,7 @@ import { isWorkload } from './alerts/session.ts';
 import { deedsOf, judgeNewcomer, judgeUnlike } from './alerts/unknown.ts';
 import type { Situations } from './case.ts';
 import { type Fact, type FactKind, factKey } from './features/fact.ts';
-import { type Container, UNLISTED } from './identity/container.ts';
+import { type Container, isNameless, UNLISTED } from './identity/container.ts';
 import type { Baseline } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
 import type { Telling } from './telling.ts';
@@ -59,7 +59,7 @@ export class Newcomers {
   /** The window is about to end, under the container's settled name. */
   end(watched: Watched, endNs: bigint): void {
     const { container } = watched;
-    if (container.kind !== 'container' || container.identity.workload.endsWith(`/${UNLISTED}`)) return;
+    if (container.kind !== 'container' || isWithoutName(container)) return;
     const { madeAt } = container;
     if (madeAt !== null && watched.observed && endNs - madeAt <= 2n * START_NS) {
       const baseline = this.#parts.registry.baseline(container.identity.workload);
@@ -147,6 +147,10 @@ export class Newcomers {
       if (!this.#images.has(image)) keep(this.#images, image, container.identity.workload);
   }
 }
+
+/** In a pod, but its list does not name it or came too late: that its name is not known does not make it a stranger. */
+const isWithoutName = ({ identity: { workload, podUid } }: Container): boolean =>
+  workload.endsWith(`/${UNLISTED}`) || (podUid !== '' && isNameless(workload));
 
 interface Beginning {
   readonly baseline: Baseline;

@@ -15,6 +15,7 @@ import type { Case } from './case.ts';
 import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
 import { processKey } from './identity/processes.ts';
 import type { Registry } from './models/registry.ts';
+import type { Role } from './situation/roles.ts';
 import { MAX_TOLD, type Watched } from './watched.ts';
 import { DISCOUNT, Weigh, type Weight, YOUNG } from './weigh.ts';
 
@@ -45,6 +46,15 @@ const OF_NUMBERS: ReadonlySet<string> = new Set([VOLUME, ACCESS, REPLICA, 'shape
 
 /** It speaks by evidence. */
 const isOfModel = ({ bits, detector }: Verdict): boolean => bits > 0 || MODELS.has(detector);
+
+/**
+ * Of the bits of what a workload does in a window in which somebody entered from outside: it may be what he told it to, as who
+ * reloads a server or has it open its logs anew. Rules weigh as ever.
+ */
+const BESIDE = 1 / 2;
+const BESIDE_REASON =
+  'Somebody was at work in the container at that time: what the workload did anew may be what it was told to, and counts half.';
+const isBeside = ({ sessions }: Watched, role: Role): boolean => role.kind === 'own' && sessions.visited;
 
 export class Telling {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
@@ -156,7 +166,7 @@ export class Telling {
     // What people do is new too often to stand for itself: rules and session-reach say what of it is grave.
     if (role.kind === 'session') return null;
     const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
-    const bits = verdict.bits * young * DISCOUNT[role.kind];
+    const bits = verdict.bits * young * DISCOUNT[role.kind] * (isBeside(watched, role) ? BESIDE : 1);
     if (bits <= 0) return null;
     const { kind, detector, summary: what } = verdict;
     const cause = OF_NUMBERS.has(kind) ? 'numbers' : role.root;
@@ -185,13 +195,16 @@ export class Telling {
         ...evidenceOf(event),
         ...peerEvidence(event, watched),
         ...(role.kind === 'own' ? {} : { context: role.kind }),
+        ...(isBeside(watched, role) ? { context: 'beside a session' } : {}),
         ...(role.kind === 'session' ? { session: role.root } : {}),
       },
       bits: Math.round(bits * 10) / 10,
       quality: this.#quality(watched),
     };
     const lineage = lineageKeys(situation.lineage, process);
-    const context = [role.reason, facts['rollout'] ?? ''].filter((reason) => reason !== '').join(' ');
+    const beside = isBeside(watched, role) ? BESIDE_REASON : '';
+    const reasons = [role.reason, beside, facts['rollout'] ?? ''];
+    const context = reasons.filter((reason) => reason !== '').join(' ');
     return { detection, explanation, next, context, lineage, origin };
   }
 

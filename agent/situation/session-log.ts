@@ -18,6 +18,8 @@ interface Active {
   readonly role: Role;
   readonly facts: Map<string, Fact>;
   strange: boolean;
+  /** It has come to run something: the runtime that sets it up is none yet. */
+  visited: boolean;
 }
 
 const keyOf = ({ kind, value }: Fact): string => `${kind} ${value}`;
@@ -32,9 +34,15 @@ export class SessionLog {
     return [...this.#active.values()].at(-1)?.role ?? null;
   }
 
+  /** Whether somebody from outside ran something in the open window. */
+  get visited(): boolean {
+    return [...this.#active.values()].some(({ visited }) => visited);
+  }
+
   /** A session is at work. */
   at(role: Role): void {
-    const known = this.#active.get(role.root) ?? { role, facts: new Map(), strange: false };
+    const known = this.#active.get(role.root) ?? { role, facts: new Map(), strange: false, visited: false };
+    known.visited ||= role.kind === 'session';
     this.#active.delete(role.root);
     this.#active.set(role.root, known);
   }

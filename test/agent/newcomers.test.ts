@@ -228,3 +228,24 @@ test('an attack on what runs is no unknown workload', () => {
   expect(unknownOf(run(world))).toEqual([]);
   expect(NODE_PROCESS.pid).toBe(200);
 });
+
+test('a container in a pod that no list names is no stranger: its name is not known', () => {
+  const world = learnt();
+  const [slot, cgroup] = [slotOf('e'), 600 + slotOf('e')];
+  const path = cgroupPath(UID('e'), ID('e'));
+  world.records(cgroupRecord({ made: true, path, cgroup, slot, time: world.later() }));
+  world.slot(slot, cgroup);
+  world.exec({
+    slot,
+    pid: 900,
+    start: world.now,
+    parentPid: 9,
+    parentStart: 9n,
+    path: '/opt/miner',
+    parentExe: 'containerd-shim',
+  });
+  quiet(world, 10);
+  const result = run(world);
+  const seen = result.told.windows.some(({ container }) => container.cgroup === cgroup);
+  expect([seen, unknownOf(result)]).toEqual([true, []]);
+});

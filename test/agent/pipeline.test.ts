@@ -488,6 +488,24 @@ test('a session that reaches a new peer is an alert; a workload’s new program 
   );
 });
 
+test('what a workload does anew while somebody is at work in it counts half, and says so', () => {
+  const bitsOf = (visited: boolean): readonly unknown[] => {
+    const world = shop();
+    quiet(world, 400);
+    if (visited) visit(world, 7000, ['/usr/bin/id']);
+    const { pid, start } = NODE_PROCESS;
+    const own = { slot: 2, pid: 300, start: world.now, parentPid: pid, parentStart: start };
+    world.flow({ ...own, direction: 'connect', peer: '203.0.113.9', port: 5432, exe: 'node' });
+    world.tick();
+    const { told } = run(world);
+    const made = told.detections.find(({ facts }) => facts['fact'] === 'connect 203.0.113.9:5432');
+    const byEvidence = told.alerts.some(({ evidence }) => evidence !== null);
+    return [made?.facts['context'], byEvidence];
+  };
+  expect(bitsOf(false)).toEqual([undefined, true]);
+  expect(bitsOf(true)).toEqual(['beside a session', false]);
+});
+
 test('a rule on trial is told as info, alerts nobody, and keeps nothing from being learnt', () => {
   const world = shop();
   quiet(world, 30);

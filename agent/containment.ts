@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Containments, NativeAddon, NativeError } from '../native/index.ts';
+import { dnsServers } from './contain/dns-servers.ts';
 import { freezerGroups, freezerMount, type Groups, unifiedGroups } from './contain/groups.ts';
 import { Leases, type LeasesParts } from './contain/leases.ts';
 import { nodeAddresses } from './contain/node-addresses.ts';
@@ -23,13 +24,14 @@ const NOTHING_CONTAINED: Kernel = {
   list: () => [],
   hooks: [],
 };
-const NOT_TRIED: LeasesParts['tryInside'] = () => Promise.reject(new Error('no addon'));
+const NOT_TRIED = (): Promise<never> => Promise.reject(new Error('no addon'));
 
 interface On {
   readonly root: string;
   readonly own: string;
   readonly groups: Groups | null;
   readonly tryInside?: LeasesParts['tryInside'];
+  readonly tryPeers?: LeasesParts['tryPeers'];
 }
 
 const V1 = {
@@ -83,8 +85,13 @@ export class Containment {
     const tellAddresses = (): void => kernel.setNodeAddresses(nodeAddresses());
     tellAddresses();
     lifetime.repeat(ADDRESSES_MS, tellAddresses);
-    const tryInside: LeasesParts['tryInside'] = (at) => addon.tryInside(at);
-    await this.take(kernel, { root, own, groups: unifiedGroups(root), tryInside });
+    await this.take(kernel, {
+      root,
+      own,
+      groups: unifiedGroups(root),
+      tryInside: (at) => addon.tryInside(at),
+      tryPeers: (at) => addon.tryPeers(at),
+    });
   }
 
   private async take(kernel: Kernel, on: On): Promise<void> {
@@ -93,7 +100,10 @@ export class Containment {
     this.context.lifetime.atEnd(() => this.leases.stop());
   }
 
-  private leasesOn(kernel: Kernel, { root, own, groups, tryInside = NOT_TRIED }: On): Leases {
+  private leasesOn(
+    kernel: Kernel,
+    { root, own, groups, tryInside = NOT_TRIED, tryPeers = NOT_TRIED }: On,
+  ): Leases {
     const { folder, boot, clock, settings, log, lifetime } = this.context;
     return new Leases({
       ...this.parts,
@@ -105,6 +115,8 @@ export class Containment {
       ownCgroup: own,
       groups,
       tryInside,
+      tryPeers,
+      dnsServers: () => dnsServers(settings['dns-servers']),
       enabled: settings.containment && (kernel !== NOTHING_CONTAINED || groups !== null),
       log: (message, facts) => log.info(facts, message),
       onError: lifetime.onError,

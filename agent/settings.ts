@@ -2,6 +2,7 @@
 import { kubeRows } from '../kit/kube/settings.ts';
 import type { Rows, Settings } from '../kit/read-settings.ts';
 import { NAME_PATTERN, sharedRows } from '../kit/shared-settings.ts';
+import { containRows } from './contain/settings.ts';
 import { BUDGET_PATTERN } from './models/evidence/budget.ts';
 
 const MIB = 1024 ** 2;
@@ -415,6 +416,7 @@ export const agentRows = {
     default: true,
     sentence: 'Whether containment orders are applied; false: they are refused and reported.',
   },
+  ...containRows,
 } as const satisfies Rows;
 
 export type AgentSettings = Settings<typeof agentRows>;

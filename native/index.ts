@@ -104,6 +104,8 @@ export interface Containment {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  /** Something is let through. */
+  readonly allows: boolean;
   /** CLOCK_BOOTTIME, ns. */
   readonly until: bigint;
   readonly order: bigint;
@@ -122,8 +124,20 @@ export interface ContainmentRequest {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  /** Of networkDeny: what is let through; at most 32. */
+  readonly allow: readonly AllowedPeer[];
   readonly until: bigint;
   readonly order: bigint;
+}
+
+/** `to`: what the container begins, to these ports of the peer; `from`: what the peer begins, to these of the container. */
+export interface AllowedPeer {
+  readonly direction: 'to' | 'from';
+  readonly address: string;
+  readonly bits: number;
+  readonly protocol: 'any' | 'tcp' | 'udp';
+  readonly low: number;
+  readonly high: number;
 }
 
 /**
@@ -208,6 +222,15 @@ export interface NativeAddon {
    * PICKET_CGROUP when none can be made there (kernel before 5.7, a cgroup outside of our cgroup namespace, frozen).
    */
   tryInside(options: { cgroup: number; cgroupPath: string }): Promise<NetworkTries>;
+  /**
+   * The same with these peers, in order, over the loopback device, so that nothing is sent to them: EPERM where the
+   * containment refuses, 0 or another errno where it does not. At most 32.
+   */
+  tryPeers(options: {
+    cgroup: number;
+    cgroupPath: string;
+    peers: readonly { address: string; protocol: 'tcp' | 'udp'; port: number }[];
+  }): Promise<(number | null)[]>;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
   layout(): Record<string, number>;
   /**

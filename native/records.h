@@ -319,6 +319,27 @@ struct action_record {
 #define CONTAIN_NETWORK (1u << 0)
 #define CONTAIN_EXEC (1u << 1)       /* kill on exec */
 #define CONTAIN_CUT_PROBES (1u << 2) /* also cut connections that the node itself opened */
+#define CONTAIN_ALLOW (1u << 3)      /* but for what struct allowed_peers names; a version that does not know it cuts all */
+#define ALLOWED_PEERS 32             /* gone through for each packet of a contained cgroup */
+
+/* A peer that a contained cgroup may still speak with. */
+struct allowed_peer {
+	__u8 family;   /* 4 or 6 */
+	__u8 protocol; /* of IP; 0: any */
+	__u8 inward;   /* 1: what the peer begins, to these ports of the container; 0: what the container begins, to these of the peer */
+	__u8 pad;
+	__u16 port_low; /* host byte order */
+	__u16 port_high;
+	__u32 network[4]; /* network byte order, as mask leaves it */
+	__u32 mask[4];
+};
+
+/* Value of the pinned map `allowed`, by cgroup id. */
+struct allowed_peers {
+	__u32 count;
+	__u32 pad;
+	struct allowed_peer peers[ALLOWED_PEERS];
+};
 
 /* Value of the pinned map, by cgroup id. Past `until` the programs act as if it were not there. */
 struct containment {

@@ -7,6 +7,7 @@ import protobuf from 'protobufjs/minimal.js';
 import type * as messages from './generated/messages.js';
 import { picket } from './generated/messages.js';
 
+export * from './allow.ts';
 export type {
   Alert,
   Cgroup,

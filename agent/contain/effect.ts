@@ -1,5 +1,6 @@
 /** Whether what an order asked for is so, looked at from inside, and what stays open all the same. */
-import type { Containments, Hook, NetworkTries } from '../../native/index.ts';
+import type { Containments, Hook, NativeAddon, NetworkTries } from '../../native/index.ts';
+import { type AllowedPeer, allowedPeers, letsOut } from '../../wire/index.ts';
 import type { Groups } from './groups.ts';
 import type { Lease } from './lease.ts';
 import type { LeaseContainer } from './target.ts';
@@ -22,6 +23,9 @@ export interface EffectParts {
   /** Null: cgroups cannot be frozen or killed here. */
   readonly groups: Groups | null;
   readonly tryInside: (at: { cgroup: number; cgroupPath: string }) => Promise<NetworkTries>;
+  readonly tryPeers: NativeAddon['tryPeers'];
+  /** Where the rule `dns` of an allow-list goes. */
+  readonly dnsServers: () => readonly string[];
 }
 
 /** Whether anything of it lasts; what is only killed is done at once. */
@@ -41,19 +45,63 @@ export type Found = readonly [Exclude<Verified, ''>, string];
 const notAttached = (hooks: readonly Hook[]): readonly Hook[] =>
   hooks.filter(({ state }) => state !== 'attached');
 
-async function network(parts: EffectParts, { cgroup, path }: LeaseContainer): Promise<Found> {
+/** Whom tryInside tries; an allow-list may let that through too. */
+const NOBODY: Readonly<Record<keyof NetworkTries, { address: string; protocol: string; port: number }>> = {
+  tcp4: { address: '192.0.2.1', protocol: 'tcp', port: 9 },
+  tcp6: { address: '2001:db8::1', protocol: 'tcp', port: 9 },
+  udp4: { address: '192.0.2.1', protocol: 'udp', port: 9 },
+  udp6: { address: '2001:db8::1', protocol: 'udp', port: 9 },
+};
+
+/** What of an allow-list can be tried: what the container begins, at the first address and port of the rule. */
+const tryable = (peers: readonly AllowedPeer[]) =>
+  peers
+    .filter(({ direction }) => direction === 'to')
+    .map(({ address, protocol, low }) => ({
+      address,
+      protocol: protocol === 'udp' ? ('udp' as const) : ('tcp' as const),
+      port: Math.max(1, low),
+    }));
+
+async function letThrough(
+  parts: EffectParts,
+  at: { cgroup: number; cgroupPath: string },
+  allowed: readonly AllowedPeer[],
+): Promise<Found[]> {
+  const peers = tryable(allowed);
+  if (peers.length === 0) return [];
+  const said = await parts.tryPeers({ ...at, peers });
+  const shut = peers.filter((_, index) => said[index] === EPERM);
+  const named = (some: typeof peers): string =>
+    some.map(({ address, protocol, port }) => `${address} ${protocol} ${port}`).join(', ');
+  return shut.length > 0
+    ? [['no', `network: from inside ${named(shut)} refused, which is on the list`]]
+    : [['tried', `network: from inside let through ${named(peers)}`]];
+}
+
+async function network(
+  parts: EffectParts,
+  { cgroup, path }: LeaseContainer,
+  allowed: readonly AllowedPeer[],
+): Promise<Found[]> {
   const missing = notAttached(parts.containments.hooks).filter(({ program }) => program !== KILL_ON_EXEC);
   if (missing.length > 0)
-    return ['no', `network: ${missing.map(({ program }) => program).join(', ')} missing`];
+    return [['no', `network: ${missing.map(({ program }) => program).join(', ')} missing`]];
   try {
-    const said = await parts.tryInside({ cgroup, cgroupPath: `${parts.cgroupRoot}${path}` });
-    const ways = Object.entries(said).filter(([, error]) => error !== null);
+    const at = { cgroup, cgroupPath: `${parts.cgroupRoot}${path}` };
+    const said = Object.entries(await parts.tryInside(at)) as [keyof NetworkTries, number | null][];
+    const ways = said.filter(
+      ([way, error]) => error !== null && !allowed.some((peer) => letsOut(peer, NOBODY[way])),
+    );
     const open = ways.filter(([, error]) => error !== EPERM);
     if (open.length > 0)
-      return ['no', `network: from inside ${open.map(([way]) => way).join(', ')} got through`];
-    return ['tried', `network: from inside ${ways.map(([way]) => way).join(', ')} refused`];
+      return [['no', `network: from inside ${open.map(([way]) => way).join(', ')} got through`]];
+    return [
+      ['tried', `network: from inside ${ways.map(([way]) => way).join(', ')} refused`],
+      ...(await letThrough(parts, at, allowed)),
+    ];
   } catch (error) {
-    return ['read-back', `network: entry and programs read back; not tried: ${(error as Error).message}`];
+    return [['read-back', `network: entry and programs read back; not tried: ${(error as Error).message}`]];
   }
 }
 
@@ -78,7 +126,14 @@ async function entryOf(parts: EffectParts, lease: Lease, container: LeaseContain
   const still = parts.groups !== null && (await parts.groups.frozen(container)) === 'frozen';
   const frozen = (): Promise<never> => Promise.reject(new Error('the container is frozen'));
   return [
-    ...(lease.networkDeny ? [await network(still ? { ...parts, tryInside: frozen } : parts, container)] : []),
+    ...(lease.networkDeny
+      ? await network(
+          still ? { ...parts, tryInside: frozen } : parts,
+          container,
+          // Another lease may let through less: then this one is not so, and is told not to be.
+          allowedPeers(lease.allow, parts.dnsServers()),
+        )
+      : []),
     ...(lease.killOnExec ? [exec(parts)] : []),
   ];
 }
@@ -95,14 +150,15 @@ export async function lookAtEntries(
 
 /** Ways that stay open under these flags on this kernel, in words. */
 export function openWays(
-  flags: Pick<Lease, 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze'>,
+  flags: Pick<Lease, 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze' | 'allow'>,
   hooks: readonly Hook[],
 ): string[] {
-  const { networkDeny, killOnExec, cutProbes, freeze: frozen } = flags;
+  const { networkDeny, killOnExec, cutProbes, freeze: frozen, allow } = flags;
   const missing = notAttached(hooks).map(({ program, reason }) => `${program}: ${reason ?? 'not attached'}`);
   return [
     ...(networkDeny ? [] : ['the network']),
     ...(networkDeny && !cutProbes ? ['connections that the node itself begins (probes)'] : []),
+    ...(networkDeny ? allow.map((rule) => `as ordered: ${rule}`) : []),
     ...(networkDeny ? ['packet sockets', 'what other containers do for it'] : []),
     ...(killOnExec || frozen ? [] : ['new programs']),
     ...(frozen ? ['kill signals'] : ['processes that run now']),

@@ -4,6 +4,7 @@
  * gains nothing from stopping the agent.
  */
 import type { ContainmentRequest, Containments } from '../../native/index.ts';
+import { allowedPeers } from '../../wire/index.ts';
 import { type Lease, orderMark } from './lease.ts';
 import type { LeaseContainer } from './target.ts';
 
@@ -11,6 +12,8 @@ export interface EntriesParts {
   readonly containments: Pick<Containments, 'contain' | 'release' | 'list'>;
   /** Where cgroup2 is mounted. */
   readonly cgroupRoot: string;
+  /** Where the rule `dns` of an allow-list goes. */
+  readonly dnsServers: () => readonly string[];
   /** The kernel refused an entry that has to be there. */
   readonly onError: (error: unknown) => void;
 }
@@ -31,7 +34,7 @@ export class Entries {
   /** Brings the entry of one container in line with the leases on it; the failure's message or null. */
   enforce(container: LeaseContainer, leases: readonly Lease[]): string | null {
     try {
-      const request = requestOf(container, leases, this.parts.cgroupRoot);
+      const request = requestOf(container, leases, this.parts);
       if (request === null) {
         this.made.delete(container.cgroup);
         this.parts.containments.release(container.cgroup);
@@ -62,20 +65,27 @@ export class Entries {
   }
 }
 
+/** Only what every lease that denies the network lets through. */
+function letThrough(leases: readonly Lease[]): readonly string[] {
+  const [first, ...others] = leases.filter(({ networkDeny }) => networkDeny);
+  return first?.allow.filter((rule) => others.every(({ allow }) => allow.includes(rule))) ?? [];
+}
+
 function requestOf(
   container: LeaseContainer,
   held: readonly Lease[],
-  root: string,
+  { cgroupRoot, dnsServers }: Pick<EntriesParts, 'cgroupRoot' | 'dnsServers'>,
 ): ContainmentRequest | null {
   const leases = held.filter(({ networkDeny, killOnExec }) => networkDeny || killOnExec);
   const last = leases.toSorted((a, b) => (BigInt(a.untilNs) < BigInt(b.untilNs) ? -1 : 1)).at(-1);
   if (last === undefined) return null;
   return {
     cgroup: container.cgroup,
-    cgroupPath: `${root}${container.path}`,
+    cgroupPath: `${cgroupRoot}${container.path}`,
     networkDeny: leases.some(({ networkDeny }) => networkDeny),
     killOnExec: leases.some(({ killOnExec }) => killOnExec),
     cutProbes: leases.some(({ cutProbes }) => cutProbes),
+    allow: allowedPeers(letThrough(leases), dnsServers()),
     until: BigInt(last.untilNs),
     order: orderMark(last.order),
   };

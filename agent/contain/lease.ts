@@ -19,6 +19,8 @@ export interface Lease {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  /** Of networkDeny: what it lets through, as wire/allow.ts says. */
+  readonly allow: readonly string[];
   readonly freeze: boolean;
   readonly kill: boolean;
   /** Of `kill`: all that was to be ended is. Until then an agent that starts again goes on with it. */
@@ -48,7 +50,14 @@ export interface Lease {
 
 const FILE_VERSION = 1;
 /** What files of before these fields were known mean. */
-const BEFORE = { freeze: false, kill: false, killed: false, touched: [], effect: NOT_LOOKED } as const;
+const BEFORE = {
+  allow: [],
+  freeze: false,
+  kill: false,
+  killed: false,
+  touched: [],
+  effect: NOT_LOOKED,
+} as const;
 
 /** What the kernel keeps of an order's id. */
 export function orderMark(id: string): bigint {
@@ -73,6 +82,7 @@ export function leaseOf(
     networkDeny: order.networkDeny,
     killOnExec: order.killOnExec,
     cutProbes: order.cutProbes,
+    allow: order.allow,
     freeze: order.freeze,
     kill: order.kill,
     killed: false,

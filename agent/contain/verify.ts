@@ -1,6 +1,12 @@
 /** Is this order from central, for this node, and to be acted on now? Nothing of an order is read before its signature holds. */
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { decodeOrder, MalformedError, type Order, type SignedOrder } from '../../wire/index.ts';
+import {
+  allowedProblems,
+  decodeOrder,
+  MalformedError,
+  type Order,
+  type SignedOrder,
+} from '../../wire/index.ts';
 
 export interface OrderKey {
   readonly id: string;
@@ -41,6 +47,7 @@ function withinBounds(order: Order, nowMs: number): boolean {
     (order.kind === 'contain' || order.kind === 'release') &&
     named &&
     texts.every((text) => (text ?? '').length <= MAX_TEXT) &&
+    allowedProblems(order.allow).length === 0 &&
     (order.kind === 'release' || (order.leaseMs > 0 && order.leaseMs <= MAX_LEASE_MS)) &&
     order.notAfterMs <= nowMs + 2 * MAX_LEASE_MS
   );

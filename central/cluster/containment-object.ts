@@ -20,6 +20,9 @@ export type Phase =
   | 'Refused'
   | 'Failed';
 
+/** What is done on the node. */
+type NodeAction = Omit<Action, 'cluster' | 'leaseMs'>;
+
 /** An order with its pod, as the store has it. */
 export interface ContainmentRow {
   readonly order: string;
@@ -32,7 +35,7 @@ export interface ContainmentRow {
   readonly pod: string;
   readonly podUid: string;
   readonly container: string;
-  readonly action: Readonly<Record<string, boolean>>;
+  readonly action: NodeAction;
   readonly leaseMs: number;
   readonly issuedMs: number;
   readonly untilMs: number;
@@ -97,6 +100,12 @@ function head(namespace: string, name: string, labels: Readonly<Record<string, s
   };
 }
 
+/** As an object says it: without a list where nothing is let through, as one that was made without it. */
+function actionIn({ networkDeny, killOnExec, cutProbes, allow, freeze, kill }: NodeAction): object {
+  const flags = { networkDeny, killOnExec, cutProbes, freeze, kill };
+  return allow.length === 0 ? flags : { ...flags, allow };
+}
+
 /** The object of an order that has none. */
 export function objectOfOrder(row: ContainmentRow): KubeObject {
   const made = head(row.namespace, row.order, { 'picket.dev/order': row.order });
@@ -107,7 +116,7 @@ export function objectOfOrder(row: ContainmentRow): KubeObject {
       pod: row.pod,
       podUID: row.podUid,
       container: row.container,
-      action: row.action,
+      action: actionIn(row.action),
       lease: seconds(row.leaseMs),
       reason: row.reason,
       ...(row.incident === '' ? {} : { incident: row.incident }),
@@ -125,7 +134,6 @@ export interface Proposal {
 export function objectsOfProposal({ plan, title }: Proposal): KubeObject[] {
   return plan.steps.flatMap(({ verdict, target, action, policy }, index) => {
     if (verdict !== 'propose' || target.pod === '' || target.namespace === '') return [];
-    const { leaseMs, networkDeny, killOnExec, cutProbes, freeze, kill } = action;
     const labels = { 'picket.dev/plan': plan.id, 'picket.dev/incident': plan.incident };
     return [
       {
@@ -134,8 +142,8 @@ export function objectsOfProposal({ plan, title }: Proposal): KubeObject[] {
           pod: target.pod,
           podUID: target.podUid,
           container: target.name,
-          action: { networkDeny, killOnExec, cutProbes, freeze, kill },
-          lease: seconds(leaseMs),
+          action: actionIn(action),
+          lease: seconds(action.leaseMs),
           reason: title.slice(0, 500) || 'no title',
           incident: plan.incident,
           requestedBy: policy === null ? 'central' : `policy:${policy.name}`,

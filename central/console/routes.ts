@@ -7,7 +7,7 @@ import type { ClusterOrder } from '../respond/cluster/order.ts';
 import { parseDuration } from '../respond/document.ts';
 import type { Declined, Ordered, Outcome } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
-import { type Action, DEFAULT_ACTION } from '../respond/policy.ts';
+import { type Action, allowedProblems, DEFAULT_ACTION, NOTHING_TO_ALLOW } from '../respond/policy.ts';
 import type { WorkloadView } from '../store/sketches.ts';
 import type { TrailHead, TrailVerdict } from '../store/steps.ts';
 import type { FoundContainer, Page, Views } from '../store/views.ts';
@@ -73,6 +73,15 @@ const pageOf = (query: URLSearchParams): { limit: number; before: number | null 
   before: whole(query, 'before', { usual: null, most: Number.MAX_SAFE_INTEGER }),
 });
 
+function allowOf(body: Call['body'], networkDeny: boolean): readonly string[] {
+  const found: unknown = body['allow'] ?? DEFAULT_ACTION.allow;
+  if (!Array.isArray(found) || found.some((rule) => typeof rule !== 'string'))
+    throw new ApiError('PICKET_BAD_REQUEST', 'allow: not a list of texts');
+  const problems = allowedProblems(found);
+  if (!networkDeny && found.length > 0) problems.push(NOTHING_TO_ALLOW);
+  if (problems.length > 0) throw new ApiError('PICKET_BAD_REQUEST', `allow: ${problems.join('; ')}`);
+  return [...new Set<string>(found)];
+}
 type Flag = 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze' | 'kill';
 function flagOf(body: Call['body'], name: Flag): boolean {
   const value = body[name] ?? DEFAULT_ACTION[name];
@@ -93,10 +102,12 @@ function actionOf(body: Call['body']): Action {
       'PICKET_BAD_REQUEST',
       `lease: ${JSON.stringify(lease)} is not a duration such as 10m, up to 7d`,
     );
+  const networkDeny = flagOf(body, 'networkDeny');
   const action: Action = {
-    networkDeny: flagOf(body, 'networkDeny'),
+    networkDeny,
     killOnExec: flagOf(body, 'killOnExec'),
     cutProbes: flagOf(body, 'cutProbes'),
+    allow: allowOf(body, networkDeny),
     freeze: flagOf(body, 'freeze'),
     kill: flagOf(body, 'kill'),
     cluster: clusterOf(body),

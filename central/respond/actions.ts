@@ -16,8 +16,8 @@ export const NODE_ACTIONS: readonly NodeAction[] = [
     name: 'networkDeny',
     reversal: 'reversible',
     undo: 'release; connections that were open have to be made anew',
-    words: ({ cutProbes }) =>
-      `cut off the network${cutProbes ? ', probes too' : ', probes of its node let through'}`,
+    words: ({ cutProbes, allow }) =>
+      `cut off the network${cutProbes ? ', probes too' : ', probes of its node let through'}${allow.map((rule) => `, let through ${rule}`).join('')}`,
   },
   {
     name: 'killOnExec',

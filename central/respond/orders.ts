@@ -47,6 +47,7 @@ export interface OrderPayload {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  readonly allow: readonly string[];
   readonly freeze: boolean;
   readonly kill: boolean;
   readonly leaseMs: number;
@@ -127,9 +128,9 @@ export function createOrderFactory(parts: {
   return {
     contain({ cluster, node, target, action, reason, actor, incident, policy }) {
       const issuedMs = parts.nowMs();
-      const { leaseMs, networkDeny, killOnExec, cutProbes, freeze, kill } = action;
+      const { leaseMs, networkDeny, killOnExec, cutProbes, allow, freeze, kill } = action;
       const notAfterMs = issuedMs + leaseMs + Math.min(leaseMs, DELIVERY_MS);
-      const flags = { networkDeny, killOnExec, cutProbes, freeze, kill };
+      const flags = { networkDeny, killOnExec, cutProbes, allow, freeze, kill };
       const what = { ...flags, leaseMs, notAfterMs, reason, actor, incident };
       return sealed(
         { id: id(), cluster, node, kind: 'contain', target, ...what, releases: '', issuedMs },
@@ -143,6 +144,7 @@ export function createOrderFactory(parts: {
         networkDeny: false,
         killOnExec: false,
         cutProbes: false,
+        allow: [],
         freeze: false,
         kill: false,
         leaseMs: 0,

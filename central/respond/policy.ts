@@ -2,12 +2,14 @@
 import { createHash } from 'node:crypto';
 import { parseAllDocuments } from 'yaml';
 import { matchesGlob } from '../../kit/glob.ts';
+import { allowedProblems } from '../../wire/index.ts';
 import type { ExceptionRule } from '../correlate/exception.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { actionsIn } from './actions.ts';
 import { CLUSTER_ACTION_NAMES } from './cluster/index.ts';
 import { at, type Field, list, type Mapping, mapping, Reader } from './document.ts';
 
+export { allowedProblems };
 export const API_VERSION = 'picket.dev/v1alpha1';
 export const MODES = ['observe', 'ask', 'enforce'] as const;
 export type Mode = (typeof MODES)[number];
@@ -17,6 +19,8 @@ export interface Action {
   readonly killOnExec: boolean;
   /** false: connections that the node itself opens (its probes) are let through. */
   readonly cutProbes: boolean;
+  /** Of networkDeny: what is let through all the same, as wire/allow.ts says. */
+  readonly allow: readonly string[];
   /** No process of it runs until the end of the lease. */
   readonly freeze: boolean;
   /** Every process that is in it, once. Nothing takes that back: only a policy that says so does it by itself. */
@@ -77,6 +81,7 @@ export const DEFAULT_ACTION: Action = {
   networkDeny: true,
   killOnExec: true,
   cutProbes: false,
+  allow: [],
   freeze: false,
   kill: false,
   cluster: [],
@@ -84,6 +89,7 @@ export const DEFAULT_ACTION: Action = {
 };
 const DEFAULT_LIMITS: Limits = { maxContainers: 1, maxPercentOfWorkload: 50, perHour: 10 };
 const DEFAULT_PROTECTED = ['kube-system'];
+export const NOTHING_TO_ALLOW = 'lets nothing through that is cut: networkDeny is false';
 const LEASE = { minMs: 1000, maxMs: 7 * 86_400_000 };
 
 function canonical(value: unknown): string {
@@ -103,12 +109,20 @@ function names(reader: Reader, field: Field): readonly string[] {
   return [...new Set(found)];
 }
 
+/** Rules of an allow-list, each once. */
+function allowed(reader: Reader, field: Field): readonly string[] {
+  const rules = [...new Set(list(reader, field, DEFAULT_ACTION.allow))];
+  for (const problem of allowedProblems(rules)) reader.violation(field, problem);
+  return rules;
+}
+
 function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version: string }): Policy {
   const match = mapping(reader, at(spec, 'match'), ['namespaces', 'workloads', 'minSeverity']);
   const action = mapping(reader, at(spec, 'action'), [
     'networkDeny',
     'killOnExec',
     'cutProbes',
+    'allow',
     'freeze',
     'kill',
     'cluster',
@@ -127,6 +141,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
       networkDeny: reader.boolean(at(action, 'networkDeny'), DEFAULT_ACTION.networkDeny),
       killOnExec: reader.boolean(at(action, 'killOnExec'), DEFAULT_ACTION.killOnExec),
       cutProbes: reader.boolean(at(action, 'cutProbes'), DEFAULT_ACTION.cutProbes),
+      allow: allowed(reader, at(action, 'allow')),
       freeze: reader.boolean(at(action, 'freeze'), DEFAULT_ACTION.freeze),
       kill: reader.boolean(at(action, 'kill'), DEFAULT_ACTION.kill),
       cluster: names(reader, at(action, 'cluster')),
@@ -148,6 +163,8 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
       at(spec, 'action'),
       'nothing to do: networkDeny, killOnExec, freeze and kill are all false and cluster is empty',
     );
+  if (!policy.action.networkDeny && policy.action.allow.length > 0)
+    reader.violation(at(action, 'allow'), NOTHING_TO_ALLOW);
   return policy;
 }
 

@@ -1,6 +1,7 @@
 /** What the objects of the cluster are made from: containments with their pods, and proposals that wait for a person. */
 import type { ObjectSource } from '../cluster/containments.ts';
 import type { Plan } from '../respond/plan.ts';
+import { orderAction } from './order-action.ts';
 import type { Handle } from './rows.ts';
 
 const IN_FORCE = ['queued', 'sent', 'applied'] as const;
@@ -37,13 +38,7 @@ export function containmentStore(db: Handle): ObjectSource {
         pod: row.pod ?? '',
         podUid: row.pod_uid,
         container: row.container_name,
-        action: {
-          networkDeny: row.network_deny === 1,
-          killOnExec: row.kill_on_exec === 1,
-          cutProbes: row.cut_probes === 1,
-          freeze: row.freeze === 1,
-          kill: row.kill === 1,
-        },
+        action: orderAction(row),
         leaseMs: row.lease_ms,
         issuedMs: row.issued_ms,
         untilMs: row.until_ms,

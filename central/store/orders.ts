@@ -5,6 +5,7 @@ import type { PlanState } from '../respond/execute.ts';
 import { containerKey, type Situation } from '../respond/guard.ts';
 import type { Order, OrderState } from '../respond/orders.ts';
 import type { Plan } from '../respond/plan.ts';
+import { orderAction } from './order-action.ts';
 import { flag, type Handle } from './rows.ts';
 import type { Tables } from './schema.ts';
 
@@ -30,6 +31,7 @@ function rowOf(order: Order): Row {
     network_deny: flag(order.networkDeny),
     kill_on_exec: flag(order.killOnExec),
     cut_probes: flag(order.cutProbes),
+    allow: JSON.stringify(order.allow),
     freeze: flag(order.freeze),
     kill: flag(order.kill),
     effect: order.effect === null ? '' : JSON.stringify(order.effect),
@@ -64,11 +66,7 @@ function orderOf(row: Row): Order {
       containerId: row.container_id,
       workload: row.workload,
     },
-    networkDeny: row.network_deny === 1,
-    killOnExec: row.kill_on_exec === 1,
-    cutProbes: row.cut_probes === 1,
-    freeze: row.freeze === 1,
-    kill: row.kill === 1,
+    ...orderAction(row),
     effect: row.effect === '' ? null : (JSON.parse(row.effect) as Order['effect']),
     leaseMs: row.lease_ms,
     notAfterMs: row.not_after_ms,
@@ -86,10 +84,10 @@ function orderOf(row: Row): Order {
   };
 }
 
-/** A plan of before there was freezing and killing says nothing of them. */
+/** A plan of before there was freezing, killing or an allow-list says nothing of them. */
 function planOf(document: string): Plan {
   const plan = JSON.parse(document) as Plan;
-  const before = { freeze: false, kill: false, cluster: [] };
+  const before = { allow: [], freeze: false, kill: false, cluster: [] };
   return {
     ...plan,
     steps: plan.steps.map((step) => ({ ...step, action: { ...before, ...step.action } })),

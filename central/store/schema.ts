@@ -162,6 +162,8 @@ interface OrderRow {
   network_deny: Flag;
   kill_on_exec: Flag;
   cut_probes: Flag;
+  /** JSON list of what is let through all the same. */
+  allow: string;
   freeze: Flag;
   kill: Flag;
   /** JSON of what the node found when it looked whether it took effect; empty: nothing was told. */

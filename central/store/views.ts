@@ -3,6 +3,7 @@
 import type { Incident } from '../correlate/incident.ts';
 import { type Features, featuresOfIncident } from '../feedback/features.ts';
 import { type Activity, activityOf } from './activity.ts';
+import { orderAction } from './order-action.ts';
 import type { Handle } from './rows.ts';
 
 export interface Page {
@@ -109,11 +110,7 @@ function people(db: Handle): Pick<Views, 'incidents' | 'plans' | 'orders' | 'ste
           podUid: row.pod_uid,
           workload: row.workload,
         },
-        networkDeny: row.network_deny === 1,
-        killOnExec: row.kill_on_exec === 1,
-        cutProbes: row.cut_probes === 1,
-        freeze: row.freeze === 1,
-        kill: row.kill === 1,
+        ...orderAction(row),
         effect: json(row.effect),
         leaseMs: row.lease_ms,
         issuedMs: row.issued_ms,

@@ -108,6 +108,7 @@ export interface ContainerLine {
   readonly id: string;
   readonly name: string;
   readonly pod: string;
+  readonly workload: string;
 }
 
 export type IncidentLine = Pick<

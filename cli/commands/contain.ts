@@ -1,6 +1,8 @@
 /** A person cuts a container off: the plan is printed, then carried out by central's order to the node. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { UNLISTED } from '../../agent/identity/container.ts';
 import { CLUSTER_ACTIONS } from '../../central/respond/cluster/index.ts';
+import { allowedProblems, NOTHING_TO_ALLOW } from '../../central/respond/policy.ts';
 import { EXIT, showDuration, UsageError } from '../args.ts';
 import type { Activity, ContainerLine, ListedContainment, PeopleContainment } from '../client/answers.ts';
 import type { PeopleClient } from '../client/people-client.ts';
@@ -15,6 +17,7 @@ export interface Wanted {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
   readonly cutProbes: boolean;
+  readonly allow: readonly string[];
   readonly freeze: boolean;
   readonly kill: boolean;
   readonly cluster: readonly string[];
@@ -35,11 +38,12 @@ const LOOK_MS = 100;
 
 /** What is cut and what stays open, for people. The open ways are those that the node's programs cannot close. */
 export function planInWords(who: string, wanted: Wanted): string {
-  const { networkDeny, killOnExec, cutProbes, freeze, kill, cluster } = wanted;
+  const { networkDeny, killOnExec, cutProbes, allow, freeze, kill, cluster } = wanted;
   return [
     `Plan for ${who}, for ${wanted.lease}, because: ${safe(wanted.reason)}`,
     networkDeny ? '  cut:   IP traffic in and out, also of connections that are open now' : null,
     networkDeny && cutProbes ? "  cut:   the node's own probes" : null,
+    ...allow.map((rule) => `  open:  as asked: ${rule}`),
     killOnExec ? '  cut:   new programs: whatever is executed is killed' : null,
     freeze ? '  cut:   all that runs in it: frozen' : null,
     kill ? '  done:  every process in it is killed, once; nothing takes that back' : null,
@@ -62,14 +66,16 @@ export function planInWords(who: string, wanted: Wanted): string {
     .join('\n');
 }
 
+/** Of a pod, not the sandbox: it sends nothing itself, and who speaks through its namespaces is judged by its own cgroup. */
+const isNamed = ({ pod, name, workload }: ContainerLine, text: string): boolean =>
+  (pod === text && !workload.endsWith(`/${UNLISTED}`)) || name === text;
+
 /** The container whose id starts so, or whose pod is named so. @throws UsageError when none or several fit. */
 export async function findContainer(client: PeopleClient, text: string): Promise<ContainerLine> {
   const { containers } = (await client.get('/api/v1/containers?limit=1000')) as {
     containers: ContainerLine[];
   };
-  const fits = containers.filter(
-    (each) => each.id.startsWith(text) || each.pod === text || each.name === text,
-  );
+  const fits = containers.filter((each) => each.id.startsWith(text) || isNamed(each, text));
   const [only] = fits;
   if (only !== undefined && fits.length === 1) return only;
   if (only === undefined)
@@ -89,6 +95,7 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
     kill: flags['kill'] === true,
     cluster: typeof flags['cluster'] === 'string' ? flags['cluster'].split(',') : [],
     cutProbes: flags['cut-probes'] === true,
+    allow: typeof flags['allow'] === 'string' ? flags['allow'].split(',').map((rule) => rule.trim()) : [],
     lease: showDuration(leaseMs),
     reason: String(flags['reason'] ?? 'asked for on the command line'),
   };
@@ -97,6 +104,9 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
       throw new UsageError(
         `contain: --cluster ${JSON.stringify(name)}: not one of ${[...CLUSTER_WORDS.keys()].join(', ')}`,
       );
+  const problems = allowedProblems(wanted.allow);
+  if (!wanted.networkDeny && wanted.allow.length > 0) problems.push(NOTHING_TO_ALLOW);
+  if (problems.length > 0) throw new UsageError(`contain: --allow: ${problems.join('; ')}`);
   const onNode = wanted.networkDeny || wanted.killOnExec || wanted.freeze || wanted.kill;
   if (!onNode && wanted.cluster.length === 0)
     throw new UsageError('contain: --no-network and --no-exec together leave nothing to do');
@@ -217,6 +227,11 @@ export const contain: Command = {
       value: 'ACTIONS',
       sentence: `Also in the cluster, comma-separated: ${[...CLUSTER_WORDS.keys()].join(', ')}.`,
     },
+    allow: {
+      value: 'RULES',
+      sentence:
+        'Let through all the same, comma-separated: dns, to ADDRESS[/PREFIX] [tcp|udp] [PORT[-PORT]], from ... likewise.',
+    },
     'cut-probes': { sentence: "Cut the node's own probes too; the kubelet will then restart the container." },
     reason: { value: 'TEXT', sentence: 'Why; kept with the order.' },
     'dry-run': { sentence: 'Print the plan and what it would have cut in the last 6 hours, and do nothing.' },
@@ -227,6 +242,7 @@ export const contain: Command = {
     'picket contain inc-4f0c --reason "shell in web"',
     'picket contain 9b1d2c --lease 1h --no-exec',
     'picket contain web-7d9f-x2x --dry-run',
+    'picket contain web-7d9f-x2x --allow "dns,to 10.0.0.0/8 tcp 5432"',
   ],
   run,
 };

@@ -25,6 +25,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openProbe", Napi::Function::New<picket::ProbeObject::open>(env, "openProbe"));
   exports.Set("openContainments", Napi::Function::New<picket::ContainmentsObject::open>(env, "openContainments"));
   exports.Set("tryInside", Napi::Function::New<picket::try_inside>(env, "tryInside"));
+  exports.Set("tryPeers", Napi::Function::New<picket::try_peers>(env, "tryPeers"));
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));
   exports.Set("preferThreads", Napi::Function::New<picket::prefer_threads>(env, "preferThreads"));

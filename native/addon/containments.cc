@@ -95,7 +95,8 @@ Error Containments::migrate(uint32_t layout) {
 Error Containments::open_maps() {
   for (auto [fd, name] : {std::pair{&containments_, "containments"},
                           std::pair{&node_addresses_, "node_addresses"},
-                          std::pair{&settings_, "settings"}}) {
+                          std::pair{&settings_, "settings"},
+                          std::pair{&allowed_, "allowed"}}) {
     *fd = Fd(bpf_obj_get((folder_ + "/maps/" + name).c_str()));
     if (!*fd) return system_error("PICKET_PIN", folder_ + "/maps/" + name, errno);
   }
@@ -215,6 +216,18 @@ Error Containments::attach(const ContainRequest& request) {
   return request.network_deny ? attach_network(folder_ + "/links", programs_, request.cgroup, cgroup.get()) : Error{};
 }
 
+// The entry says whether the list counts: a list that comes before it, or goes after it, lets nothing through.
+Error Containments::write_entry(const ContainRequest& request, const containment& entry) {
+  if (request.allowed.count > 0 && bpf_map_update_elem(allowed_.get(), &request.cgroup, &request.allowed, BPF_ANY) != 0) {
+    return system_error("PICKET_BPF_REFUSED", "allowed", errno);
+  }
+  if (bpf_map_update_elem(containments_.get(), &request.cgroup, &entry, BPF_ANY) != 0) {
+    return system_error("PICKET_BPF_REFUSED", "containments", errno);
+  }
+  if (request.allowed.count == 0) bpf_map_delete_elem(allowed_.get(), &request.cgroup);
+  return {};
+}
+
 Error Containments::contain(const ContainRequest& request) {
   containment entry = {};
   bool renewed = bpf_map_lookup_elem(containments_.get(), &request.cgroup, &entry) == 0;
@@ -227,8 +240,8 @@ Error Containments::contain(const ContainRequest& request) {
   entry.flags = request.flags;
   entry.until = request.until;
   entry.order = request.order;
-  if (bpf_map_update_elem(containments_.get(), &request.cgroup, &entry, BPF_ANY) != 0) {
-    error = system_error("PICKET_BPF_REFUSED", "containments", errno);
+  error = write_entry(request, entry);
+  if (error) {
     if (!renewed) detach_network(folder_ + "/links", request.cgroup);
     return error;
   }
@@ -238,6 +251,7 @@ Error Containments::contain(const ContainRequest& request) {
 
 Error Containments::release(uint64_t cgroup, bool& existed) {
   existed = bpf_map_delete_elem(containments_.get(), &cgroup) == 0;
+  bpf_map_delete_elem(allowed_.get(), &cgroup);
   detach_network(folder_ + "/links", cgroup);
   return write_settings();
 }
@@ -287,6 +301,7 @@ void Containments::close() {
   containments_.reset();
   node_addresses_.reset();
   settings_.reset();
+  allowed_.reset();
 }
 
 }  // namespace picket

@@ -19,6 +19,7 @@ struct ContainRequest {
   std::string cgroup_path;
   bool network_deny = false;
   uint32_t flags = 0;  // CONTAIN_*
+  allowed_peers allowed = {};
   uint64_t until = 0, order = 0;
 };
 
@@ -48,13 +49,14 @@ class Containments {
   Error migrate(uint32_t layout);
   Error open_maps();
   Error attach(const ContainRequest& request);
+  Error write_entry(const ContainRequest& request, const containment& entry);
   Error write_settings();
 
   std::string pin_folder_, folder_;
   bool adopted_ = false;
   std::vector<Hook> hooks_;
   Programs programs_;
-  Fd containments_, node_addresses_, settings_;
+  Fd containments_, node_addresses_, settings_, allowed_;
 };
 
 }  // namespace picket

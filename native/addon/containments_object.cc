@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "containments_object.h"
 
+#include "allowed.h"
 #include "convert.h"
 #include "instance.h"
 
@@ -8,7 +9,7 @@ namespace picket {
 
 namespace {
 
-ContainRequest read_request(Options& options) {
+ContainRequest read_request(Napi::Env env, Options& options) {
   ContainRequest request;
   request.cgroup = options.number("cgroup", 1, (1ull << 53) - 1);
   request.cgroup_path = options.text("cgroupPath");
@@ -16,6 +17,8 @@ ContainRequest read_request(Options& options) {
   if (request.network_deny) request.flags |= CONTAIN_NETWORK;
   if (options.flag("killOnExec")) request.flags |= CONTAIN_EXEC;
   if (options.flag("cutProbes")) request.flags |= CONTAIN_CUT_PROBES;
+  request.allowed = read_allowed(env, options);
+  if (request.allowed.count > 0) request.flags |= CONTAIN_ALLOW;
   request.until = options.big("until");
   request.order = options.big("order");
   return request;
@@ -27,6 +30,7 @@ Napi::Object entry_to_js(Napi::Env env, uint64_t cgroup, const containment& entr
   object.Set("networkDeny", Napi::Boolean::New(env, (entry.flags & CONTAIN_NETWORK) != 0));
   object.Set("killOnExec", Napi::Boolean::New(env, (entry.flags & CONTAIN_EXEC) != 0));
   object.Set("cutProbes", Napi::Boolean::New(env, (entry.flags & CONTAIN_CUT_PROBES) != 0));
+  object.Set("allows", Napi::Boolean::New(env, (entry.flags & CONTAIN_ALLOW) != 0));
   object.Set("until", Napi::BigInt::New(env, static_cast<uint64_t>(entry.until)));
   object.Set("order", Napi::BigInt::New(env, static_cast<uint64_t>(entry.order)));
   object.Set("since", Napi::BigInt::New(env, static_cast<uint64_t>(entry.since)));
@@ -83,7 +87,7 @@ Napi::Value ContainmentsObject::adopted(const Napi::CallbackInfo& info) {
 void ContainmentsObject::contain(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return;
   Options options(info.Env(), info[0]);
-  ContainRequest request = read_request(options);
+  ContainRequest request = read_request(info.Env(), options);
   Error error = options.error();
   if (!error) error = containments_->contain(request);
   if (error) throw_js(info.Env(), error);

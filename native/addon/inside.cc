@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "bpf.h"
 #include "convert.h"
@@ -35,54 +36,67 @@ constexpr uint16_t kDiscard = 9;
 constexpr int kPatienceMs = 1000;
 
 constexpr const char* kTries[] = {"tcp4", "tcp6", "udp4", "udp6"};
-constexpr size_t kCount = 4;
+constexpr size_t kMostTries = 32;
 // Not tried, for want of such sockets here: no way out either.
 constexpr int kNoSockets = -1;
 constexpr int kUntold = -2;
 
-struct Addresses {
-  sockaddr_in v4;
-  sockaddr_in6 v6;
+struct Attempt {
+  sockaddr_storage to;
+  socklen_t size;
+  int type;
+  bool loopback;  // sent over the loopback device, where an address that is not this machine's goes nowhere
 };
 
-Addresses nobody() {
-  Addresses to = {};
-  to.v4.sin_family = AF_INET;
-  to.v6.sin6_family = AF_INET6;
-  to.v4.sin_port = to.v6.sin6_port = htons(kDiscard);
-  inet_pton(AF_INET, kNobody4, &to.v4.sin_addr);
-  inet_pton(AF_INET6, kNobody6, &to.v6.sin6_addr);
-  return to;
+bool make_attempt(const std::string& address, uint16_t port, int type, Attempt& attempt) {
+  attempt = {};
+  attempt.type = type;
+  bool v4 = address.find(':') == std::string::npos;
+  attempt.size = v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  attempt.to.ss_family = v4 ? AF_INET : AF_INET6;
+  auto* in4 = reinterpret_cast<sockaddr_in*>(&attempt.to);
+  auto* in6 = reinterpret_cast<sockaddr_in6*>(&attempt.to);
+  (v4 ? in4->sin_port : in6->sin6_port) = htons(port);
+  return inet_pton(attempt.to.ss_family, address.c_str(), v4 ? static_cast<void*>(&in4->sin_addr) : &in6->sin6_addr) == 1;
 }
 
-int try_one(int family, int type, const sockaddr* to, socklen_t size) {
-  int socket = ::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+std::vector<Attempt> nobody() {
+  std::vector<Attempt> all(4);
+  make_attempt(kNobody4, kDiscard, SOCK_STREAM, all[0]);
+  make_attempt(kNobody6, kDiscard, SOCK_STREAM, all[1]);
+  make_attempt(kNobody4, kDiscard, SOCK_DGRAM, all[2]);
+  make_attempt(kNobody6, kDiscard, SOCK_DGRAM, all[3]);
+  return all;
+}
+
+// In the child of a process with threads: system calls only, nothing that takes a lock.
+int try_one(const Attempt& attempt) {
+  int socket = ::socket(attempt.to.ss_family, attempt.type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (socket < 0) return kNoSockets;
-  long result = type == SOCK_STREAM ? connect(socket, to, size) : sendto(socket, "", 0, 0, to, size);
+  if (attempt.loopback && setsockopt(socket, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) {
+    close(socket);
+    return kNoSockets;
+  }
+  const auto* to = reinterpret_cast<const sockaddr*>(&attempt.to);
+  long result = attempt.type == SOCK_STREAM ? connect(socket, to, attempt.size) : sendto(socket, "", 0, 0, to, attempt.size);
   int said = result < 0 ? errno : 0;
   close(socket);
   return said;
 }
 
-// In the child of a process with threads: system calls only, nothing that takes a lock.
-[[noreturn]] void try_all(volatile int* results, const Addresses& to) {
-  const auto* v4 = reinterpret_cast<const sockaddr*>(&to.v4);
-  const auto* v6 = reinterpret_cast<const sockaddr*>(&to.v6);
-  results[0] = try_one(AF_INET, SOCK_STREAM, v4, sizeof to.v4);
-  results[1] = try_one(AF_INET6, SOCK_STREAM, v6, sizeof to.v6);
-  results[2] = try_one(AF_INET, SOCK_DGRAM, v4, sizeof to.v4);
-  results[3] = try_one(AF_INET6, SOCK_DGRAM, v6, sizeof to.v6);
+[[noreturn]] void try_all(volatile int* results, const Attempt* attempts, size_t count) {
+  for (size_t i = 0; i < count; i++) results[i] = try_one(attempts[i]);
   _exit(0);
 }
 
 // A page that parent and child share.
 class Results {
  public:
-  Results() : at_(mmap(nullptr, kCount * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
-    if (*this) for (size_t i = 0; i < kCount; i++) get()[i] = kUntold;
+  Results() : at_(mmap(nullptr, kMostTries * sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {
+    if (*this) for (size_t i = 0; i < kMostTries; i++) get()[i] = kUntold;
   }
   ~Results() {
-    if (*this) munmap(at_, kCount * sizeof(int));
+    if (*this) munmap(at_, kMostTries * sizeof(int));
   }
   Results(const Results&) = delete;
   Results& operator=(const Results&) = delete;
@@ -109,22 +123,31 @@ Error open_cgroup(uint64_t cgroup, const std::string& path, Fd& fd) {
   return info.st_ino == cgroup ? Error{} : Error{"PICKET_CGROUP", path + " is not the cgroup " + std::to_string(cgroup)};
 }
 
+// What each attempt said, by name where the attempts have names, else in order.
 class Try : public Napi::AsyncWorker {
  public:
-  Try(Napi::Env env, uint64_t cgroup, std::string path)
-      : Napi::AsyncWorker(env), deferred_(Napi::Promise::Deferred::New(env)), cgroup_(cgroup), path_(std::move(path)) {}
+  Try(Napi::Env env, uint64_t cgroup, std::string path, std::vector<Attempt> attempts, bool named)
+      : Napi::AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        cgroup_(cgroup),
+        path_(std::move(path)),
+        attempts_(std::move(attempts)),
+        said_(attempts_.size(), kUntold),
+        named_(named) {}
   Napi::Promise promise() const { return deferred_.Promise(); }
 
   // On a thread of the pool.
-  void Execute() override { error_ = run(); }
+  void Execute() override { error_ = attempts_.empty() ? Error{} : run(); }
 
   void OnOK() override {
     Napi::Env env = Env();
     Napi::HandleScope scope(env);
     if (error_) return deferred_.Reject(to_js(env, error_).Value());
-    Napi::Object told = Napi::Object::New(env);
-    for (size_t i = 0; i < kCount; i++) {
-      told.Set(kTries[i], said_[i] == kNoSockets ? env.Null() : Napi::Number::New(env, said_[i]));
+    Napi::Object told = named_ ? Napi::Object::New(env) : Napi::Array::New(env, said_.size()).As<Napi::Object>();
+    for (uint32_t i = 0; i < said_.size(); i++) {
+      Napi::Value value = said_[i] == kNoSockets ? env.Null() : Napi::Value(Napi::Number::New(env, said_[i]));
+      if (named_) told.Set(kTries[i], value);
+      else told.Set(i, value);
     }
     deferred_.Resolve(told);
   }
@@ -136,7 +159,6 @@ class Try : public Napi::AsyncWorker {
     if (error) return error;
     Results results;
     if (!results) return system_error("PICKET_CGROUP", "memory", errno);
-    Addresses to = nobody();
     int pidfd = -1;
     clone_args how = {};
     how.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
@@ -144,36 +166,68 @@ class Try : public Napi::AsyncWorker {
     how.cgroup = static_cast<uint64_t>(cgroup.get());
     // No signal at its end: SIGCHLD is JavaScript's.
     auto child = static_cast<pid_t>(syscall(SYS_clone3, &how, sizeof how));
-    if (child == 0) try_all(results.get(), to);
+    if (child == 0) try_all(results.get(), attempts_.data(), attempts_.size());
     if (child < 0) return system_error("PICKET_CGROUP", path_ + ": a process in it", errno);
     error = await(Fd(pidfd), child);
-    for (size_t i = 0; i < kCount; i++) said_[i] = results.get()[i];
-    if (!error && said_[kCount - 1] == kUntold) error = Error{"PICKET_CGROUP", "what was to try the network was ended"};
+    for (size_t i = 0; i < said_.size(); i++) said_[i] = results.get()[i];
+    if (!error && said_.back() == kUntold) error = Error{"PICKET_CGROUP", "what was to try the network was ended"};
     return error;
   }
 
   Napi::Promise::Deferred deferred_;
   uint64_t cgroup_;
   std::string path_;
+  std::vector<Attempt> attempts_;
+  std::vector<int> said_;
+  bool named_;
   Error error_;
-  int said_[kCount] = {};
 };
 
-}  // namespace
+Attempt read_peer(Options& options) {
+  Attempt attempt = {};
+  std::string protocol = options.text("protocol");
+  if (protocol != "tcp" && protocol != "udp") options.fail("protocol must be tcp or udp");
+  std::string address = options.text("address");
+  auto port = static_cast<uint16_t>(options.number("port", 1, 65535));
+  if (!make_attempt(address, port, protocol == "tcp" ? SOCK_STREAM : SOCK_DGRAM, attempt)) {
+    options.fail("not an address: " + address);
+  }
+  attempt.loopback = true;
+  return attempt;
+}
 
-Napi::Value try_inside(const Napi::CallbackInfo& info) {
+std::vector<Attempt> read_peers(Napi::Env env, Options& options) {
+  std::vector<Attempt> peers;
+  Napi::Array array = options.array("peers");
+  if (array.Length() > kMostTries) options.fail("peers: more than " + std::to_string(kMostTries));
+  for (uint32_t i = 0; i < array.Length() && !options.error(); i++) {
+    Options one(env, array.Get(i));
+    peers.push_back(read_peer(one));
+    if (one.error()) options.fail("peers: " + one.error().message);
+  }
+  return peers;
+}
+
+Napi::Value begin(const Napi::CallbackInfo& info, bool peers) {
   Napi::Env env = info.Env();
   Options options(env, info[0]);
   uint64_t cgroup = options.number("cgroup", 1, (1ull << 53) - 1);
   std::string path = options.text("cgroupPath");
+  std::vector<Attempt> attempts = peers ? read_peers(env, options) : nobody();
   if (options.error()) {
     throw_js(env, options.error());
     return env.Undefined();
   }
-  auto* attempt = new Try(env, cgroup, path);  // deletes itself when it is done
+  auto* attempt = new Try(env, cgroup, path, std::move(attempts), !peers);  // deletes itself when it is done
   Napi::Promise promise = attempt->promise();
   attempt->Queue();
   return promise;
 }
+
+}  // namespace
+
+Napi::Value try_inside(const Napi::CallbackInfo& info) { return begin(info, false); }
+
+Napi::Value try_peers(const Napi::CallbackInfo& info) { return begin(info, true); }
 
 }  // namespace picket

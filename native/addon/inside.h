@@ -8,5 +8,7 @@ namespace picket {
 
 // tryInside({cgroup, cgroupPath}): Promise.
 Napi::Value try_inside(const Napi::CallbackInfo& info);
+// tryPeers({cgroup, cgroupPath, peers: [{address, protocol, port}]}): Promise.
+Napi::Value try_peers(const Napi::CallbackInfo& info);
 
 }  // namespace picket

@@ -61,6 +61,8 @@ constexpr Entry kLayout[] = {
     CONSTANT(CONTAIN_NETWORK),
     CONSTANT(CONTAIN_EXEC),
     CONSTANT(CONTAIN_CUT_PROBES),
+    CONSTANT(CONTAIN_ALLOW),
+    CONSTANT(ALLOWED_PEERS),
     CONSTANT(RECORD_EXEC),
     CONSTANT(RECORD_EXIT),
     CONSTANT(RECORD_OPEN),
@@ -281,6 +283,19 @@ constexpr Entry kLayout[] = {
     MEMBER(containment, sends),
     MEMBER(containment, execs),
     MEMBER(containment, room),
+    SIZE(allowed_peer),
+    MEMBER(allowed_peer, family),
+    MEMBER(allowed_peer, protocol),
+    MEMBER(allowed_peer, inward),
+    MEMBER(allowed_peer, pad),
+    MEMBER(allowed_peer, port_low),
+    MEMBER(allowed_peer, port_high),
+    MEMBER(allowed_peer, network),
+    MEMBER(allowed_peer, mask),
+    SIZE(allowed_peers),
+    MEMBER(allowed_peers, count),
+    MEMBER(allowed_peers, pad),
+    MEMBER(allowed_peers, peers),
 };
 
 }  // namespace

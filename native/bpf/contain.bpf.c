@@ -16,17 +16,10 @@
 #define CGROUP_DEPTH 16     /* level of a container's own cgroup below the root; kubelet's deepest is 6 */
 #define REPORT_EVERY 1000000000ull /* ns */
 
-#define TCP_FLAGS_BYTE 13
-#define TCP_SYN 0x02
-#define TCP_ACK 0x10
-#define IP_FRAGMENT 0x1fff
-
 enum { DROP = 0, PASS = 1 };
 
-struct address {
-	__u32 family; /* 4 or 6 */
-	__u8 bytes[16];
-};
+#include "allow.h"
+#include "packet.h"
 
 struct contain_settings {
 	__u32 active; /* containments that kill on exec */
@@ -155,63 +148,6 @@ int BPF_PROG(kill_on_exec, struct task_struct *task)
 
 /* ---- packets ---- */
 
-struct packet {
-	struct address source, destination;
-	__u16 source_port, destination_port; /* host byte order */
-	__u8 tcp, tcp_flags;
-};
-
-static __always_inline void read_tcp(struct __sk_buff *skb, __u32 at, struct packet *packet)
-{
-	__be16 ports[2];
-
-	if (bpf_skb_load_bytes(skb, at, ports, sizeof(ports)) ||
-	    bpf_skb_load_bytes(skb, at + TCP_FLAGS_BYTE, &packet->tcp_flags, 1))
-		return;
-	packet->source_port = bpf_ntohs(ports[0]);
-	packet->destination_port = bpf_ntohs(ports[1]);
-	packet->tcp = 1;
-}
-
-static __always_inline bool read_ipv4(struct __sk_buff *skb, struct packet *packet)
-{
-	__u8 head[20];
-
-	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
-		return false;
-	packet->source.family = packet->destination.family = 4;
-	__builtin_memcpy(packet->source.bytes, head + 12, 4);
-	__builtin_memcpy(packet->destination.bytes, head + 16, 4);
-	/* A later fragment has no TCP header; a node's probe is never in fragments. */
-	if (head[9] == IPPROTO_TCP && (((head[6] << 8) | head[7]) & IP_FRAGMENT) == 0)
-		read_tcp(skb, (head[0] & 0x0f) * 4, packet);
-	return true;
-}
-
-/* TCP behind extension headers is not looked for: it counts as something else and is dropped. */
-static __always_inline bool read_ipv6(struct __sk_buff *skb, struct packet *packet)
-{
-	__u8 head[40];
-
-	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
-		return false;
-	packet->source.family = packet->destination.family = 6;
-	__builtin_memcpy(packet->source.bytes, head + 8, 16);
-	__builtin_memcpy(packet->destination.bytes, head + 24, 16);
-	if (head[6] == IPPROTO_TCP)
-		read_tcp(skb, sizeof(head), packet);
-	return true;
-}
-
-static __always_inline bool read_packet(struct __sk_buff *skb, struct packet *packet)
-{
-	if (skb->protocol == bpf_htons(ETH_P_IP))
-		return read_ipv4(skb, packet);
-	if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		return read_ipv6(skb, packet);
-	return false;
-}
-
 /* Whether something listens on the container's own port. A peer port of 0 finds no connection, only a listener. */
 static __always_inline bool is_served(struct __sk_buff *skb, const struct address *own, __u16 port)
 {
@@ -248,6 +184,20 @@ static __always_inline bool is_probe(struct __sk_buff *skb, const struct contain
 			 egress ? packet->source_port : packet->destination_port);
 }
 
+static __always_inline bool is_allowed_packet(const struct found *found, const struct packet *packet, bool egress)
+{
+	struct talk talk = {
+		.peer = egress ? packet->destination : packet->source,
+		.peer_port = egress ? packet->destination_port : packet->source_port,
+		.own_port = egress ? packet->source_port : packet->destination_port,
+		.protocol = packet->protocol,
+		.begins = packet->tcp && (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN,
+		.inward = !egress,
+	};
+
+	return (found->containment->flags & CONTAIN_ALLOW) && is_allowed(found->cgroup, &talk);
+}
+
 static __always_inline void report_packet(__u64 cgroup, const struct packet *packet)
 {
 	struct denied_record *record = begin_report(cgroup, DENIED_SEND);
@@ -269,7 +219,7 @@ static __always_inline int judge_packet(struct __sk_buff *skb, bool egress)
 	if (!found.containment)
 		return PASS;
 	bool known = read_packet(skb, &packet);
-	if (known && is_probe(skb, found.containment, &packet, egress))
+	if (known && (is_probe(skb, found.containment, &packet, egress) || is_allowed_packet(&found, &packet, egress)))
 		return PASS;
 	__sync_fetch_and_add(&found.containment->packets, 1);
 	if (egress)
@@ -291,11 +241,41 @@ int packet_out(struct __sk_buff *skb)
 
 /* ---- calls: refused at once with EPERM, so that the caller does not wait for a timeout ---- */
 
+static __always_inline struct address address_of(struct bpf_sock_addr *context, __u32 family)
+{
+	struct address to = {.family = family};
+
+	if (family == 4) {
+		__u32 peer = context->user_ip4;
+		__builtin_memcpy(to.bytes, &peer, sizeof(peer));
+	} else {
+		__u32 peer[4] = {context->user_ip6[0], context->user_ip6[1], context->user_ip6[2],
+				 context->user_ip6[3]};
+		__builtin_memcpy(to.bytes, peer, sizeof(peer));
+	}
+	return to;
+}
+
+static __always_inline bool is_allowed_call(struct bpf_sock_addr *context, const struct found *found, __u32 family)
+{
+	struct bpf_sock *own = context->sk;
+	struct talk talk = {
+		.peer = address_of(context, family),
+		.peer_port = bpf_ntohs((__u16)context->user_port),
+		.own_port = own ? own->src_port : 0,
+		.protocol = context->protocol,
+		.begins = context->protocol == IPPROTO_TCP,
+	};
+
+	unmap(&talk.peer);
+	return (found->containment->flags & CONTAIN_ALLOW) && is_allowed(found->cgroup, &talk);
+}
+
 static __always_inline int judge_call(struct bpf_sock_addr *context, __u32 what, __u32 family)
 {
 	struct found found = find_containment(CONTAIN_NETWORK, bpf_get_current_ancestor_cgroup_id);
 
-	if (!found.containment)
+	if (!found.containment || is_allowed_call(context, &found, family))
 		return PASS;
 	__sync_fetch_and_add(what == DENIED_CONNECT ? &found.containment->connects : &found.containment->sends, 1);
 	struct denied_record *record = begin_report(found.cgroup, what);
@@ -303,14 +283,8 @@ static __always_inline int judge_call(struct bpf_sock_addr *context, __u32 what,
 		return DROP;
 	record->port = bpf_ntohs((__u16)context->user_port);
 	record->family = family;
-	if (family == 4) {
-		__u32 peer = context->user_ip4;
-		__builtin_memcpy(record->peer, &peer, sizeof(peer));
-	} else {
-		__u32 peer[4] = {context->user_ip6[0], context->user_ip6[1], context->user_ip6[2],
-				 context->user_ip6[3]};
-		__builtin_memcpy(record->peer, peer, sizeof(peer));
-	}
+	struct address to = address_of(context, family);
+	__builtin_memcpy(record->peer, to.bytes, sizeof(record->peer));
 	bpf_ringbuf_submit(record, 0);
 	return DROP;
 }

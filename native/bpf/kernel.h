@@ -465,7 +465,11 @@ struct __sk_buff {
 
 enum { BPF_F_CURRENT_NETNS = -1 };
 
-struct bpf_sock;
+struct bpf_sock {
+	__u32 bound_dev_if, family, type, protocol, mark, priority;
+	__u32 src_ip4, src_ip6[4];
+	__u32 src_port; /* host byte order */
+};
 struct bpf_sock_tuple {
 	union {
 		struct {
@@ -489,6 +493,7 @@ struct bpf_sock_addr {
 	__u32 protocol;
 	__u32 msg_src_ip4;
 	__u32 msg_src_ip6[4];
+	struct bpf_sock *sk;
 };
 
 #endif

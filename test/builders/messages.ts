@@ -34,6 +34,7 @@ export const order: Order = {
   issuedMs: 1_800_000_000_000,
   freeze: true,
   kill: true,
+  allow: ['dns', 'to 10.0.0.0/8 tcp 5432'],
 };
 
 export const signedOrder: SignedOrder = {

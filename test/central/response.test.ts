@@ -69,6 +69,7 @@ describe('enforce', () => {
       networkDeny: true,
       killOnExec: true,
       cutProbes: false,
+      allow: [],
       freeze: false,
       kill: false,
       leaseMs: 600_000,

@@ -29,13 +29,40 @@ const CONTAINERS: Answers = {
     200,
     {
       containers: [
-        { id: 'ab12'.repeat(16), name: 'web', pod: 'web-1' },
-        { id: 'ab99'.repeat(16), name: 'web', pod: 'web-2' },
+        { id: 'ab12'.repeat(16), name: 'web', pod: 'web-1', workload: 'local/shop/Deployment/web/web' },
+        { id: 'ab99'.repeat(16), name: 'web', pod: 'web-2', workload: 'local/shop/Deployment/web/web' },
+        {
+          id: 'cd34'.repeat(16),
+          name: 'cd34cd34cd34',
+          pod: 'web-1',
+          workload: 'local/shop/Deployment/web/-',
+        },
       ],
     },
   ],
 };
 const MADE = [201, { containments: [{ id: 'ord-1', state: 'queued' }] }] as const;
+
+test("contain takes a pod's name for its container, not for its sandbox, and prints what is let through", async () => {
+  const answers: Answers = {
+    ...CONTAINERS,
+    [`GET /api/v1/containers/${'ab12'.repeat(16)}/activity`]: [
+      200,
+      { container: 'ab12', sinceMs: 0, windows: 0, detections: [] },
+    ],
+  };
+  const { code, out } = await picket(answers, 'contain', 'web-1', '--dry-run', '--allow', 'dns,to 10.0.0.7');
+  expect([code, out.split('\n')[0]]).toEqual([0, expect.stringContaining('container ab12ab12ab12 (web-1)')]);
+  expect(out).toContain('  open:  as asked: dns\n  open:  as asked: to 10.0.0.7\n');
+});
+
+test('contain says what is wrong with a list before it asks for anything', async () => {
+  const { code, err, asked } = await picket(CONTAINERS, 'contain', 'web-1', '--allow', 'to example.org');
+  expect([code, asked]).toEqual([2, []]);
+  expect(err).toContain('contain: --allow: "to example.org" is not dns');
+  const nothing = await runPicket(['contain', 'web-1', '--no-network', '--allow', 'dns']);
+  expect(nothing.err).toContain('networkDeny is false');
+});
 
 test('contain finds the container by the start of its id, prints the plan and asks with the token', async () => {
   const effect = { verified: 'tried', proof: ['network: tcp4 refused'], open: ['packet sockets'] };
@@ -67,6 +94,7 @@ test('contain finds the container by the start of its id, prints the plan and as
       networkDeny: true,
       killOnExec: false,
       cutProbes: false,
+      allow: [],
       freeze: false,
       kill: false,
       cluster: [],

@@ -33,6 +33,7 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
         throw Object.assign(new Error(this.pinRefusal), { code: 'PICKET_PIN_NEWER' });
       return containments;
     },
+    tryPeers: async ({ peers }) => peers.map(() => 0),
     tryInside: async () => ({ tcp4: 1, tcp6: 1, udp4: 1, udp6: 1 }),
     layout: () => ({}),
     preferThreads: () => undefined,

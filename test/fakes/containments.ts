@@ -14,8 +14,8 @@ export function fakeContainments(): FakeContainments {
   const entries = new Map<number, ContainmentRequest>();
   const calls: string[] = [];
   const asListed = (request: ContainmentRequest): Containment => {
-    const { cgroupPath: _, ...rest } = request;
-    return { ...rest, since: 0n, packets: 0n, connects: 0n, sends: 0n, execs: 0n };
+    const { cgroupPath: _, allow, ...rest } = request;
+    return { ...rest, allows: allow.length > 0, since: 0n, packets: 0n, connects: 0n, sends: 0n, execs: 0n };
   };
   return {
     hooks: [],

@@ -8,6 +8,7 @@ import { feedback } from './0005-feedback.ts';
 import { effects } from './0006-effects.ts';
 import { clusterOrders } from './0008-cluster-orders.ts';
 import { sessions } from './0009-sessions.ts';
+import { allow } from './0010-allow.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -18,6 +19,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0006-effects': effects,
   '0008-cluster-orders': clusterOrders,
   '0009-sessions': sessions,
+  '0010-allow': allow,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

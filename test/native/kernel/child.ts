@@ -42,7 +42,7 @@ function openProbe(cgroupRoot: string): Promise<Probe> {
 function contain(): void {
   const [cgroupPath = '', cgroup = '', until = ''] = rest;
   const containments = loadAddon().openContainments({ pinFolder, cgroupRoot: '' });
-  const flags = { networkDeny: true, killOnExec: true, cutProbes: false };
+  const flags = { networkDeny: true, killOnExec: true, cutProbes: false, allow: [] };
   containments.contain({ cgroup: Number(cgroup), cgroupPath, ...flags, until: BigInt(until), order: 1n });
   process.kill(process.pid, 'SIGKILL');
 }
@@ -89,7 +89,7 @@ async function everything(): Promise<void> {
   });
   if (containments !== null)
     told['contain'] = await attempt(() => {
-      const flags = { networkDeny: true, killOnExec: true, cutProbes: false };
+      const flags = { networkDeny: true, killOnExec: true, cutProbes: false, allow: [] };
       const entry = { cgroup: Number(cgroup), cgroupPath, ...flags, until: 2n ** 62n, order: 1n };
       containments?.contain(entry);
       containments?.setNodeAddresses(['198.18.77.1']);

@@ -41,9 +41,15 @@ function open(folder: string): Containments {
 }
 
 function request(cgroup: TestCgroup, over: Partial<ContainmentRequest> = {}): ContainmentRequest {
-  const flags = { networkDeny: true, killOnExec: false, cutProbes: false };
+  const flags = { networkDeny: true, killOnExec: false, cutProbes: false, allow: [] };
   return { cgroup: cgroup.id, cgroupPath: cgroup.path, ...flags, until: bootTime(60), order: 7n, ...over };
 }
+
+type Peer = ContainmentRequest['allow'][number];
+const allow = (more: Partial<Peer>): Peer => ({
+  ...{ direction: 'to', address: '198.18.77.1', bits: 32, protocol: 'tcp', low: 0, high: 65_535 },
+  ...more,
+});
 
 /** The results of a byte sent over an established connection and of the peer that is to send it back. */
 async function exchange(from: Doer, to: Doer): Promise<[number, number]> {
@@ -66,6 +72,8 @@ interface Network {
   readonly prefix: readonly string[];
   readonly node: string;
   readonly container: string;
+  readonly node6: string;
+  readonly container6: string;
 }
 
 /** A network namespace joined to this one: the node at .1, the container at .2. */
@@ -80,7 +88,13 @@ function makeNetwork(): Network {
   run(`link set ${link} up`);
   run(`-n ${name} addr add 198.18.77.2/30 dev eth0`);
   run(`-n ${name} link set eth0 up`);
-  return { prefix: ['ip', 'netns', 'exec', name], node: '198.18.77.1', container: '198.18.77.2' };
+  // No detection of duplicates: the addresses are there at once.
+  run(`addr add 2001:db8:77::1/64 dev ${link} nodad`);
+  run(`-n ${name} addr add 2001:db8:77::2/64 dev eth0 nodad`);
+  return {
+    ...{ prefix: ['ip', 'netns', 'exec', name], node: '198.18.77.1', container: '198.18.77.2' },
+    ...{ node6: '2001:db8:77::1', container6: '2001:db8:77::2' },
+  };
 }
 
 describe.skipIf(skipReason('containment') !== null)('containment', () => {
@@ -205,6 +219,118 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     expect(await inside.ask(`udp ${network.node} 17908`)).toBe(EPERM);
     containments.contain(request(cgroup, { cutProbes: true }));
     expect(await node.ask(`connect ${network.container} 17907`)).toBe(TIMED_OUT);
+  });
+
+  it('lets through what is on a list, of both families, and nothing beside it', async () => {
+    const network = makeNetwork();
+    const containments = open(pinFolder());
+    const cgroup = makeCgroup();
+    const inside = await startDoer(cgroup.path, network.prefix);
+    const [node, node6] = [await startDoer(null), await startDoer(null)];
+    await node.ask(`listen ${network.node} 17911`);
+    await node6.ask(`listen ${network.node6} 17912`);
+    const list = [
+      allow({ low: 17911, high: 17911 }),
+      allow({ address: '2001:db8:77::', bits: 64, low: 17912, high: 17913 }),
+      allow({ protocol: 'udp', low: 17911, high: 17911 }),
+    ];
+    containments.contain(request(cgroup, { allow: list }));
+    expect(containments.list()[0]).toMatchObject({ networkDeny: true, allows: true });
+    expect(await inside.ask(`connect ${network.node} 17911`)).toBe(0);
+    await node.ask('accept');
+    expect(await exchange(inside, node)).toEqual([0, 0]);
+    expect(await inside.ask(`udp ${network.node} 17911`)).toBe(0);
+    expect(await inside.ask(`connect ${network.node6} 17912`)).toBe(0);
+    await node6.ask('accept');
+    expect(await exchange(inside, node6)).toEqual([0, 0]);
+    // ::ffff:198.18.77.1 is the IPv4 peer.
+    expect(await inside.ask(`connect ::ffff:${network.node} 17911`)).toBe(0);
+    // Other ports, another protocol, other addresses.
+    expect(await inside.ask(`connect ${network.node} 17914`)).toBe(EPERM);
+    expect(await inside.ask(`connect ${network.node6} 17914`)).toBe(EPERM);
+    expect(await inside.ask(`udp ${network.node6} 17912`)).toBe(EPERM);
+    expect(await inside.ask('connect 198.18.77.3 17911')).toBe(EPERM);
+    expect(await inside.ask('connect 2001:db8:78::1 17912')).toBe(EPERM);
+    // Whom it may call may not call it.
+    await inside.ask(`listen ${network.container} 17911`);
+    expect(await node.ask(`connect ${network.container} 17911`)).toBe(TIMED_OUT);
+  });
+
+  it('cuts an open connection that a new list does not name, and goes on with one that it does', async () => {
+    const network = makeNetwork();
+    const containments = open(pinFolder());
+    const cgroup = makeCgroup();
+    const inside = await startDoer(cgroup.path, network.prefix);
+    const node = await startDoer(null);
+    await node.ask(`listen ${network.node} 17915`);
+    expect(await inside.ask(`connect ${network.node} 17915`)).toBe(0);
+    await node.ask('accept');
+    containments.contain(request(cgroup, { allow: [allow({ low: 17915, high: 17915 })] }));
+    expect(await exchange(inside, node)).toEqual([0, 0]);
+    containments.contain(request(cgroup, { allow: [allow({ low: 17916, high: 17916 })] }));
+    expect(await exchange(inside, node)).toEqual([TIMED_OUT, TIMED_OUT]);
+    containments.contain(request(cgroup)); // no list any more
+    expect(containments.list()[0]?.allows).toBe(false);
+    expect(await inside.ask(`connect ${network.node} 17915`)).toBe(EPERM);
+  });
+
+  it('lets peers in to the ports on a list, and the container not out from them', async () => {
+    const network = makeNetwork();
+    const containments = open(pinFolder());
+    const cgroup = makeCgroup();
+    const inside = await startDoer(cgroup.path, network.prefix);
+    const node = await startDoer(null);
+    await inside.ask(`listen ${network.container} 17917`);
+    await node.ask(`listen ${network.node} 17917`);
+    const served = allow({ direction: 'from', low: 17917, high: 17917 });
+    containments.contain(request(cgroup, { allow: [served] }));
+    expect(await node.ask(`connect ${network.container} 17917`)).toBe(0);
+    expect(await inside.ask('accept')).toBe(0);
+    expect(await exchange(node, inside)).toEqual([0, 0]);
+    expect(await inside.ask(`connect ${network.node} 17917`)).toBe(EPERM);
+    containments.contain(request(cgroup, { allow: [{ ...served, address: '198.18.77.4' }] }));
+    expect(await exchange(node, inside)).toEqual([TIMED_OUT, TIMED_OUT]);
+  });
+
+  it('keeps its list without the process that gave it, until its end', async () => {
+    const folder = pinFolder();
+    const network = makeNetwork();
+    const cgroup = makeCgroup();
+    const inside = await startDoer(cgroup.path, network.prefix);
+    const first = open(folder);
+    first.contain(request(cgroup, { allow: [allow({ low: 17918, high: 17918 })] }));
+    first.close();
+    expect(await inside.ask(`connect ${network.node} 17918`)).toBe(REFUSED);
+    expect(await inside.ask(`connect ${network.node} 17919`)).toBe(EPERM);
+    const again = open(folder);
+    expect([again.adopted, again.list()[0]?.allows]).toEqual([true, true]);
+    const addon = loadAddon();
+    const at = { cgroup: cgroup.id, cgroupPath: cgroup.path };
+    const [listed, other] = await addon.tryPeers({
+      ...at,
+      peers: [
+        { address: network.node, protocol: 'tcp', port: 17918 },
+        { address: network.node, protocol: 'udp', port: 17918 },
+      ],
+    });
+    expect([listed === EPERM, other === EPERM]).toEqual([false, true]);
+    expect(again.release(cgroup.id)).toBe(true);
+    expect(await inside.ask(`connect ${network.node} 17919`)).toBe(REFUSED);
+  });
+
+  it('refuses a list of what is no peer, and one that is too long', () => {
+    const containments = open(pinFolder());
+    const cgroup = makeCgroup();
+    for (const wrong of [
+      [allow({ address: 'node-1' })],
+      [allow({ bits: 33 })],
+      [allow({ low: 9, high: 8 })],
+      Array.from({ length: 33 }, () => allow({})),
+    ])
+      expect(() => containments.contain(request(cgroup, { allow: wrong }))).toThrow(
+        expect.objectContaining({ code: 'PICKET_ARGUMENT' }),
+      );
+    expect(containments.list()).toEqual([]);
   });
 
   it('leaves nothing behind when it is removed', async () => {

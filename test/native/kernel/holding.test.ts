@@ -69,7 +69,7 @@ describe.skipIf(refusal !== null)('a container', { timeout: 60_000 }, () => {
     const at = { cgroup: cgroup.id, cgroupPath: cgroup.path };
     const before = await addon.tryInside(at);
     expect(Object.values(before)).not.toContain(EPERM);
-    const flags = { networkDeny: true, killOnExec: true, cutProbes: false };
+    const flags = { networkDeny: true, killOnExec: true, cutProbes: false, allow: [] };
     containments.contain({ ...at, ...flags, until: bootTime(60), order: 7n });
     const during = await addon.tryInside(at);
     // Null where this machine has no such sockets.

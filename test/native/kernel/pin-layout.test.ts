@@ -99,7 +99,7 @@ describe.skipIf(skipReason('pin layout') !== null)('pin layout', () => {
     expect(containments.list()).toMatchObject([{ connects: 7n, execs: 2n }]); // 5 and 0 were there before
     expect(containments.release(cgroup.id)).toBe(true);
     expect(await isContained(inside)).toEqual([REFUSED, 0]);
-    const flags = { networkDeny: true, killOnExec: true, cutProbes: false };
+    const flags = { networkDeny: true, killOnExec: true, cutProbes: false, allow: [] };
     containments.contain({
       cgroup: later.id,
       cgroupPath: later.path,

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest';
+import type { LeaseContainer } from '../../../agent/contain/target.ts';
+import { container, MINUTE, order, signed, UID, world } from './leases-world.ts';
+
+test('a lease for a container that had no name yet takes its name over and follows it', async () => {
+  const unnamed = container(42, { name: '424242424242', workload: 'local/-/Container/unknown/424242424242' });
+  const live = [unnamed];
+  const { leases, containments } = world({ live });
+  const target = { podUid: UID, containerName: unnamed.identity.name, containerId: unnamed.id };
+  await leases.receive(signed(order({ target })));
+
+  live.splice(0, 1, container(42));
+  leases.sweep();
+  leases.gone(container(42));
+  live.splice(0, 1, container(43));
+  leases.appeared(container(43));
+
+  expect([...containments.entries.keys()]).toEqual([43]);
+  expect(leases.active()).toMatchObject([{ podUid: UID, containerName: 'web' }]);
+});
+
+/** Made in the pod of the lease, its pod list not read yet. */
+const nameless = (cgroup: number, more: Partial<LeaseContainer> = {}): LeaseContainer => {
+  const workload = 'local/-/Container/unknown/bbbbbbbbbbbb';
+  return { ...container(cgroup, { name: 'bbbbbbbbbbbb', workload }), madeAt: 7n, ...more };
+};
+const entryOf = ({ containments }: ReturnType<typeof world>, cgroup: number) => {
+  const entry = containments.entries.get(cgroup);
+  return entry === undefined ? null : { network: entry.networkDeny, kill: entry.killOnExec };
+};
+
+test('what may be the restarted container loses its network before its name is known, and is never killed for it', async () => {
+  const at = world();
+  await at.leases.receive(signed(order({ killOnExec: true })));
+  at.live.push(nameless(43));
+  at.leases.appeared(nameless(43));
+  expect(entryOf(at, 43)).toEqual({ network: true, kill: false });
+  at.live[1] = container(43);
+  at.leases.sweep();
+  expect(entryOf(at, 43)).toEqual({ network: true, kill: true });
+});
+
+test('another container of the pod has its network back once its name is known', async () => {
+  const at = world();
+  await at.leases.receive(signed(order()));
+  at.live.push(nameless(43));
+  at.leases.appeared(nameless(43));
+  at.live[1] = container(43, { name: 'sidecar' });
+  at.leases.sweep();
+  expect(entryOf(at, 43)).toBeNull();
+  expect(entryOf(at, 42)).toEqual({ network: true, kill: false });
+});
+
+test('the end of a lease ends it for what was never named, and not for what another lease is meant for', async () => {
+  const at = world();
+  await at.leases.receive(signed(order()));
+  await at.leases.receive(signed(order({ id: 'ord-2', leaseMs: 20 * MINUTE })));
+  at.live.push(nameless(43));
+  at.leases.appeared(nameless(43));
+  await at.leases.receive(signed(order({ id: 'ord-3', kind: 'release', releases: 'ord-1' })));
+  expect(entryOf(at, 43)).toEqual({ network: true, kill: false });
+  await at.leases.receive(signed(order({ id: 'ord-4', kind: 'release', releases: 'ord-2' })));
+  expect(entryOf(at, 43)).toBeNull();
+});
+
+test('what was there before us, is of another pod, or of a lease that only kills, is left alone', async () => {
+  const at = world();
+  await at.leases.receive(signed(order()));
+  const other = nameless(44).identity;
+  const left = [nameless(43, { madeAt: null }), nameless(44, { identity: { ...other, podUid: 'x' } })];
+  for (const each of left) at.leases.appeared(each);
+  const kills = world();
+  await kills.leases.receive(signed(order({ networkDeny: false, killOnExec: true })));
+  kills.leases.appeared(nameless(43));
+  expect([entryOf(at, 43), entryOf(at, 44), entryOf(kills, 43)]).toEqual([null, null, null]);
+});

@@ -33,12 +33,14 @@ import { type Keys, openKeys } from './pki/open.ts';
 import { publishAuthority } from './pki/publish.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
+import { parseScope } from './respond/scope.ts';
 import { checkRule } from './rule-check.ts';
 import type { CentralSettings } from './settings.ts';
 import { createSilence } from './silence.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
 import { Around } from './surroundings.ts';
 import { createTrail, parseHead, type Trail } from './trail.ts';
+import { createUpkeep } from './upkeep.ts';
 
 export interface CentralParts {
   readonly settings: CentralSettings;
@@ -177,10 +179,16 @@ function servers(
   });
   const api = createApiServer({
     tls,
-    personOf: (token) => keys.people().find((one) => sameSecret(one.token, token)) ?? null,
+    personOf: (token) => {
+      const person = keys.people().find((one) => sameSecret(one.token, token));
+      return person === undefined
+        ? null
+        : { ...person, scope: person.scope === '' ? null : (parseScope(person.scope) ?? []) };
+    },
     routes: {
       views: store.views,
       incident: store.incidents.get,
+      places: store.places,
       sessions: store.sessions.list,
       workloads: (page) => store.sketches.workloads({ ...page, nowMs: clock.wallMs() }),
       status: async () => ({
@@ -208,6 +216,7 @@ function servers(
     },
     slack: createSlackActions({
       apps: () => notifications.slackApps(),
+      places: store.places,
       deeds: pipeline,
       feedback,
       nowMs: clock.wallMs,
@@ -512,6 +521,7 @@ class RunningCentral implements Central {
   }: Open): void {
     const { settings, clock, log } = this.parts;
     const { signal } = this.stopping;
+    const upkeep = createUpkeep({ store, settings, nowMs: clock.wallMs, metrics: this.metrics, log });
     const failures = this.metrics.counter('loop_failures_total', 'Failed runs of periodic work.', ['work']);
     const failed = (work: string) => (error: unknown) => {
       failures.inc({ work });
@@ -531,10 +541,7 @@ class RunningCentral implements Central {
         await activity.tick();
       }),
       loop({ intervalMs: INTEL_MS, signal, onError: failed('intel') }, () => around.refresh()),
-      loop({ intervalMs: UPKEEP_MS, signal, onError: failed('retention') }, async () => {
-        const deleted = await store.deleteOld(clock.wallMs() - settings.retention, signal);
-        if (deleted > 0) log.info({ deleted }, 'old rows deleted');
-      }),
+      loop({ intervalMs: UPKEEP_MS, signal, onError: failed('retention') }, () => upkeep.run(signal)),
       loop({ intervalMs: UPKEEP_MS, signal, onError: failed('certificate') }, async () => {
         const server = await keys.authority.server(settings['central-names']);
         ingest.renewTls({ ...server, ca: keys.authority.certificate });

@@ -6,6 +6,7 @@ import { auditRows } from './audit/settings.ts';
 import { correlateRows } from './correlate/settings.ts';
 import { notifyRows } from './notify/settings.ts';
 import { respondRows } from './respond/settings.ts';
+import { storeRows } from './store/settings.ts';
 
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
 const DAY_MS = 86_400_000;
@@ -93,13 +94,7 @@ export const centralRows = {
     max: DAY_MS,
     sentence: 'Alerts that belong together join one incident when no further apart than this.',
   },
-  retention: {
-    type: 'milliseconds',
-    default: 30 * DAY_MS,
-    min: 3_600_000,
-    max: 3650 * DAY_MS,
-    sentence: 'Windows, detections and receipts older than this are deleted.',
-  },
+  ...storeRows,
   ...auditRows,
   ...correlateRows,
 } as const;

@@ -3,17 +3,24 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../kit/log.ts';
+import type { Scope } from '../respond/scope.ts';
 import { type Answer, ApiError, type Call, type Handler, STATUS } from './calls.ts';
-import { may, needs, type Role } from './roles.ts';
+import { type Role, refusal } from './roles.ts';
 import { createRoutes, type RouteParts } from './routes.ts';
 import type { SlackActions } from './slack.ts';
+import { within } from './within.ts';
 
 const BODY_BYTES = 64 * 1024;
 
+export interface Person {
+  readonly actor: string;
+  readonly role: Role;
+  readonly scope: Scope;
+}
 export interface ApiParts {
   readonly tls: { readonly key: string; readonly certificate: string };
   /** Whose token it is, or null. */
-  readonly personOf: (token: string) => { readonly actor: string; readonly role: Role } | null;
+  readonly personOf: (token: string) => Person | null;
   readonly routes: RouteParts;
   readonly slack: SlackActions;
   readonly count: (route: string, code: string) => void;
@@ -64,16 +71,13 @@ function bearer(authorization: string): string {
 }
 
 /** @throws ApiError for who is not known, and for what the role does not allow. */
-function speaker(parts: ApiParts, request: IncomingMessage, route: string): string {
+function speaker(parts: ApiParts, request: IncomingMessage, route: string): Person {
   const match = /^Bearer (\S+)$/.exec(bearer(request.headers.authorization ?? ''));
   const person = match === null ? null : parts.personOf(match[1] ?? '');
   if (person === null) throw new ApiError('PICKET_TOKEN', 'authorization: no token that is known here');
-  if (!may(person.role, route))
-    throw new ApiError(
-      'PICKET_FORBIDDEN',
-      `${route}: needs the role ${needs(route)}, ${person.actor} is ${person.role}`,
-    );
-  return person.actor;
+  const why = refusal(person, route);
+  if (why !== null) throw new ApiError('PICKET_FORBIDDEN', why);
+  return person;
 }
 
 function send(response: ServerResponse, { status, value }: Answer): void {
@@ -106,17 +110,20 @@ async function slackAction(
 }
 
 export function createApiServer(parts: ApiParts): ApiServer {
-  const routes: Readonly<Record<string, Handler>> = createRoutes(parts.routes);
+  const everywhere: Readonly<Record<string, Handler>> = createRoutes(parts.routes);
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? '/', 'https://central');
     if (request.method === 'POST' && url.pathname === '/slack/interactions')
       return slackAction(parts, request, response);
     const { name, id } = routeOf(request.method ?? '', url.pathname);
-    const route = routes[name];
-    const counted = route === undefined ? 'other' : name;
+    const known = Object.hasOwn(everywhere, name);
+    const counted = known ? name : 'other';
     try {
-      const actor = speaker(parts, request, name);
-      if (route === undefined) throw new ApiError('PICKET_NOT_FOUND', `${name}: no such route`);
+      const { actor, scope } = speaker(parts, request, name);
+      const routes: typeof everywhere =
+        scope === null ? everywhere : createRoutes(within(parts.routes, scope));
+      const route = routes[name];
+      if (!known || route === undefined) throw new ApiError('PICKET_NOT_FOUND', `${name}: no such route`);
       send(response, await route({ actor, id, query: url.searchParams, body: await readJson(request) }));
       parts.count(counted, 'ok');
     } catch (error) {

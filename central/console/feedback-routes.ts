@@ -5,6 +5,7 @@ import type { Reranker } from '../feedback/reranker.ts';
 import { type Subject, VERDICTS } from '../feedback/verdict.ts';
 import { parseDuration } from '../respond/document.ts';
 import { ApiError, type Call, done, type Handler, reasonOf, textOf } from './calls.ts';
+import type { RouteName } from './roles.ts';
 
 const LISTED = 1000;
 
@@ -52,7 +53,7 @@ async function listed({ feedback, written, writtenHits, nowMs }: FeedbackRoutePa
   return [...made, ...ofFiles];
 }
 
-export function feedbackRoutes(parts: FeedbackRouteParts): Readonly<Record<string, Handler>> {
+export function feedbackRoutes(parts: FeedbackRouteParts) {
   const { feedback, reranker } = parts;
   return {
     'GET /api/v1/feedback': async () => ({
@@ -90,5 +91,5 @@ export function feedbackRoutes(parts: FeedbackRouteParts): Readonly<Record<strin
       status: 200,
       value: done(await feedback.revoke({ name: id, actor, reason: reasonOf(body) })),
     }),
-  };
+  } satisfies Partial<Record<RouteName, Handler>>;
 }

@@ -13,6 +13,8 @@ import type { TrailHead, TrailVerdict } from '../store/steps.ts';
 import type { FoundContainer, Page, Views } from '../store/views.ts';
 import { type Answer, ApiError, type Call, done, type Handler, reasonOf, textOf } from './calls.ts';
 import { type FeedbackRouteParts, feedbackRoutes } from './feedback-routes.ts';
+import type { RouteName } from './roles.ts';
+import type { Places } from './within.ts';
 
 const PAGE = { usual: 100, most: 1000 };
 /** How far a dry run looks back. */
@@ -35,6 +37,7 @@ export interface Deeds {
 export interface RouteParts {
   readonly views: Views;
   readonly incident: (id: string) => Promise<Incident | null>;
+  readonly places: Places;
   readonly status: () => Promise<object>;
   /** Who entered which container, and who asked for it. */
   readonly sessions: (page: Page) => Promise<readonly object[]>;
@@ -174,7 +177,7 @@ async function ranked({ views, feedback }: RouteParts, query: URLSearchParams): 
   return incidents.sort((a, b) => (b.rank ?? b.confidence) - (a.rank ?? a.confidence));
 }
 
-function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
+function readers(parts: RouteParts) {
   const { views } = parts;
   return {
     'GET /api/v1/status': async () => ok(await parts.status()),
@@ -231,10 +234,10 @@ function readers(parts: RouteParts): Readonly<Record<string, Handler>> {
       ok({ notifiers: parts.notifications.notifiers(), silences: parts.notifications.silences() }),
     'GET /api/v1/dead-letters': async ({ query }) =>
       ok({ deadLetters: await views.deadLetters(limitOf(query)) }),
-  };
+  } satisfies Partial<Record<RouteName, Handler>>;
 }
 
-function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
+function doers(parts: RouteParts) {
   return {
     'POST /api/v1/containments': async ({ actor, body }) => {
       const [reason, action] = [reasonOf(body), actionOf(body)];
@@ -263,9 +266,9 @@ function doers(parts: RouteParts): Readonly<Record<string, Handler>> {
       );
       return { status: 201, value: { plan: printed, containments: orders.map(containment), clusterOrders } };
     },
-  };
+  } satisfies Partial<Record<RouteName, Handler>>;
 }
 
-export function createRoutes(parts: RouteParts): Readonly<Record<string, Handler>> {
+export function createRoutes(parts: RouteParts): Readonly<Record<RouteName, Handler>> {
   return { ...readers(parts), ...doers(parts), ...feedbackRoutes(parts.feedback) };
 }

@@ -2,14 +2,16 @@
 import type { Log } from '../../kit/log.ts';
 import type { Feedback } from '../feedback/feedback.ts';
 import { httpTarget } from '../notify/http.ts';
-import type { SlackApp } from '../notify/kinds.ts';
+import type { SlackApp, SlackPerson } from '../notify/kinds.ts';
 import { pressOf, type SlackHeaders, type SlackPress, slackVerifier } from '../notify/slack-request.ts';
 import type { Declined } from '../respond/execute.ts';
 import type { Deeds } from './routes.ts';
+import { type Places, scopedDeeds, scopedGive } from './within.ts';
 
 export interface SlackActionParts {
   readonly apps: () => readonly SlackApp[];
-  readonly deeds: Pick<Deeds, 'approve' | 'undo'>;
+  readonly deeds: Deeds;
+  readonly places: Places;
   readonly feedback: Pick<Feedback, 'give'>;
   readonly nowMs: () => number;
   readonly count: (result: string) => void;
@@ -56,6 +58,20 @@ async function perform(parts: SlackActionParts, press: SlackPress, actor: string
   }
 }
 
+/** What each button does is a responder's, within the namespaces that the person is for. */
+async function said(
+  parts: SlackActionParts,
+  press: SlackPress,
+  person: SlackPerson | undefined,
+): Promise<string> {
+  if (person === undefined) return `Not done: ${press.user} is not among the people of this notifier.`;
+  const { name, role, scope } = person;
+  if (role === 'viewer') return `Not done: it needs the role responder, ${name} is viewer.`;
+  const deeds = scopedDeeds(parts.deeds, parts.places, scope);
+  const feedback = scopedGive(parts.feedback, parts.places, scope);
+  return perform({ ...parts, deeds, feedback }, press, `slack:${name}`);
+}
+
 /** To the person alone. The address comes in a signed request; its origin is checked all the same. */
 async function answer(app: SlackApp, press: SlackPress, text: string): Promise<void> {
   const url = new URL(press.responseUrl);
@@ -73,13 +89,9 @@ export function createSlackActions(parts: SlackActionParts): SlackActions {
   const verifier = slackVerifier(parts.nowMs);
   const running = new Set<Promise<void>>();
   const carryOut = async (app: SlackApp, press: SlackPress): Promise<void> => {
-    const name = Object.hasOwn(app.people, press.user) ? app.people[press.user] : undefined;
-    parts.count(name === undefined ? 'stranger' : 'taken');
-    const told =
-      name === undefined
-        ? `Not done: ${press.user} is not among the people of this notifier.`
-        : await perform(parts, press, `slack:${name}`);
-    await answer(app, press, told);
+    const person = Object.hasOwn(app.people, press.user) ? app.people[press.user] : undefined;
+    parts.count(person === undefined ? 'stranger' : person.role === 'viewer' ? 'viewer' : 'taken');
+    await answer(app, press, await said(parts, press, person));
   };
   return {
     take(headers, body) {

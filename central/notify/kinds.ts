@@ -1,5 +1,6 @@
 /** The kinds of notifiers: what the `target` of each says, and how its channel is made. */
 import { at, list, type Mapping, mapping, type Reader } from '../respond/document.ts';
+import { parseScope, type Scope } from '../respond/scope.ts';
 import { alertmanager } from './channels/alertmanager.ts';
 import { email, SECURITIES } from './channels/email.ts';
 import { pagerduty } from './channels/pagerduty.ts';
@@ -17,10 +18,15 @@ export interface Context {
   readonly file: (path: string) => string;
 }
 /** Where a Slack app's buttons come back. */
+export interface SlackPerson {
+  readonly name: string;
+  readonly role: 'viewer' | 'responder';
+  readonly scope: Scope;
+}
 export interface SlackApp {
   readonly signingSecret: () => string;
   /** Slack's user id → the name that what the person does is written down under. */
-  readonly people: Readonly<Record<string, string>>;
+  readonly people: Readonly<Record<string, SlackPerson>>;
   /** Origin that answers to people are posted to. */
   readonly responses: string;
 }
@@ -63,10 +69,26 @@ function authority(reader: Reader, target: Mapping, { file }: Context): { ca?: s
   }
 }
 
+const PERSON = /^([A-Za-z0-9._-]{1,64})(?:\/(viewer|responder)(?:@(\S+))?)?$/;
+const NOBODY: SlackPerson = { name: '', role: 'viewer', scope: [] };
+
+/** As in tokens; without a role a responder, and nothing here is an admin's. */
+function personOf(text: string): SlackPerson | null {
+  const [, name, role = 'responder', places] = PERSON.exec(text) ?? [];
+  const scope = places === undefined ? null : parseScope(places);
+  if (name === undefined || (places !== undefined && scope === null)) return null;
+  return { name, role: role === 'viewer' ? 'viewer' : 'responder', scope };
+}
+
 function slackApp(reader: Reader, target: Mapping, context: Context): { slackApp?: SlackApp } {
   if (!given(target, 'signingSecretFile')) return {};
   const people = mapping(reader, at(target, 'people'), null);
-  const named = Object.keys(people.value).map((id) => [id, reader.text(at(people, id), null)] as const);
+  const named = Object.keys(people.value).map((id) => {
+    const field = at(people, id);
+    const person = personOf(reader.text(field, null));
+    if (person === null) reader.wanted(field, 'NAME, NAME/ROLE or NAME/ROLE@CLUSTER/NAMESPACE');
+    return [id, person ?? NOBODY] as const;
+  });
   return {
     slackApp: {
       signingSecret: secret(reader, target, 'signingSecretFile', context),

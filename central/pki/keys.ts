@@ -77,11 +77,16 @@ export const TOKEN_ROLES = ['viewer', 'responder', 'admin'] as const;
 export interface PeopleToken {
   readonly actor: string;
   readonly role: (typeof TOKEN_ROLES)[number];
+  /** CLUSTER/NAMESPACE, comma-separated, with * and ?; empty: all. */
+  readonly scope: string;
   readonly token: string;
 }
-const TOKEN_LINE = /^([A-Za-z0-9._@-]{1,64})(?:\/(viewer|responder|admin))?:(\S{16,})$/;
+const PLACE = '[A-Za-z0-9._*?-]{1,253}/[a-z0-9.*?-]{1,253}';
+const TOKEN_LINE = new RegExp(
+  `^([A-Za-z0-9._@-]{1,64})(?:/(viewer|responder|admin)(?:@(${PLACE}(?:,${PLACE}){0,63}))?)?:(\\S{16,})$`,
+);
 
-/** A line `name:token` or `name/role:token` each, `#` begins a comment; without a role it is admin. @throws */
+/** A line `name:token`, `name/role:token` or `name/role@cluster/namespace,...:token` each, `#` begins a comment; without a role it is admin. @throws */
 export function parsePeopleTokens(path: string, text: string): readonly PeopleToken[] {
   return text
     .split('\n')
@@ -90,10 +95,10 @@ export function parsePeopleTokens(path: string, text: string): readonly PeopleTo
       const match = TOKEN_LINE.exec(line.trim());
       if (match === null)
         throw new Error(
-          `${path}: line ${index + 1} is not name:token or name/role:token with 16 characters or more`,
+          `${path}: line ${index + 1} is not name:token, name/role:token or name/role@cluster/namespace:token with 16 characters or more`,
         );
       const role = TOKEN_ROLES.find((one) => one === match[2]) ?? 'admin';
-      return { actor: match[1] ?? '', role, token: match[3] ?? '' };
+      return { actor: match[1] ?? '', role, scope: match[3] ?? '', token: match[4] ?? '' };
     });
 }
 

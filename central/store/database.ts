@@ -17,9 +17,11 @@ import { type JournalStore, journalStore } from './journal.ts';
 import { migrationProvider } from './migrations/index.ts';
 import { type OrderStore, orderStore } from './orders.ts';
 import { type OutsideStore, outsideStore } from './outside.ts';
+import { type PlaceStore, placeStore } from './places.ts';
+import { pruneSteps } from './prune-steps.ts';
 import { type ReportStore, reportStore } from './reports.ts';
 import { rerankerStore } from './reranker.ts';
-import { deleteOld } from './retention.ts';
+import { bytesOf, type Deleted, deleteOld, type Retention } from './retention.ts';
 import type { Handle } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type SessionStore, sessionStore } from './sessions.ts';
@@ -47,10 +49,14 @@ export interface StoreParts {
 }
 export interface Store extends StoreParts {
   readonly views: Views;
+  readonly places: PlaceStore;
   readonly objects: ObjectSource;
   /** All of it or nothing. Inside, only the parts that are handed in may be used: the connection is taken. */
   transaction<T>(work: (parts: StoreParts) => Promise<T>): Promise<T>;
-  deleteOld(beforeMs: number, signal: AbortSignal): Promise<number>;
+  deleteOld(limits: Retention, signal: AbortSignal): Promise<Deleted>;
+  /** Takes the oldest steps from before then away; the chain stays provable. Says how many. */
+  pruneSteps(limits: { beforeMs: number; nowMs: number; most: number }): Promise<number>;
+  bytes(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -103,10 +109,14 @@ export async function openStore(options: { dialect: Dialect; auditKey: Uint8Arra
   return {
     ...partsOf(db, options.auditKey),
     views: createViews(db),
+    places: placeStore(db, (id) => incidentStore(db).get(id)),
     objects: containmentStore(db),
     transaction: (work) =>
       db.transaction().execute((transaction) => work(partsOf(transaction, options.auditKey))),
-    deleteOld: (beforeMs, signal) => deleteOld(db, beforeMs, signal),
+    deleteOld: (limits, signal) => deleteOld(db, limits, signal),
+    pruneSteps: (limits) =>
+      db.transaction().execute((transaction) => pruneSteps(transaction, options.auditKey, limits)),
+    bytes: () => bytesOf(db),
     close: () => db.destroy(),
   };
 }

@@ -1,12 +1,15 @@
-/** Deletes what is older than its time, in small batches, so that no summary waits long for the one connection. */
-import { sql } from 'kysely';
+/** Deletes what is older than its time, or beyond the size, in small batches: no summary waits long for the one connection. */
+import { type RawBuilder, sql } from 'kysely';
 import type { Handle } from './rows.ts';
 
 const BATCH = 500;
 /** Pages given back to the file system after a run. */
 const PAGES = 2000;
+/** The rest of a database that is over its size is deleted at the next run. */
+const MOST_FOR_SIZE = 200_000;
 
-const OLD = [
+/** What was seen: much, and worth little once it is told. */
+const DETAILS = [
   ['windows', 'wall_ms'],
   ['detections', 'wall_ms'],
   ['summaries', 'received_ms'],
@@ -16,21 +19,104 @@ const OLD = [
   ['session_alerts', 'at_ms'],
 ] as const;
 
-/** Deletes rows from before `beforeMs` until none is left or the signal is aborted. Says how many. */
-export async function deleteOld(db: Handle, beforeMs: number, signal: AbortSignal): Promise<number> {
-  let deleted = 0;
-  for (const [table, column] of OLD) {
-    for (let last = BATCH; last === BATCH && !signal.aborted; ) {
-      const result = await sql`delete from ${sql.table(table)} where rowid in
-        (select rowid from ${sql.table(table)} where ${sql.ref(column)} < ${beforeMs} limit ${BATCH})`.execute(
-        db,
-      );
-      last = Number(result.numAffectedRows ?? 0n);
-      deleted += last;
-      // Lets requests that wait for the connection go first.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+/** What was made of it, and done about it. What is in force is kept whatever its age. */
+const ENDED = sql`state in ('done', 'failed', 'refused', 'released', 'expired')`;
+const STORY: readonly (readonly [table: string, column: string, and: RawBuilder<unknown> | null])[] = [
+  ['incidents', 'last_ms', null],
+  ['plans', 'made_ms', null],
+  ['alerts', 'last_wall_ms', null],
+  ['orders', 'issued_ms', ENDED],
+  ['cluster_orders', 'issued_ms', ENDED],
+  ['dead_letters', 'at_ms', null],
+];
+
+export interface Retention {
+  readonly detailsBeforeMs: number;
+  readonly storyBeforeMs: number;
+  /** Beyond it the oldest details go, then the oldest of the story; 0: any size. */
+  readonly maxBytes: number;
+}
+/** Rows by table and by why they went. */
+export type Deleted = readonly {
+  readonly table: string;
+  readonly reason: 'age' | 'size';
+  readonly rows: number;
+}[];
+
+/** One batch; fewer than BATCH: there are no more. */
+async function deleteSome(
+  db: Handle,
+  [table, column, and]: (typeof STORY)[number] | readonly [string, string, null],
+  beforeMs: number,
+): Promise<number> {
+  const where = sql`${sql.ref(column)} < ${beforeMs}${and === null ? sql`` : sql` and ${and}`}`;
+  const result = await sql`delete from ${sql.table(table)} where rowid in
+    (select rowid from ${sql.table(table)} where ${where} order by ${sql.ref(column)} limit ${BATCH})`.execute(
+    db,
+  );
+  // Lets requests that wait for the connection go first.
+  await new Promise((resolve) => setImmediate(resolve));
+  return Number(result.numAffectedRows ?? 0n);
+}
+
+async function ofAge(db: Handle, limits: Retention, signal: AbortSignal): Promise<Deleted> {
+  const rules = [
+    ...DETAILS.map(([table, column]) => ({
+      rule: [table, column, null] as const,
+      beforeMs: limits.detailsBeforeMs,
+    })),
+    ...STORY.map((rule) => ({ rule, beforeMs: limits.storyBeforeMs })),
+  ];
+  const deleted: { table: string; reason: 'age'; rows: number }[] = [];
+  for (const { rule, beforeMs } of rules) {
+    let rows = 0;
+    for (let last = BATCH; last === BATCH && !signal.aborted; rows += last)
+      last = await deleteSome(db, rule, beforeMs);
+    if (rows > 0) deleted.push({ table: rule[0], reason: 'age', rows });
   }
-  if (deleted > 0) await sql`pragma incremental_vacuum(${sql.raw(String(PAGES))})`.execute(db);
+  return deleted;
+}
+
+/** Bytes in use: pages that are free will be written again. */
+export async function bytesOf(db: Handle): Promise<number> {
+  const one = async (name: string): Promise<number> => {
+    const { rows } = await sql<Record<string, number>>`select * from ${sql.raw(`pragma_${name}`)}`.execute(
+      db,
+    );
+    return Number(Object.values(rows[0] ?? {})[0] ?? 0);
+  };
+  return ((await one('page_count')) - (await one('freelist_count'))) * (await one('page_size'));
+}
+
+/** The oldest of each table in turn, details before the story, until it fits. */
+async function ofSize(db: Handle, { maxBytes }: Retention, signal: AbortSignal): Promise<Deleted> {
+  const rows = new Map<string, number>();
+  const always = Number.MAX_SAFE_INTEGER;
+  let total = 0;
+  const over = async (): Promise<boolean> =>
+    maxBytes > 0 && total < MOST_FOR_SIZE && !signal.aborted && (await bytesOf(db)) > maxBytes;
+  for (const rules of [DETAILS.map(([table, column]) => [table, column, null] as const), STORY])
+    for (let last = 1; last > 0 && (await over()); ) {
+      last = 0;
+      for (const rule of rules) {
+        const some = await deleteSome(db, rule, always);
+        if (some > 0) rows.set(rule[0], (rows.get(rule[0]) ?? 0) + some);
+        last += some;
+      }
+      total += last;
+    }
+  return [...rows].map(([table, count]) => ({ table, reason: 'size', rows: count }));
+}
+
+/** Of incidents that are gone. */
+async function orphans(db: Handle): Promise<void> {
+  await sql`delete from incident_alerts where incident not in (select id from incidents)`.execute(db);
+}
+
+/** Deletes until nothing is over its time or the signal is aborted. */
+export async function deleteOld(db: Handle, limits: Retention, signal: AbortSignal): Promise<Deleted> {
+  const deleted = [...(await ofAge(db, limits, signal)), ...(await ofSize(db, limits, signal))];
+  if (deleted.some(({ table }) => table === 'incidents')) await orphans(db);
+  if (deleted.length > 0) await sql`pragma incremental_vacuum(${sql.raw(String(PAGES))})`.execute(db);
   return deleted;
 }

@@ -149,6 +149,14 @@ interface StepRow {
   previous: string;
   hash: string;
 }
+/** How far the table of steps was pruned; the last line counts. */
+interface PrunedStepsRow {
+  line: number;
+  last_id: number;
+  hash: string;
+  at_ms: number;
+  seal: string;
+}
 interface OrderRow {
   id: string;
   cluster: string;
@@ -249,6 +257,7 @@ export interface Tables extends ApiTables, FeedbackTables {
   incident_alerts: IncidentAlert;
   plans: PlanRow;
   steps: StepRow;
+  steps_pruned: PrunedStepsRow;
   orders: OrderRow;
   policies: PolicyRow;
   exception_hits: ExceptionHits;

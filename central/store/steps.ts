@@ -1,6 +1,7 @@
-/** The append-only table of what was done, by whom; each line is chained to the one before with the audit key. */
+/** The table of what was done, by whom, to which lines are only added until their time is over; each line is chained to the one before with the audit key. */
 import { createHmac } from 'node:crypto';
 import type { Step } from '../respond/execute.ts';
+import { goneSteps } from './prune-steps.ts';
 import type { Handle } from './rows.ts';
 
 export interface StepStore {
@@ -17,6 +18,8 @@ export interface TrailHead {
 }
 export interface TrailVerdict {
   readonly whole: boolean;
+  /** Of them, those whose time is over and that are not kept: the chain is followed from there. */
+  readonly pruned: number;
   readonly lines: number;
   readonly head: TrailHead;
   /** The first line that does not follow from the one before, or that is not what it was known to be. */
@@ -50,7 +53,7 @@ export function stepStore(db: Handle, key: Uint8Array): StepStore {
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();
-      const previous = last?.hash ?? START;
+      const previous = last?.hash ?? (await goneSteps(db, key))?.hash ?? START;
       const { atMs, actor, action, incident, order, text } = step;
       const row = { at_ms: atMs, actor, action, incident, order_id: order, text };
       await db
@@ -69,11 +72,15 @@ export function stepStore(db: Handle, key: Uint8Array): StepStore {
         .orderBy('id', 'desc')
         .limit(1)
         .executeTakeFirst();
-      return { line: Number(lines), hash: last?.hash ?? START };
+      const gone = await goneSteps(db, key);
+      return { line: (gone?.line ?? 0) + Number(lines), hash: last?.hash ?? gone?.hash ?? START };
     },
     async verify(known) {
-      let [previous, after, line] = [START, 0, 0];
-      let broken: TrailVerdict['broken'] = null;
+      const gone = await goneSteps(db, key);
+      let [previous, after, line] = [gone?.hash ?? START, 0, gone?.line ?? 0];
+      const pruned = line;
+      let broken: TrailVerdict['broken'] =
+        gone === null ? { line: 1, because: 'what is written down of older lines is not of this key' } : null;
       const wanted = new Map(known.filter((head) => head.line > 0).map((head) => [head.line, head.hash]));
       for (;;) {
         const rows = await db
@@ -97,7 +104,7 @@ export function stepStore(db: Handle, key: Uint8Array): StepStore {
       const beyond = Math.max(0, ...wanted.keys());
       if (beyond > line)
         broken ??= { line: line + 1, because: `it is gone: there were at least ${beyond} lines` };
-      return { whole: broken === null, lines: line, head: { line, hash: previous }, broken };
+      return { whole: broken === null, pruned, lines: line, head: { line, hash: previous }, broken };
     },
   };
 }

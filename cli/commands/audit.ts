@@ -6,6 +6,8 @@ import { PEOPLE_FLAGS, people } from './people.ts';
 
 interface Verdict {
   readonly whole: boolean;
+  /** Left out by centrals of before lines had a time. */
+  readonly pruned?: number;
   readonly lines: number;
   readonly head: { readonly line: number; readonly hash: string };
   readonly broken: { readonly line: number; readonly because: string } | null;
@@ -18,10 +20,11 @@ async function run(call: Call): Promise<number> {
   const from = call.flags['from'];
   const query = from === undefined ? '' : `?from=${encodeURIComponent(String(from))}`;
   const verdict = (await people(call).get(`/api/v1/audit${query}`)) as Verdict;
-  const { whole, lines, head, broken } = verdict;
+  const { whole, pruned = 0, lines, head, broken } = verdict;
   if (call.json) io.out(`${toJson(verdict)}\n`);
   else {
     io.out(`${count(lines, 'line')}, the last is ${head.line}:${safe(head.hash)}\n`);
+    if (pruned > 0) io.out(`the first ${pruned} are not kept any more; the chain is followed from there\n`);
     io.out(whole || broken === null ? 'whole\n' : `BROKEN at line ${broken.line}: ${safe(broken.because)}\n`);
   }
   return whole ? EXIT.ok : EXIT.failed;

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { readPrivate, replacePrivate } from '../../central/pki/files.ts';
 import { newToken, parsePeopleTokens, TOKEN_ROLES } from '../../central/pki/keys.ts';
+import { parseScope } from '../../central/respond/scope.ts';
 import { EXIT, UsageError } from '../args.ts';
 import { UnreachableError } from '../client/unreachable.ts';
 import { type Call, type Command, toJson } from '../command.ts';
@@ -19,10 +20,16 @@ function create(call: Call, path: string, text: string, name: string): number {
     throw new UsageError(`token: ${JSON.stringify(name)} is not a name of A-Z a-z 0-9 . _ @ -`);
   if (parsePeopleTokens(path, text).some(({ actor }) => actor === name))
     throw new UsageError(`token: ${name} has one; picket token revoke ${name} takes it back`);
+  const scope = typeof call.flags['scope'] === 'string' ? call.flags['scope'] : '';
+  if (scope !== '' && parseScope(scope) === null)
+    throw new UsageError(
+      `token: --scope ${JSON.stringify(scope)} is not CLUSTER/NAMESPACE, comma-separated, * for any`,
+    );
   const token = newToken();
-  replacePrivate(path, `${text.trimEnd()}\n${name}/${known}:${token}\n`);
+  const line = `${name}/${known}${scope === '' ? '' : `@${scope}`}:${token}\n`;
+  replacePrivate(path, `${text.trimEnd()}\n${line}`);
   // The one time that it is shown: whoever runs this may read the file.
-  call.io.out(call.json ? `${toJson({ name, role: known, token })}\n` : `${name}/${known}:${token}\n`);
+  call.io.out(call.json ? `${toJson({ name, role: known, scope, token })}\n` : line);
   return EXIT.ok;
 }
 
@@ -42,13 +49,17 @@ async function run(call: Call): Promise<number> {
   if (text === null)
     throw new UnreachableError(`${path}: not there; central was never started on this machine`);
   if (verb === 'list') {
-    const people = parsePeopleTokens(path, text).map(({ actor, role }) => ({ name: actor, role }));
+    const people = parsePeopleTokens(path, text).map(({ actor, role, scope }) => ({
+      name: actor,
+      role,
+      scope,
+    }));
     call.io.out(
       call.json
         ? `${toJson(people)}\n`
         : table(
-            ['NAME', 'ROLE'],
-            people.map((one) => [one.name, one.role]),
+            ['NAME', 'ROLE', 'SCOPE'],
+            people.map((one) => [one.name, one.role, one.scope || 'all']),
           ),
     );
     return EXIT.ok;
@@ -64,8 +75,17 @@ export const token: Command = {
   takes: ['create|list|revoke', '[NAME]'],
   sentence:
     "Gives a person a token of the People API, lists who has one, takes one back; on central's machine, in force at once.",
-  flags: { role: { value: 'ROLE', sentence: `For create: ${TOKEN_ROLES.join(', ')}; default: viewer.` } },
+  flags: {
+    role: { value: 'ROLE', sentence: `For create: ${TOKEN_ROLES.join(', ')}; default: viewer.` },
+    scope: {
+      value: 'PLACES',
+      sentence: 'For create: CLUSTER/NAMESPACE, comma-separated, * for any; default: everywhere.',
+    },
+  },
   settings: 'all',
-  examples: ['sudo picket token create anna --role responder', 'sudo picket token revoke anna'],
+  examples: [
+    'sudo picket token create anna --role responder --scope "prod/shop,test/*"',
+    'sudo picket token revoke anna',
+  ],
   run,
 };

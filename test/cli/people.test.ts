@@ -57,11 +57,11 @@ test("contain takes a pod's name for its container, not for its sandbox, and pri
 });
 
 test('contain says what is wrong with a list before it asks for anything', async () => {
-  const { code, err, asked } = await picket(CONTAINERS, 'contain', 'web-1', '--allow', 'to example.org');
+  const { code, error: err, asked } = await picket(CONTAINERS, 'contain', 'web-1', '--allow', 'to example.org');
   expect([code, asked]).toEqual([2, []]);
   expect(err).toContain('contain: --allow: "to example.org" is not dns');
   const nothing = await runPicket(['contain', 'web-1', '--no-network', '--allow', 'dns']);
-  expect(nothing.err).toContain('networkDeny is false');
+  expect(nothing.error).toContain('networkDeny is false');
 });
 
 test('contain finds the container by the start of its id, prints the plan and asks with the token', async () => {

@@ -67,6 +67,8 @@ const window = (startNs: bigint): Report['windows'][number] => ({
 const step = (text: string) =>
   ({ atMs: 1, actor: 'admin', action: 'undo', incident: '', order: '', text }) as const;
 
+const signal = (): AbortSignal => new AbortController().signal;
+
 describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
   let folder: string;
   let dialect: Dialect;
@@ -159,8 +161,13 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     const windows = Array.from({ length: 1200 }, (_, index) => window(BigInt(index)));
     await add(report(1, { windows, detections: [detection(web, { wallMs: 1000 })], alerts: [alert(web)] }));
     await store.steps.append(step('kept'));
-    const deleted = await store.deleteOld(1_900_000_000_000, new AbortController().signal);
-    expect(deleted).toBe(1200 + 1 + 1);
+    const limits = { detailsBeforeMs: 1_900_000_000_000, storyBeforeMs: 0, maxBytes: 0 };
+    const deleted = await store.deleteOld(limits, signal());
+    expect(deleted).toEqual([
+      { table: 'windows', reason: 'age', rows: 1200 },
+      { table: 'detections', reason: 'age', rows: 1 },
+      { table: 'summaries', reason: 'age', rows: 1 },
+    ]);
     expect(await store.views.counts()).toMatchObject({
       windows: 0,
       detections: 0,
@@ -168,6 +175,53 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
       alerts: 1,
       steps: 1,
     });
+  });
+
+  it('deletes alerts and incidents when their time is over', async () => {
+    await add(report(1, { alerts: [alert(web)] }));
+    const limits = { detailsBeforeMs: 0, storyBeforeMs: 1_900_000_000_000, maxBytes: 0 };
+    expect(await store.deleteOld({ ...limits, storyBeforeMs: 1000 }, signal())).toEqual([]);
+    const deleted = await store.deleteOld(limits, signal());
+    expect(deleted).toContainEqual({ table: 'alerts', reason: 'age', rows: 1 });
+    expect(await store.views.counts()).toMatchObject({ alerts: 0, incidents: 0, orders: 0 });
+  });
+
+  it('deletes the oldest details first when it holds too much, and no more than is needed', async () => {
+    const windows = Array.from({ length: 4000 }, (_, index) => window(BigInt(index)));
+    await add(report(1, { windows, alerts: [alert(web)] }));
+    const full = await store.bytes();
+    const limits = { detailsBeforeMs: 0, storyBeforeMs: 0, maxBytes: Math.floor(full * 0.7) };
+    const deleted = await store.deleteOld(limits, signal());
+    expect(deleted.every(({ reason }) => reason === 'size')).toBe(true);
+    expect(await store.bytes()).toBeLessThanOrEqual(limits.maxBytes);
+    const { windows: left = 0, alerts } = await store.views.counts();
+    expect([left > 0 && left < 4000, alerts]).toEqual([true, 1]);
+    expect(await store.deleteOld(limits, signal())).toEqual([]);
+  });
+
+  it('takes the oldest steps away and keeps the rest provable', async () => {
+    for (const text of ['one', 'two', 'three', 'four']) await store.steps.append(step(text));
+    const head = await store.steps.head();
+    const prune = { beforeMs: Number.MAX_SAFE_INTEGER, nowMs: 5000 };
+    expect(await store.pruneSteps({ ...prune, beforeMs: 0, most: 500 })).toBe(0);
+    expect(await store.pruneSteps({ ...prune, most: 2 })).toBe(2);
+    expect(await store.steps.head()).toEqual(head);
+    await store.steps.append(step('five'));
+    expect(await store.steps.verify([head])).toMatchObject({ whole: true, lines: 5, pruned: 2 });
+    // The last one stays whatever its age: the next follows it.
+    expect(await store.pruneSteps({ ...prune, most: 500 })).toBe(2);
+    expect(await store.steps.verify([])).toMatchObject({ whole: true, lines: 5, pruned: 4 });
+  });
+
+  it('shows steps that were taken away without the key, and does not let others go', async () => {
+    for (const text of ['one', 'two', 'three']) await store.steps.append(step(text));
+    const run = async (text: string) =>
+      (await dialect.createDriver().acquireConnection()).executeQuery(CompiledQuery.raw(text));
+    await expect(run('delete from steps where id = 1')).rejects.toThrow('append only');
+    await run(`insert into steps_pruned values (1, 1, 'made up', 5000, 'no seal')`);
+    await run('delete from steps where id = 1');
+    expect((await store.steps.verify([])).broken).toMatchObject({ line: 1 });
+    expect(await store.pruneSteps({ beforeMs: Number.MAX_SAFE_INTEGER, nowMs: 1, most: 9 })).toBe(0);
   });
 
   it('says that it is full, keeps nothing of that report, and goes on when there is space', async () => {

@@ -31,6 +31,8 @@ describe.skipIf(typeof layout === 'string')('layout', () => {
     }).toEqual({
       version: 2,
       'sizeof pair_record': 72,
+      'sizeof allowed_peer': 40,
+      'sizeof allowed_peers': 1288,
       'sizeof novel_record': 384,
       'sizeof dns_record': 648,
       contain: 2,

@@ -9,6 +9,7 @@ import { effects } from './0006-effects.ts';
 import { clusterOrders } from './0008-cluster-orders.ts';
 import { sessions } from './0009-sessions.ts';
 import { allow } from './0010-allow.ts';
+import { pruned } from './0011-pruned.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -20,6 +21,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-cluster-orders': clusterOrders,
   '0009-sessions': sessions,
   '0010-allow': allow,
+  '0011-pruned': pruned,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

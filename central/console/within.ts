@@ -1,0 +1,182 @@
+/**
+ * The People API as somebody sees it who is for some namespaces only: lists without what is elsewhere, and what is
+ * elsewhere is unknown. An incident belongs to those who may see all of its containers: its story names them all.
+ */
+import type { Incident } from '../correlate/incident.ts';
+import type { Feedback } from '../feedback/feedback.ts';
+import type { Subject } from '../feedback/verdict.ts';
+import type { ClusterOrder } from '../respond/cluster/order.ts';
+import type { Declined } from '../respond/declined.ts';
+import { covers, type Place, placeOfWorkload, type Scope } from '../respond/scope.ts';
+import type { Deeds, RouteParts } from './routes.ts';
+
+/** Where things are that are named by an id. Null: there is no such thing, or it is of no one place. */
+export interface Places {
+  order(id: string): Promise<Place | null>;
+  alert(id: string): Promise<Place | null>;
+  container(id: string): Promise<Place | null>;
+  incident(id: string): Promise<Incident | null>;
+}
+
+/** Rows that are read to fill a page of what somebody may see; older ones are not looked for. */
+const LOOKED_AT = 1000;
+/** Beyond the namespace of the container. */
+const BEYOND: readonly string[] = ['cordon'];
+
+const unknown = (what: string, id: string): Declined => ({
+  declined: 'not-found',
+  message: `${what} ${JSON.stringify(id)}: unknown`,
+});
+
+export function seesIncident(
+  scope: Scope,
+  { cluster, involved }: Pick<Incident, 'cluster' | 'involved'>,
+): boolean {
+  if (scope === null) return true;
+  return (
+    involved.length > 0 &&
+    involved.every(({ workload, namespace }) =>
+      covers(scope, { cluster, namespace: namespace || placeOfWorkload(workload).namespace }),
+    )
+  );
+}
+
+/** Who may not see a thing is told what is told of one that there is not. */
+export function scopedDeeds(deeds: Deeds, places: Places, scope: Scope): Deeds {
+  if (scope === null) return deeds;
+  const incidentSeen = async (id: string): Promise<boolean> => {
+    const incident = await places.incident(id);
+    return incident !== null && seesIncident(scope, incident);
+  };
+  return {
+    async contain(asked) {
+      const { incident, containers, action } = asked;
+      if (incident !== '' && !(await incidentSeen(incident))) return unknown('incident', incident);
+      const other = containers.find(({ workload }) => !covers(scope, placeOfWorkload(workload)));
+      if (other !== undefined) return unknown('container', other.id);
+      const beyond = action.cluster.find((name) => BEYOND.includes(name));
+      if (beyond !== undefined)
+        return {
+          declined: 'forbidden',
+          message: `${beyond} reaches beyond the namespaces that ${asked.actor} is for`,
+        };
+      return deeds.contain(asked);
+    },
+    async undo(asked) {
+      const place = await places.order(asked.order);
+      if (place === null || !covers(scope, place)) return unknown('containment', asked.order);
+      return deeds.undo(asked);
+    },
+    async approve(asked) {
+      if (!(await incidentSeen(asked.incident))) return unknown('incident', asked.incident);
+      return deeds.approve(asked);
+    },
+  };
+}
+
+export function scopedGive(
+  feedback: Pick<Feedback, 'give'>,
+  places: Places,
+  scope: Scope,
+): Pick<Feedback, 'give'> {
+  if (scope === null) return feedback;
+  const seen = async ({ kind, id }: Subject): Promise<boolean> => {
+    if (kind === 'alert') {
+      const place = await places.alert(id);
+      return place !== null && covers(scope, place);
+    }
+    const incident = await places.incident(id);
+    return incident !== null && seesIncident(scope, incident);
+  };
+  return {
+    give: async (asked) =>
+      (await seen(asked.subject)) ? feedback.give(asked) : unknown(asked.subject.kind, asked.subject.id),
+  };
+}
+
+/** Most that fits the page, of what the newest rows hold. */
+function only<T>(rows: readonly T[], limit: number, sees: (row: T) => boolean): T[] {
+  return rows.filter(sees).slice(0, limit);
+}
+
+type Rows = readonly { readonly workload: string }[];
+
+function scopedViews(parts: RouteParts, scope: Scope): RouteParts['views'] {
+  const { views, places } = parts;
+  const ofWorkload = ({ workload }: { readonly workload: string }): boolean =>
+    covers(scope, placeOfWorkload(workload));
+  return {
+    ...views,
+    async containers({ limit, offset, live }) {
+      const all = (await views.containers({ limit: LOOKED_AT * 10, offset: 0, live })) as Rows;
+      return all.filter(ofWorkload).slice(offset, offset + limit);
+    },
+    containersLike: async (prefix) => (await views.containersLike(prefix)).filter(ofWorkload),
+    async activity(container, sinceMs) {
+      const place = await places.container(container);
+      // What is known of nothing: the same as of a container that there never was.
+      return views.activity(place !== null && covers(scope, place) ? container : '', sinceMs);
+    },
+    async incidents(page) {
+      const all = await views.incidents({ ...page, limit: LOOKED_AT });
+      return only(all, page.limit, (incident) => seesIncident(scope, incident));
+    },
+    alerts: async (page) =>
+      only((await views.alerts({ ...page, limit: LOOKED_AT })) as Rows, page.limit, ofWorkload),
+    async orders(filter) {
+      const all = (await views.orders({ ...filter, limit: LOOKED_AT })) as readonly {
+        readonly container: { readonly workload: string };
+      }[];
+      return only(all, filter.limit, ({ container }) => ofWorkload(container));
+    },
+  };
+}
+
+const placeOfClusterOrder = ({ cluster, target }: ClusterOrder): Place => ({
+  cluster,
+  namespace: target.namespace || placeOfWorkload(target.workload).namespace,
+});
+
+/** The parts of the routes for somebody of this scope. */
+export function within(parts: RouteParts, scope: Scope): RouteParts {
+  if (scope === null) return parts;
+  const { places, feedback } = parts;
+  return {
+    ...parts,
+    views: scopedViews(parts, scope),
+    async incident(id) {
+      const incident = await parts.incident(id);
+      return incident !== null && seesIncident(scope, incident) ? incident : null;
+    },
+    async sessions(page) {
+      const all = (await parts.sessions({ ...page, limit: LOOKED_AT })) as Rows;
+      return only(all, page.limit, ({ workload }) => covers(scope, placeOfWorkload(workload)));
+    },
+    async workloads({ limit, offset }) {
+      const all = await parts.workloads({ limit: LOOKED_AT * 10, offset: 0 });
+      return all
+        .filter(({ workload }) => covers(scope, placeOfWorkload(workload)))
+        .slice(offset, offset + limit);
+    },
+    async clusterOrders(limit, incident) {
+      const all = await parts.clusterOrders(LOOKED_AT, incident);
+      return only(all, limit, (order) => covers(scope, placeOfClusterOrder(order)));
+    },
+    deeds: scopedDeeds(parts.deeds, places, scope),
+    feedback: { ...feedback, feedback: scopedFeedback(feedback.feedback, places, scope) },
+  };
+}
+
+/** Only giving a verdict is open to somebody of a scope; see the rules of the routes. */
+function scopedFeedback(feedback: Feedback, places: Places, scope: Scope): Feedback {
+  const { give } = scopedGive(feedback, places, scope);
+  return {
+    give,
+    except: (asked) => feedback.except(asked),
+    revoke: (asked) => feedback.revoke(asked),
+    exceptions: (most) => feedback.exceptions(most),
+    verdicts: (most) => feedback.verdicts(most),
+    rules: () => feedback.rules(),
+    load: () => feedback.load(),
+  };
+}

@@ -1,0 +1,61 @@
+/** Where things are that people name by an id. */
+import type { Incident } from '../correlate/incident.ts';
+import type { ClusterTarget } from '../respond/cluster/action.ts';
+import type { Handle } from './rows.ts';
+
+/** As console/scope.ts: the namespace is - for what is of none. */
+interface Place {
+  readonly cluster: string;
+  readonly namespace: string;
+}
+export interface PlaceStore {
+  /** Of an order to a node, or of one in the cluster. */
+  order(id: string): Promise<Place | null>;
+  alert(id: string): Promise<Place | null>;
+  container(id: string): Promise<Place | null>;
+  incident(id: string): Promise<Incident | null>;
+}
+
+/** Of the cluster that spoke, whatever the key says. */
+const placeOf = (cluster: string, workload: string): Place => ({
+  cluster,
+  namespace: workload.split('/')[1] || '-',
+});
+
+export function placeStore(db: Handle, incident: PlaceStore['incident']): PlaceStore {
+  return {
+    incident,
+    async order(id) {
+      const order = await db
+        .selectFrom('orders')
+        .select(['cluster', 'workload'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (order !== undefined) return placeOf(order.cluster, order.workload);
+      const there = await db
+        .selectFrom('cluster_orders')
+        .select(['cluster', 'target'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      if (there === undefined) return null;
+      const { namespace, workload } = JSON.parse(there.target) as ClusterTarget;
+      return namespace === '' ? placeOf(there.cluster, workload) : { cluster: there.cluster, namespace };
+    },
+    async alert(id) {
+      const row = await db
+        .selectFrom('alerts')
+        .select(['cluster', 'workload'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row === undefined ? null : placeOf(row.cluster, row.workload);
+    },
+    async container(id) {
+      const row = await db
+        .selectFrom('containers')
+        .select(['cluster', 'workload'])
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return row === undefined ? null : placeOf(row.cluster, row.workload);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+/** Deletes what central keeps no longer, and says what it holds. */
+import type { Log } from '../kit/log.ts';
+import type { Metrics } from '../kit/metrics.ts';
+import type { CentralSettings } from './settings.ts';
+import type { Store } from './store/database.ts';
+
+/** Steps that are taken away in one transaction. */
+const STEPS = 500;
+
+export interface UpkeepParts {
+  readonly store: Pick<Store, 'deleteOld' | 'pruneSteps' | 'bytes'>;
+  readonly settings: Pick<CentralSettings, 'retention' | 'keep-incidents' | 'keep-steps' | 'database-bytes'>;
+  readonly nowMs: () => number;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+async function prune({ store, settings, nowMs }: UpkeepParts, signal: AbortSignal): Promise<number> {
+  const now = nowMs();
+  let all = 0;
+  for (let last = STEPS; last === STEPS && !signal.aborted; all += last)
+    last = await store.pruneSteps({ beforeMs: now - settings['keep-steps'], nowMs: now, most: STEPS });
+  return all;
+}
+
+export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Promise<void> } {
+  const { store, settings, nowMs, metrics, log } = parts;
+  const rows = metrics.counter(
+    'deleted_rows_total',
+    'Rows deleted because their time was over, or because the database was larger than database-bytes.',
+    ['table', 'reason'],
+  );
+  const bytes = metrics.gauge('database_bytes', 'Bytes of the database in use.', []);
+  return {
+    async run(signal) {
+      const limits = {
+        detailsBeforeMs: nowMs() - settings.retention,
+        storyBeforeMs: nowMs() - settings['keep-incidents'],
+        maxBytes: settings['database-bytes'],
+      };
+      const deleted = await store.deleteOld(limits, signal);
+      const steps = await prune(parts, signal);
+      const all = steps > 0 ? [...deleted, { table: 'steps', reason: 'age', rows: steps }] : deleted;
+      for (const { table, reason, rows: count } of all) rows.inc({ table, reason }, count);
+      if (all.length > 0) log.info({ deleted: all }, 'old rows deleted');
+      bytes.set(await store.bytes());
+    },
+  };
+}

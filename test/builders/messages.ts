@@ -95,6 +95,7 @@ export const resources: Resources = {
 
 /** Fields that came after version 1 was released: what it wrote does not have them. */
 export const LATER: ReadonlySet<string> = new Set([
+  'allow',
   'life',
   'resources',
   'oomKills',

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -46,8 +47,9 @@ function request(cgroup: TestCgroup, over: Partial<ContainmentRequest> = {}): Co
 }
 
 type Peer = ContainmentRequest['allow'][number];
-const allow = (more: Partial<Peer>): Peer => ({
-  ...{ direction: 'to', address: '198.18.77.1', bits: 32, protocol: 'tcp', low: 0, high: 65_535 },
+const allow = (address: string, more: Partial<Peer>): Peer => ({
+  ...{ direction: 'to', bits: isIPv6(address) ? 64 : 32, protocol: 'tcp', low: 0, high: 65_535 },
+  address,
   ...more,
 });
 
@@ -74,26 +76,33 @@ interface Network {
   readonly container: string;
   readonly node6: string;
   readonly container6: string;
+  /** Nobody is there. */
+  readonly other: string;
 }
 
-/** A network namespace joined to this one: the node at .1, the container at .2. */
+let networks = 0;
+/**
+ * A network namespace joined to this one: the node at .1, the container at .2. Each has names and addresses of its own: a link
+ * goes a while after its namespace.
+ */
 function makeNetwork(): Network {
-  const name = `picket-test-${process.pid}`;
-  const link = `pkt${process.pid % 100_000}`;
+  const at = 77 + networks++;
+  const name = `picket-test-${process.pid}-${at}`;
+  const link = `pk${process.pid % 100_000}n${at}`;
   const run = (line: string) => execFileSync('ip', line.split(' '));
   run(`netns add ${name}`);
   atEnd(() => void run(`netns del ${name}`));
   run(`link add ${link} type veth peer name eth0 netns ${name}`);
-  run(`addr add 198.18.77.1/30 dev ${link}`);
+  run(`addr add 198.18.${at}.1/30 dev ${link}`);
   run(`link set ${link} up`);
-  run(`-n ${name} addr add 198.18.77.2/30 dev eth0`);
+  run(`-n ${name} addr add 198.18.${at}.2/30 dev eth0`);
   run(`-n ${name} link set eth0 up`);
   // No detection of duplicates: the addresses are there at once.
-  run(`addr add 2001:db8:77::1/64 dev ${link} nodad`);
-  run(`-n ${name} addr add 2001:db8:77::2/64 dev eth0 nodad`);
+  run(`addr add 2001:db8:${at}::1/64 dev ${link} nodad`);
+  run(`-n ${name} addr add 2001:db8:${at}::2/64 dev eth0 nodad`);
   return {
-    ...{ prefix: ['ip', 'netns', 'exec', name], node: '198.18.77.1', container: '198.18.77.2' },
-    ...{ node6: '2001:db8:77::1', container6: '2001:db8:77::2' },
+    ...{ prefix: ['ip', 'netns', 'exec', name], node: `198.18.${at}.1`, container: `198.18.${at}.2` },
+    ...{ node6: `2001:db8:${at}::1`, container6: `2001:db8:${at}::2`, other: `198.18.${at}.3` },
   };
 }
 
@@ -230,9 +239,9 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     await node.ask(`listen ${network.node} 17911`);
     await node6.ask(`listen ${network.node6} 17912`);
     const list = [
-      allow({ low: 17911, high: 17911 }),
-      allow({ address: '2001:db8:77::', bits: 64, low: 17912, high: 17913 }),
-      allow({ protocol: 'udp', low: 17911, high: 17911 }),
+      allow(network.node, { low: 17911, high: 17911 }),
+      allow(network.node6, { low: 17912, high: 17913 }),
+      allow(network.node, { protocol: 'udp', low: 17911, high: 17911 }),
     ];
     containments.contain(request(cgroup, { allow: list }));
     expect(containments.list()[0]).toMatchObject({ networkDeny: true, allows: true });
@@ -249,8 +258,8 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     expect(await inside.ask(`connect ${network.node} 17914`)).toBe(EPERM);
     expect(await inside.ask(`connect ${network.node6} 17914`)).toBe(EPERM);
     expect(await inside.ask(`udp ${network.node} 17914`)).toBe(EPERM);
-    expect(await inside.ask('connect 198.18.77.3 17911')).toBe(EPERM);
-    expect(await inside.ask('connect 2001:db8:78::1 17912')).toBe(EPERM);
+    expect(await inside.ask(`connect ${network.other} 17911`)).toBe(EPERM);
+    expect(await inside.ask('connect 2001:db8:1::1 17912')).toBe(EPERM);
     // Whom it may call may not call it.
     await inside.ask(`listen ${network.container} 17911`);
     expect(await node.ask(`connect ${network.container} 17911`)).toBe(TIMED_OUT);
@@ -265,9 +274,9 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     await node.ask(`listen ${network.node} 17915`);
     expect(await inside.ask(`connect ${network.node} 17915`)).toBe(0);
     await node.ask('accept');
-    containments.contain(request(cgroup, { allow: [allow({ low: 17915, high: 17915 })] }));
+    containments.contain(request(cgroup, { allow: [allow(network.node, { low: 17915, high: 17915 })] }));
     expect(await exchange(inside, node)).toEqual([0, 0]);
-    containments.contain(request(cgroup, { allow: [allow({ low: 17916, high: 17916 })] }));
+    containments.contain(request(cgroup, { allow: [allow(network.node, { low: 17916, high: 17916 })] }));
     expect(await exchange(inside, node)).toEqual([TIMED_OUT, TIMED_OUT]);
     containments.contain(request(cgroup)); // no list any more
     expect(containments.list()[0]?.allows).toBe(false);
@@ -282,12 +291,12 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     const node = await startDoer(null);
     await inside.ask(`listen ${network.container} 17917`);
     await node.ask(`listen ${network.node} 17917`);
-    const served = allow({ direction: 'from', low: 17917, high: 17917 });
+    const served = allow(network.node, { direction: 'from', low: 17917, high: 17917 });
     containments.contain(request(cgroup, { allow: [served] }));
     expect(await node.ask(`connect ${network.container} 17917`)).toBe(0);
     expect(await inside.ask('accept')).toBe(0);
     expect(await exchange(node, inside)).toEqual([0, 0]);
-    containments.contain(request(cgroup, { allow: [{ ...served, address: '198.18.77.4' }] }));
+    containments.contain(request(cgroup, { allow: [{ ...served, address: network.other }] }));
     expect(await exchange(node, inside)).toEqual([TIMED_OUT, TIMED_OUT]);
     containments.contain(request(cgroup, { allow: [served] }));
     expect(await inside.ask(`connect ${network.node} 17917`)).toBe(EPERM);
@@ -299,7 +308,7 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     const cgroup = makeCgroup();
     const inside = await startDoer(cgroup.path, network.prefix);
     const first = open(folder);
-    first.contain(request(cgroup, { allow: [allow({ low: 17918, high: 17918 })] }));
+    first.contain(request(cgroup, { allow: [allow(network.node, { low: 17918, high: 17918 })] }));
     first.close();
     expect(await inside.ask(`connect ${network.node} 17918`)).toBe(REFUSED);
     expect(await inside.ask(`connect ${network.node} 17919`)).toBe(EPERM);
@@ -323,10 +332,10 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     const containments = open(pinFolder());
     const cgroup = makeCgroup();
     for (const wrong of [
-      [allow({ address: 'node-1' })],
-      [allow({ bits: 33 })],
-      [allow({ low: 9, high: 8 })],
-      Array.from({ length: 33 }, () => allow({})),
+      [allow('node-1', {})],
+      [allow('198.18.77.1', { bits: 33 })],
+      [allow('198.18.77.1', { low: 9, high: 8 })],
+      Array.from({ length: 33 }, () => allow('198.18.77.1', {})),
     ])
       expect(() => containments.contain(request(cgroup, { allow: wrong }))).toThrow(
         expect.objectContaining({ code: 'PICKET_ARGUMENT' }),

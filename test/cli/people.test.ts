@@ -57,7 +57,11 @@ test("contain takes a pod's name for its container, not for its sandbox, and pri
 });
 
 test('contain says what is wrong with a list before it asks for anything', async () => {
-  const { code, error: err, asked } = await picket(CONTAINERS, 'contain', 'web-1', '--allow', 'to example.org');
+  const {
+    code,
+    error: err,
+    asked,
+  } = await picket(CONTAINERS, 'contain', 'web-1', '--allow', 'to example.org');
   expect([code, asked]).toEqual([2, []]);
   expect(err).toContain('contain: --allow: "to example.org" is not dns');
   const nothing = await runPicket(['contain', 'web-1', '--no-network', '--allow', 'dns']);

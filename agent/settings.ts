@@ -257,7 +257,19 @@ export const agentRows = {
   },
   'watched-folders': {
     type: 'list',
-    default: ['.ssh', '.aws', '.kube', '.gnupg', 'sudoers.d', 'serviceaccount', 'cron.d', 'crontabs'],
+    default: [
+      '.ssh',
+      '.aws',
+      '.azure',
+      'gcloud',
+      '.kube',
+      'pki',
+      '.gnupg',
+      'sudoers.d',
+      'serviceaccount',
+      'cron.d',
+      'crontabs',
+    ],
     sentence: 'Names of folders; the opening of any file directly in one is reported.',
   },
   'guarded-files': {

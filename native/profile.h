@@ -19,7 +19,7 @@
 #define RESERVE_NS 1000000000ull
 #define ACTION_THING(action) ((action) & (RESERVES / 2 - 1))
 #define FILE_THING(mixed) (RESERVES / 2 + ((mixed) & (RESERVES / 2 - 1)))
-#define LOSS_ROOM 12  /* more than LOSS_REASONS; makes slot_counts whole cache lines */
+#define LOSS_ROOM 12  /* LOSS_REASONS or more; makes slot_counts whole cache lines */
 #define SEEN_KEYS 1024
 #define SEEN_WAYS 8   /* places of a bucket: one cache line */
 

@@ -291,8 +291,11 @@ enum action {
 	ACTION_USERFAULT = 46,
 	ACTION_KERNEL_SOCKET = 47, /* to the kernel: netlink, but for routes and events; crypto, keys; vsock [as ACTION_RAW_SOCKET] */
 	ACTION_IO_PORTS = 48,      /* iopl, ioperm */
+	ACTION_OPEN_FAILED = 49,   /* open that was refused, or of a name watched at every opening that is not there [flags; path: claimed] */
 };
 
+#define BUCKET_OPEN_FAILED 13 /* bucket of tokens of failed opens, so that a search hides no other action */
+#define OPEN_FAILED_TOKENS 4  /* that one takes: the urgent ring holds the bursts of four containers, too */
 #define ACTION_NO_CALL 0xffffffffu /* number, where no system call told it */
 #define ACTION_COMPAT (1u << 1)    /* number is of the 32-bit numbering */
 #define ACTION_CLAIMED (1u << 2)   /* name is what the caller's memory said after the call: may lie */
@@ -368,7 +371,8 @@ enum loss_reason {
 	LOSS_COMPAT_FULL = 8,  /* a 32-bit call is in the sum, but not under its own number */
 	LOSS_FOLDERS_LATER = 9, /* a folder was not told, for want of tokens or room: told when it is next opened */
 	LOSS_DNS_LATER = 10, /* a DNS message was not told, for want of tokens or room: told when it comes again */
-	LOSS_REASONS = 11,
+	LOSS_OPENS_LATER = 11, /* a failed open was not told, for want of tokens: told when it is tried again */
+	LOSS_REASONS = 12,
 };
 
 #endif

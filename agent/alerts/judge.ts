@@ -182,6 +182,9 @@ const WEIGHTS: Readonly<Partial<Record<Fact['kind'], number>>> = {
 /** A folder that the workload has only ever read, as content, code and settings are, and now writes to. */
 const READ_ONLY = 3;
 const WRITTEN_FILE = /^\S+ w /;
+/** A door that was found shut: many of them are what rules count. */
+const SHUT = 1 / 2;
+const FAILED_OPEN = / open-failed(?: |$)/;
 /** Whom it meets on its own loopback is in its own pod. */
 const NEAR = 1 / 4;
 export const LOOPBACK = /^(?:udp\/)?(?:127\.|::1:|\[::1\])/;
@@ -196,6 +199,7 @@ function weightOf({ kind, value }: Fact, { baseline, role }: Situation): number 
   // A secret is read. Who writes its own log or setting anew does what rules tell, where it is tampering.
   if (kind === 'file' && WRITTEN_FILE.test(value)) return 1;
   if (kind === 'connect' && LOOPBACK.test(value)) return NEAR;
+  if (kind === 'action' && FAILED_OPEN.test(value)) return SHUT;
   const port = value.slice(value.lastIndexOf(':'));
   if (kind === 'connect' && !baseline.knowsLike('connect', (known) => known.endsWith(port))) return FAR;
   return WEIGHTS[kind] ?? 1;

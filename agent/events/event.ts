@@ -161,7 +161,8 @@ export type Action =
   | 'personality'
   | 'userfault'
   | 'kernel-socket'
-  | 'io-ports';
+  | 'io-ports'
+  | 'open-failed';
 
 export interface ActionEvent extends EventBase {
   readonly kind: 'action';

@@ -74,6 +74,8 @@ function objectOf(event: ActionEvent): string {
     case 'link':
     case 'symlink':
       return `${lastName(event.name)} ${lastName(event.path)}`;
+    case 'open-failed': // refused ones by the program alone: who searches makes as many paths as it likes
+      return event.refused ? '' : lastName(event.path);
     case 'unlink':
     case 'chown':
     case 'truncate':

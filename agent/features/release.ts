@@ -4,7 +4,7 @@ import type { Fact } from './fact.ts';
 // Calls that change what a process is, sees or may do; being new they weigh more than an ordinary call.
 export const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
   (
-    'ptrace process_vm_readv process_vm_writev mount umount2 move_mount fsmount open_tree pivot_root chroot setns unshare bpf perf_event_open ' +
+    'ptrace process_vm_readv process_vm_writev mount umount2 move_mount fsopen fsconfig fsmount open_tree pivot_root chroot setns unshare bpf perf_event_open ' +
     'init_module finit_module delete_module kexec_load kexec_file_load memfd_create userfaultfd io_uring_setup keyctl add_key request_key ' +
     'setuid setgid setresuid setresgid setreuid setregid capset iopl ioperm acct swapon swapoff reboot settimeofday clock_settime sethostname ' +
     'open_by_handle_at quotactl personality mknod mknodat pidfd_getfd'
@@ -12,7 +12,7 @@ export const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
 );
 
 /** Servers do these as they start and stop; the second word of an action's fact. */
-const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memfd']);
+const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memfd', 'open-failed']);
 
 export const isOrdinaryAction = (value: string): boolean =>
   ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? '');

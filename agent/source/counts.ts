@@ -16,16 +16,23 @@ export const LOSS_NAMES = [
   'compat-full',
   'folders-later',
   'dns-later',
+  'opens-later',
 ] as const;
 
 /** What was not told but will be, when it is next done: no loss of the window. */
-export const TOLD_LATER: ReadonlySet<string> = new Set(['seen-full', 'folders-later', 'dns-later']);
+export const TOLD_LATER: ReadonlySet<string> = new Set([
+  'seen-full',
+  'folders-later',
+  'dns-later',
+  'opens-later',
+]);
 
 /** Buckets of what is told later: folders have RECORD_NOVEL's. */
 const BUCKETS_TOLD_LATER: ReadonlySet<number> = new Set([
   LAYOUT.RECORD_NOVEL,
   LAYOUT.RECORD_DNS,
   LAYOUT.BUCKET_DNS_UNASKED,
+  LAYOUT.BUCKET_OPEN_FAILED,
 ]);
 
 /** By number of record_kind of records.h: `exec`, `socket-use`. */

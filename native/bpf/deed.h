@@ -139,14 +139,24 @@ static __always_inline void write_target(struct action_record *record, struct ta
 	record->target_slot = slot_of(target);
 }
 
+/* Who looks for what he may open fails by the thousand: that takes no token of what was done. */
+static __always_inline bool may_tell_deed(__u32 slot, __u32 action)
+{
+	if (action != ACTION_OPEN_FAILED)
+		return may_send_of(slot, RECORD_ACTION, ACTION_THING(action));
+	if (take_tokens(slot, BUCKET_OPEN_FAILED, OPEN_FAILED_TOKENS))
+		return true;
+	count_loss(slot, LOSS_OPENS_LATER);
+	return false;
+}
+
 /* True when the record was reserved. Not static, so that it is verified once and not once per action. */
 __noinline int tell(struct task_state *state, struct deed *deed)
 {
 	if (!state || !deed)
 		return false;
-	bool may = may_send_of(state->slot, RECORD_ACTION, ACTION_THING(deed->action));
-	struct action_record *record = reserve_if(may, &urgent, RECORD_ACTION, struct action_record, PATH_BYTES,
-						  state->slot, state->owner, LOSS_URGENT_FULL);
+	struct action_record *record = reserve_if(may_tell_deed(state->slot, deed->action), &urgent, RECORD_ACTION,
+						  struct action_record, PATH_BYTES, state->slot, state->owner, LOSS_URGENT_FULL);
 	if (!record)
 		return false;
 	fill_process(&record->header);

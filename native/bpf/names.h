@@ -11,6 +11,8 @@
 #define SUN_PATH_OFFSET 2 /* of struct sockaddr_un */
 #define SUN_PATH_BYTES 108
 
+#define WATCHED_HOW (WATCHED_ALWAYS | WATCHED_WRITES)
+
 enum { NAME_PLAIN, NAME_WATCHED, NAME_WITHOUT_FOLDER };
 
 /* One a CPU: the programs that use it run in system calls, where none is interrupted by another. */
@@ -39,16 +41,18 @@ static __always_inline bool is_watched_dentry(struct dentry *dentry, __u32 folde
 	return may_be(folder ? watched_folder_lengths : watched_file_lengths, name.len) && is_watched(name.name, folder);
 }
 
-static __noinline bool is_watched_span(struct name_scratch *scratch, __u32 from, __u32 to, __u32 folder)
+/* WATCHED_ALWAYS, WATCHED_WRITES or 0. */
+static __noinline __u32 is_watched_span(struct name_scratch *scratch, __u32 from, __u32 to, __u32 folder)
 {
 	struct watched_name key = {.folder = folder};
 	__u32 length = to - from;
 
 	if (!scratch || !may_be(folder ? watched_folder_lengths : watched_file_lengths, length))
-		return false;
+		return 0;
 	if (bpf_probe_read_kernel(key.name, length & (FILE_NAME_BYTES - 1), &scratch->text[from & (TEXT_BYTES - 1)]))
-		return false;
-	return bpf_map_lookup_elem(&watched_names, &key) != NULL;
+		return 0;
+	__u8 *how = bpf_map_lookup_elem(&watched_names, &key);
+	return how ? *how : 0;
 }
 
 /* Where the name begins that ends at `end`, if within the last bytes before it; else 0. */
@@ -76,27 +80,36 @@ __noinline int begin_of_name(__u32 end)
 	return end;
 }
 
-/* Whether a path's last name, or the folder above it, is watched; or that it has no folder. `bytes`
- * counts the NUL that is set behind them. Not static, as above. */
-__noinline int watched_in_text(__u64 address, int of_user, __u32 bytes)
+#define TEXT_WITHOUT_FOLDER (1 << 8)
+
+/* How a path's last name, or the folder above it, is watched (WATCHED_HOW), and whether it has no folder. `bytes` counts
+ * the NUL that is set behind them. Not static, as above. */
+__noinline int look_in_text(__u64 address, int of_user, __u32 bytes)
 {
 	struct name_scratch *scratch = name_scratch_of_cpu();
 
 	if (!scratch || !address || !bytes || bytes > TEXT_BYTES)
-		return NAME_PLAIN;
+		return 0;
 	long length = of_user ? bpf_probe_read_user_str(scratch->text, bytes, (void *)address) :
 				bpf_probe_read_kernel_str(scratch->text, bytes, (void *)address);
 	if (length < 2 || length > TEXT_BYTES)
-		return NAME_PLAIN;
+		return 0;
 	__u32 end = length - 1;
 	if (end > 1 && scratch->text[(end - 1) & (TEXT_BYTES - 1)] == '/')
 		end -= 1;
 	__u32 last = begin_of_name(end);
-	if (is_watched_span(scratch, last, end, 0) || is_watched_span(scratch, last, end, 1))
-		return NAME_WATCHED;
+	__u32 how = is_watched_span(scratch, last, end, 0) | is_watched_span(scratch, last, end, 1);
 	if (last == 0)
-		return NAME_WITHOUT_FOLDER;
-	return is_watched_span(scratch, begin_of_name(last - 1), last - 1, 1) ? NAME_WATCHED : NAME_PLAIN;
+		return how | TEXT_WITHOUT_FOLDER;
+	return how & WATCHED_ALWAYS ? how : how | is_watched_span(scratch, begin_of_name(last - 1), last - 1, 1);
+}
+
+/* Whether either is watched in any way; or that there is no folder. */
+static __always_inline int watched_in_text(__u64 address, int of_user, __u32 bytes)
+{
+	int found = look_in_text(address, of_user, bytes);
+
+	return found & WATCHED_HOW ? NAME_WATCHED : found ? NAME_WITHOUT_FOLDER : NAME_PLAIN;
 }
 
 /* The path of a Unix socket's address ends with its length, or before that with NUL. */

@@ -3,6 +3,7 @@
  * The one program that runs at every system call. The end of a call has its number and its result, and costs the
  * same as the start; two hooks would cost nearly twice one.
  */
+#include "failed.bpf.c"
 #include "files.bpf.c"
 #include "pairs.h"
 #include "slot.h"
@@ -48,7 +49,7 @@ static __always_inline int count_compat(bool direct, struct task_state *state, s
 	count_compat_number(state->slot, number);
 	note_pair(state, profile, cpu, CALL_COMPAT);
 	if (result < 0)
-		return 0;
+		return compat_open_failed(state, regs, result, number);
 	if (number == COMPAT_BIND)
 		return note_datagrams_port(state, COMPAT_FIRST_ARGUMENT(regs));
 	if (number == COMPAT_OPEN)
@@ -74,7 +75,7 @@ static __always_inline int look_closer(bool direct, struct task_state *state, st
 	if (action != LOOK_CLOSER)
 		return look_at_action(state, regs, result, action, false);
 	if (result < 0)
-		return 0;
+		return open_failed(state, regs, result, number);
 	if (number == CALL_BIND)
 		return note_datagrams_port(state, FIRST_ARGUMENT(regs));
 	if (number == CALL_OPENAT)

@@ -50,14 +50,17 @@ function field(name: string, value: unknown): unknown {
   return value;
 }
 
-/** `asked`: a name and a type; `answered`: a name and the address that is told. */
+/** `asked`: a name and a type; `answered`: a name and the address that is told; `missing`: a name that there is not. */
 function dnsOf(fields: {
   asked?: [string, string];
   answered?: [string, string];
+  missing?: string;
   server: string;
   exe: string;
 }): Buffer {
-  const { asked, answered, ...rest } = fields;
+  const { asked, answered, missing, ...rest } = fields;
+  if (missing !== undefined)
+    return dnsRecord({ ...rest, what: 'ANSWER', message: answer(missing, [], { code: 3 }) });
   if (answered !== undefined) {
     const [name, data] = answered;
     return dnsRecord({ ...rest, what: 'ANSWER', message: answer(name, [{ name: null, type: 'A', data }]) });

@@ -51,6 +51,7 @@ const ACTIONS: Readonly<Record<number, Action>> = {
   [LAYOUT.ACTION_USERFAULT]: 'userfault',
   [LAYOUT.ACTION_KERNEL_SOCKET]: 'kernel-socket',
   [LAYOUT.ACTION_IO_PORTS]: 'io-ports',
+  [LAYOUT.ACTION_OPEN_FAILED]: 'open-failed',
 };
 const REFUSALS: ReadonlySet<bigint> = new Set([-1n, -13n]); // EPERM, EACCES
 

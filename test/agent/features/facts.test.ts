@@ -129,6 +129,8 @@ test.each<[ActionFields, string | null]>([
   [{ action: 'RAW_SOCKET', exe: 'x', args: [17n, 3n, 0n] }, 'x raw-socket packet'],
   [{ action: 'MOUNT', exe: 'mount', flags: 12, name: 'whatever', path: '/x/1' }, 'mount mount'],
   [{ action: 'URING_OP', exe: 'db', args: [22n] }, 'db uring-op 22'],
+  [{ action: 'OPEN_FAILED', exe: 'cat', path: '/root/.ssh/id_rsa', result: -2n }, 'cat open-failed id_rsa'],
+  [{ action: 'OPEN_FAILED', exe: 'find', path: '/srv/a/b', result: -13n }, 'find open-failed refused'],
   [{ action: 'SOCKET_USE', exe: 'curl', path: '/run/docker.sock' }, 'curl socket-use /run/docker.sock'],
   [{ action: 'MEMFD', exe: 'app', name: 'memfd:a8f3' }, 'app memfd'],
   [

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Opens that failed: there is no file, so the path is what the caller asked for. */
+#include "calls.h"
+#include "deed.h"
+#include "names.h"
+
+#define ENOENT 2
+
+struct failed_open {
+	__u64 path; /* of the caller's memory */
+	__u32 open_flags;
+	__u32 flags; /* of the record */
+};
+
+/* What is not there is told of names that are watched at every opening: programs look for libraries and settings in many
+ * places, and for secrets in few. Not static, so that it is verified once and not for every call that opens. */
+__noinline int tell_failed_open(struct task_state *state, const struct failed_open *failed, __s64 result, __u32 number)
+{
+	if (!state || !failed)
+		return 0;
+	if (result == -ENOENT && !(look_in_text(failed->path, true, TEXT_BYTES) & WATCHED_ALWAYS))
+		return 0;
+	struct deed deed = {.action = ACTION_OPEN_FAILED, .number = number, .result = result, .flags = failed->flags};
+	deed.args[0] = failed->open_flags;
+	claim_path(&deed, failed->path);
+	return tell(state, &deed);
+}
+
+static __always_inline bool is_told_failure(__s64 result)
+{
+	return result == -ENOENT || result == -EPERM || result == -EACCES;
+}
+
+static __always_inline int open_failed(struct task_state *state, struct pt_regs *regs, long result, int number)
+{
+	__u64 args[] = NATIVE_ARGUMENTS(regs);
+	bool at = number == CALL_OPENAT || number == CALL_OPENAT2;
+	bool plain = number == CALL_OPEN || number == CALL_CREAT;
+
+	if (!is_told_failure(result) || !(at || plain))
+		return 0;
+	struct failed_open failed = {.path = at ? args[1] : args[0]};
+	if (number == CALL_OPEN || number == CALL_OPENAT)
+		failed.open_flags = at ? args[2] : args[1];
+	return tell_failed_open(state, &failed, result, number);
+}
+
+static __always_inline int compat_open_failed(struct task_state *state, struct pt_regs *regs, long result, int number)
+{
+	__u64 args[] = COMPAT_ARGUMENTS(regs);
+	bool at = number == COMPAT_OPENAT || number == COMPAT_OPENAT2;
+	bool plain = number == COMPAT_OPEN || number == COMPAT_CREAT;
+
+	if (!is_told_failure(result) || !(at || plain))
+		return 0;
+	struct failed_open failed = {.path = at ? args[1] : args[0], .flags = ACTION_COMPAT};
+	if (number == COMPAT_OPEN || number == COMPAT_OPENAT)
+		failed.open_flags = at ? args[2] : args[1];
+	return tell_failed_open(state, &failed, result, number);
+}

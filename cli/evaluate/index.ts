@@ -45,6 +45,10 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
     sentence:
       'Of a replay: one table of each detector alone and all but it, short learning, loss, attacks while it learns, restarts, other images.',
   },
+  order: {
+    sentence:
+      'Of detections: the chance that a real one is shown before a false one, by evidence, with the prior over facts, and by verdicts on the other recordings.',
+  },
   attacks: { sentence: 'Every attack, not those alone that were missed.' },
 };
 
@@ -71,6 +75,7 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
       'without',
       'only',
       'ablations',
+      'order',
       'attacks',
     ],
     load: async () => (await import('./range.ts')).evaluateRange,

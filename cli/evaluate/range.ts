@@ -9,11 +9,14 @@ import { readAlertLog } from '../client/alert-log.ts';
 import { type Call, toJson } from '../command.ts';
 import { parseDuration } from '../duration.ts';
 import { verdictSettings } from '../recording.ts';
+import { table } from '../text.ts';
 import { seedOf } from './lots.ts';
 import { ABLATIONS_HEADER, ablationRow, variantsOf } from './range/ablations.ts';
 import { costCells, NO_COSTS, together } from './range/costs.ts';
 import { drive } from './range/drive.ts';
+import { readPrior } from './range/fact-prior.ts';
 import { figuresOf, type RunScored } from './range/figures.ts';
+import { orderOf, shownIn } from './range/order.ts';
 import { printFigures } from './range/print.ts';
 import { type ReplayOptions, replayRange } from './range/replay.ts';
 import { type Scored, score, type Told } from './range/score.ts';
@@ -185,6 +188,30 @@ async function driven(call: Call, range: string): Promise<Run[]> {
   return runs;
 }
 
+/** In which order a person would be shown what was detected, real ones first. */
+function printOrder(call: Call, runs: readonly Run[]): number {
+  const prior = readPrior();
+  const shown = runs.map(({ folder, truth, told }) =>
+    shownIn(
+      score(
+        truth,
+        told.filter(({ kind }) => kind === 'detection'),
+      ),
+      basename(folder),
+      prior,
+    ),
+  );
+  const rows = orderOf(shown).map(({ real, ordinary, labelFree, withPrior, reranked }, i) => [
+    basename(runs[i]?.folder ?? ''),
+    String(real),
+    String(ordinary),
+    ...[labelFree, withPrior, reranked].map((value) => value.toFixed(3)),
+  ]);
+  const head = ['RECORDING', 'ATTACKS', 'OTHERS', 'EVIDENCE ALONE', 'WITH PRIOR', 'RE-RANKED'];
+  call.io.out(`Chance that a real one is shown before a false one\n${table(head, rows)}`);
+  return EXIT.ok;
+}
+
 export async function evaluateRange(call: Call): Promise<number> {
   const [range, folders, kind] = [textOf(call, 'range'), listOf(call, 'replay'), kindOf(call)];
   if ((range === null) === (folders.length === 0))
@@ -196,6 +223,7 @@ export async function evaluateRange(call: Call): Promise<number> {
   const runs: Run[] = range === null ? [] : await driven(call, range);
   const asTold = call.flags['as-told'] === true;
   for (const folder of folders) runs.push(asTold ? await live(folder) : await replayed(call, folder));
+  if (call.flags['order'] === true) return printOrder(call, runs);
   const of = (told: readonly Told[], wanted: string): Told[] => told.filter((one) => one.kind === wanted);
   const scored = runs.map(({ truth, told, budgetHours }): RunScored => {
     const detections = of(told, 'detection');

@@ -47,6 +47,7 @@ export function fix() {
     ['test/architecture/settings-table.ts'],
     ['test/architecture/hooks-table.ts'],
     ['test/architecture/coverage-table.ts'],
+    ['test/architecture/fact-prior.ts'],
     biome('check', '--write'),
   ].map((args) => runAttached(pinnedNode(), args));
   return codes.every((code) => code === 0) ? 0 : 1;

@@ -23,6 +23,8 @@ export interface Told {
   /** The fact it is about, such as `connect 10.0.0.1:80`; empty: none. */
   readonly fact: string;
   readonly severity: string;
+  /** 0 to 1. */
+  readonly score: number;
   /** Id of the alert that it is or belongs to. */
   readonly alert: string;
   /** Of an alert by whose history the evidence was calibrated that it stands on; null: it stands on rules alone. */

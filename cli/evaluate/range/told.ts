@@ -36,6 +36,7 @@ export function toldOf(line: Json, at?: number): Told {
     summary: text(line['title'] ?? line['summary']),
     fact: factOf(line),
     severity: text(line['severity']),
+    score: Number(line['score'] ?? 0),
     alert: text(line['kind'] === 'alert' ? line['id'] : line['alert']),
     tail: tailOf(line),
   };

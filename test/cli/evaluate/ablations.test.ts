@@ -36,6 +36,7 @@ const told = (time: number, container: string): Told => ({
   summary: '',
   fact: '',
   severity: 'high',
+  score: 0.5,
   alert: String(time),
   tail: null,
 });

@@ -76,6 +76,7 @@ const told = (time: number, container: string, more: Partial<Told> = {}): Told =
   summary: '',
   fact: '',
   severity: 'high',
+  score: 0.5,
   alert: `alr-${time}`,
   tail: null,
   ...more,

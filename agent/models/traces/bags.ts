@@ -1,5 +1,5 @@
 /**
- * How far the calls of a trace, whatever their order, are from those of the nearest learnt trace. Two distances over the
+ * How far the calls of a trace, whatever their order, are from those of the nearest learnt trace, and how many traces make them. Two distances over the
  * same list, because they fail on different programs: of the sets of calls (P. Jaccard 1901), and of the weighted bags
  * (1 + ln count, times inverse document frequency: G. Salton, C. Buckley 1988; for system calls Y. Liao, V. R. Vemuri,
  * "Using text categorization techniques for intrusion detection", USENIX Security 2002).
@@ -58,6 +58,14 @@ export class Bags {
       far = Math.min(far, 1 - (cosine[at] ?? 0));
     }
     return { set, bag: Math.max(0, far) };
+  }
+
+  /** Mean over the different calls of −ln of the share of learnt traces that make them, however often. */
+  scarce(bag: Bag): number {
+    let sum = 0;
+    for (const call of bag.keys())
+      sum -= Math.log(((this.#shared.get(call) ?? 0) + 0.5) / (this.#traces + 1));
+    return sum / Math.max(1, bag.size);
   }
 
   #add(call: number, at: number, weight: number): void {

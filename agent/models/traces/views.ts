@@ -37,13 +37,14 @@ export const VIEWS = [
   { name: 'bag', says: 'a mixture of calls unlike every learnt trace', given: 'alike', weight: 1 },
   { name: 'fresh', says: 'runs of three calls never seen', given: 'alike', weight: 1 },
   { name: 'rare', says: 'runs of three calls that few traces have', given: 'all', weight: 1 },
+  { name: 'scarce', says: 'calls that few traces make', given: 'alike', weight: 1 },
   { name: 'new-arguments', says: 'arguments never seen', given: 'all', weight: 2 },
   { name: 'rare-arguments', says: 'arguments that are rare', given: 'all', weight: 1 },
   { name: 'argument-stretch', says: 'a stretch of unlikely arguments', given: 'all', weight: 2 },
 ] as const satisfies readonly View[];
 
 /** Views of the calls alone come first. */
-export const CALL_VIEWS = 7;
+export const CALL_VIEWS = 8;
 export const TRAITS = 3;
 
 const ORDER = 5;
@@ -113,10 +114,13 @@ export class Views {
   look({ calls, facts }: Unit): Float64Array {
     const surprise = new Float64Array(calls.length);
     this.#order.surprise(calls, surprise);
-    const { set, bag } = this.#bags.nearest(bagOf(calls));
+    const counts = bagOf(calls);
+    const { set, bag } = this.#bags.nearest(counts);
     const { rare, fresh } = this.#trigrams.look(calls);
     const suffixes = this.#suffixes.uncovered(calls);
-    const seen = [worstStretch(surprise, STRETCH), peaksOf(surprise), suffixes, set, bag, fresh, rare];
+    const stretch = worstStretch(surprise, STRETCH);
+    const scarce = this.#bags.scarce(counts);
+    const seen = [stretch, peaksOf(surprise), suffixes, set, bag, fresh, rare, scarce];
     const told = facts === null ? undefined : this.#arguments?.look(facts);
     return Float64Array.from([...seen, told?.fresh ?? 0, told?.rare ?? 0, told?.worst ?? 0]);
   }

@@ -72,6 +72,15 @@ describe('bags', () => {
     expect(found.bag).toBeCloseTo(expected.bag, 12);
   });
 
+  test.each(ASKED.map((calls) => [calls]))('make calls as scarce as counting traces says: %j', (calls) => {
+    const surprises = [...new Set(calls)].map((call) => {
+      const having = LEARNT.filter((learnt) => learnt.includes(call)).length;
+      return -Math.log((having + 0.5) / (LEARNT.length + 1));
+    });
+    const mean = surprises.reduce((sum, each) => sum + each, 0) / Math.max(1, surprises.length);
+    expect(new Bags(LEARNT.map(bagOf)).scarce(bagOf(calls))).toBeCloseTo(mean, 12);
+  });
+
   test('without any learnt, everything is as far as can be', () => {
     expect(new Bags([]).nearest(bagOf(Uint16Array.of(1, 2)))).toEqual({ set: 1, bag: 1 });
   });

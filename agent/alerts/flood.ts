@@ -43,7 +43,7 @@ export function judgeFlood({ lost, losses, fresh }: Flood, container: Container)
   const reach = !own
     ? 'It lost no more than others, or a handful: the place was full by no doing of this container.'
     : throttled
-      ? 'Each container has its own budget for each kind of record, so that this hid nothing of others, and of its own only more of the same kind.'
+      ? 'Each container has its own budget for each kind of record, so that this hid nothing of others, and of its own little but more of the same actions, files and programs.'
       : 'Not all of it was over its own budget: it filled a ring or map.';
   return {
     detector: 'flood',

@@ -11,7 +11,7 @@ int BPF_PROG(capability_used, const struct cred *cred, struct user_namespace *ta
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (result || (__u32)capability >= CAPABILITIES || cred != task->real_cred)
+	if (result || (__u32)capability >= CAPABILITIES || cred != BPF_CORE_READ(task, real_cred))
 		return 0;
 	struct task_state *state = current_state();
 	struct slot_profile *profile = state && state->slot != SLOT_NONE ? profile_of(state->slot) : NULL;

@@ -73,7 +73,7 @@ static __always_inline bool makes_executable(struct task_state *state, struct de
 	if (deed->action != ACTION_CHMOD || deed->result || !(deed->args[0] & MAY_EXECUTE))
 		return false;
 	deed->once = SEEN_CHMOD_EXEC;
-	return !was_told(state, SEEN_CHMOD_EXEC);
+	return !was_told(state, SEEN_CHMOD_EXEC, 0);
 }
 
 static __always_inline bool is_folder(struct file *file)

@@ -81,17 +81,17 @@ static __always_inline struct task_state *state_of_process(struct task_state *st
 	return found ? found : state;
 }
 
-/* Whether what is told once of each process image was told: a bit of task_state.seen. */
-__noinline int was_told(struct task_state *state, __u32 bit)
+/* Whether what is told once of each process image was told: a bit of task_state.seen. `noted` is set. */
+__noinline int was_told(struct task_state *state, __u32 bit, __u32 noted)
 {
-	return state ? state_of_process(state)->seen & bit : 0;
-}
+	struct task_state *process = state ? state_of_process(state) : NULL;
 
-__noinline int note_told(struct task_state *state, __u32 bit)
-{
-	if (state)
-		state_of_process(state)->seen |= bit;
-	return 0;
+	if (!process)
+		return 0;
+	__u32 told = process->seen & bit;
+	if (noted)
+		process->seen |= noted;
+	return told;
 }
 
 /* 0 for a process of which nothing was seen yet. */

@@ -35,7 +35,8 @@ static __always_inline void tell_capabilities(struct deed *deed, __u64 before, _
 {
 	deed->args[0] = before;
 	deed->args[1] = now;
-	bpf_probe_read_kernel(&deed->args[2], sizeof(deed->args[2]), &bpf_get_current_task_btf()->cred->cap_permitted);
+	bpf_probe_read_kernel(&deed->args[2], sizeof(deed->args[2]),
+			      &BPF_CORE_READ(bpf_get_current_task_btf(), cred)->cap_permitted);
 	deed->args[3] = 0;
 }
 

@@ -12,7 +12,7 @@
 
 static long has_no_file(struct task_struct *task, struct vm_area_struct *area, void *answer)
 {
-	*(__u32 *)answer = !area->vm_file;
+	*(__u32 *)answer = !BPF_CORE_READ(area, vm_file);
 	return 0;
 }
 
@@ -28,7 +28,7 @@ static __always_inline bool is_anonymous(__u64 address)
 
 static long take_file(struct task_struct *task, struct vm_area_struct *area, void *answer)
 {
-	*(__u64 *)answer = (__u64)area->vm_file;
+	*(__u64 *)answer = (__u64)BPF_CORE_READ(area, vm_file);
 	return 0;
 }
 
@@ -69,7 +69,7 @@ static __noinline int look_at_memory(struct task_state *state, struct deed *deed
 		deed->once = SEEN_MAKE_EXEC;
 	else
 		return false;
-	return !was_told(state, deed->once);
+	return !was_told(state, deed->once, 0);
 }
 
 static __noinline int look_at_personality(struct deed *deed)

@@ -104,6 +104,6 @@ static __noinline int look_at_action(struct task_state *state, struct pt_regs *r
 		deed.flags = ACTION_COMPAT;
 	}
 	if (is_told(state, &deed) && tell(state, &deed) && deed.once)
-		note_told(state, deed.once);
+		was_told(state, deed.once, deed.once);
 	return 0;
 }

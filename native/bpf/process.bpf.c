@@ -116,7 +116,7 @@ static __noinline int report_exec(struct task_state *state, struct task_struct *
 	__builtin_memcpy(record->comm, state->comm, sizeof(record->comm));
 	write_exe(record->parent_exe, BPF_CORE_READ(task, real_parent));
 	write_executable(record, BPF_CORE_READ(binary, file));
-	write_arguments(scratch, task->mm, binary->argc);
+	write_arguments(scratch, BPF_CORE_READ(task, mm), binary->argc);
 	write_script(record, binary, WHOLE_WORDS(record->args_bytes));
 	record->inner_pid = inner_pid_of(task);
 	for (int i = 0; i < 3; i++)
@@ -185,7 +185,7 @@ static __always_inline void count_end(struct slot_counts *count, struct task_str
 		return;
 	if (leader)
 		count->calls[CALL_EXIT_GROUP] += 1;
-	else if (!(task->signal->flags & SIGNAL_GROUP_EXIT))
+	else if (!(BPF_CORE_READ(task, signal, flags) & SIGNAL_GROUP_EXIT))
 		count->calls[CALL_EXIT] += 1;
 }
 

@@ -113,6 +113,6 @@ describe.skipIf(skipReason('calls') !== null)('system calls', () => {
       expect([...test.counts(cgroup).lost]).toEqual(lost);
       expect(test.probe.counters().lost[constant('LOSS_NO_STORAGE')]).toBe(0n);
     },
-    20_000,
+    120_000,
   );
 });

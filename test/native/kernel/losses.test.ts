@@ -9,6 +9,7 @@ import {
   type TestProbe,
   until,
 } from '../kernel-fixtures.ts';
+import { liveScene } from './live-scene.ts';
 
 /** Of the map that has them: see COMPAT_COUNTS in native/bpf/maps.h. */
 const COMPAT_COUNTS = 4096;
@@ -56,4 +57,23 @@ describe.skipIf(skipReason('losses') !== null)('losses', () => {
     await until(() => test.of('RECORD_FLOW', cgroup.id).length === 7);
     expect(lostOf(test, cgroup.id, 'LOSS_SOCKETS_FULL')).toBe(7);
   });
+
+  it('over its own budget are a finding about the container, beside the action that the flood would hide', async () => {
+    const { told, cgroup, period, source } = await liveScene({ recordsPerSecond: 10, recordBurst: 200 });
+    const quiet = makeCgroup();
+    await startDoer(quiet.path);
+    await period('flood unshare 1000', 'do bpf');
+    const of = (id: number) => told.detections.filter(({ container }) => container.cgroup === id);
+    const floods = of(cgroup.id).filter(({ detector }) => detector === 'flood');
+    expect(floods.map(({ severity, process }) => ({ severity, process }))).toEqual([
+      { severity: 'medium', process: null },
+    ]);
+    expect(floods[0]?.facts['losses']).toContain('throttled action');
+    expect(of(cgroup.id).filter(({ summary }) => summary.includes('load a BPF program'))).toHaveLength(1);
+    expect(of(quiet.id).filter(({ detector }) => detector === 'flood')).toEqual([]);
+    // Told once of a stretch, however long it lasts.
+    await period('flood unshare 1000');
+    expect(of(cgroup.id).filter(({ detector }) => detector === 'flood')).toHaveLength(1);
+    await source.stop();
+  }, 120_000);
 });

@@ -1,80 +1,20 @@
 /** The live half of the profiles on a real kernel: a container learns, then guards, and what it never did is told. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Sink } from '../../../agent/pipeline.ts';
-import type { Profile } from '../../../agent/profile/profiles.ts';
-import { LiveSource } from '../../../agent/source/live.ts';
-import { systemClock } from '../../../kit/clock.ts';
-import { makePipeline } from '../../builders/world.ts';
-import {
-  cleanUp,
-  makeCgroup,
-  openTestProbe,
-  skipReason,
-  startDoer,
-  temporaryFolder,
-} from '../kernel-fixtures.ts';
+import { cleanUp, skipReason, temporaryFolder } from '../kernel-fixtures.ts';
+import { liveScene } from './live-scene.ts';
 
 const ARM = process.arch === 'arm64';
 // getppid and getuid; then calls that the test program makes nowhere else, mlockall and ptrace-like ones left out.
 const COMMON = ARM ? '173,174,173' : '110,102,110';
 const STRANGE = ARM ? '156,168,141,165,161' : '124,309,140,98,63';
 
-async function scene() {
-  // Each window is five seconds on the pipeline's clock, so that a start is over after three.
-  const real = systemClock();
-  let windows = 0n;
-  const clock = { ...real, bootNs: () => real.bootNs() + windows * 5_000_000_000n };
-  const profiles: Profile[] = [];
-  const live: { source: LiveSource | null } = { source: null };
-  const sink: Pick<Sink, 'profile'> = {
-    profile(profile) {
-      profiles.push(profile);
-      live.source?.profile(profile);
-    },
-  };
-  const { pipeline, told } = makePipeline({
-    bootNs: clock.bootNs(),
-    wallMs: clock.wallMs(),
-    podsExpected: false,
-    architecture: ARM ? 'arm64' : 'x64',
-    sink: sink as Sink,
-  });
-  const { probe, records, of } = await openTestProbe();
-  const source = new LiveSource({
-    probe,
-    clock,
-    cgroupRoot: temporaryFolder(),
-    windowMs: 3_600_000,
-    emit: (frame) => pipeline.frame(frame),
-    onError: (error) => {
-      throw error;
-    },
-  });
-  live.source = source;
-  await source.start();
-  const cgroup = makeCgroup();
-  const doer = await startDoer(cgroup.path);
-  let novelties = 0;
-  /** One window in which the doer does this. */
-  const period = async (...asked: readonly string[]): Promise<void> => {
-    for (const one of asked) await doer.ask(one);
-    await sleep(70); // the bulk ring is read every 50 ms
-    novelties += of('RECORD_NOVEL', cgroup.id).length;
-    source.records(Buffer.concat(records.splice(0).map(({ bytes }) => bytes)));
-    windows += 1n;
-    source.tick();
-  };
-  return { told, profiles, cgroup, doer, period, source, novel: () => novelties };
-}
-
 describe.skipIf(skipReason('profiles') !== null)('profiles', () => {
   afterEach(cleanUp);
 
   it('are learnt silently, guarded without a word, and what was never done is one detection with its process', async () => {
-    const { told, profiles, cgroup, doer, period, source } = await scene();
+    const { told, profiles, cgroup, doer, period, source } = await liveScene();
     const mine = <T extends { readonly cgroup: number }>(all: readonly T[]): T[] =>
       all.filter(({ cgroup: id }) => id === cgroup.id);
     const sequences = () =>
@@ -96,7 +36,7 @@ describe.skipIf(skipReason('profiles') !== null)('profiles', () => {
   });
 
   it('hold what else was done: a known folder is silent in guard and stays so, a new one is told once', async () => {
-    const { told, profiles, cgroup, period, source, novel } = await scene();
+    const { told, profiles, cgroup, period, source, novel } = await liveScene();
     const top = temporaryFolder();
     const [known, strange] = [join(top, 'known'), join(top, 'strange')];
     for (const folder of [known, strange]) {

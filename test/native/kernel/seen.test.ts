@@ -236,7 +236,7 @@ describe.skipIf(skipReason('seen') !== null)('folders', () => {
     expect(unplaced).toBeLessThan(400); // nearly all places are used
     for (const path of folders) await doer.ask(`open ${path}/file`);
     await until(() => told().length === 1200 + unplaced);
-  }, 20_000);
+  }, 120_000);
 
   it('are forgotten when the slot is freed', async () => {
     const { cgroupRoot, make } = makeGrounds();
@@ -279,7 +279,7 @@ describe.skipIf(skipReason('seen') !== null)('folders', () => {
     expect(lost[constant('LOSS_URGENT_FULL')]).toBe(0n);
     expect(test.of('RECORD_OPEN', cgroup.id)).toHaveLength(1);
     expect(test.counts(victimCgroup.id).lost.every((count) => count === 0n)).toBe(true);
-  }, 60_000);
+  }, 120_000);
 });
 
 describe.skipIf(skipReason('novelties') !== null)('what is new', () => {

@@ -36,6 +36,20 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'as-told': { sentence: 'Of recorded runs: what their agent told at the time, in place of a replay.' },
   kind: { value: 'KIND', sentence: 'Lines that are scored: alert or detection [alert].' },
   drop: { value: 'SHARE', sentence: 'Of a replay: share of records that are lost, such as 20% [0%].' },
+  'restart-at': {
+    value: 'DURATION',
+    sentence:
+      'Of a replay: every container is restarted so long after learning, under another id, cgroup and processes.',
+  },
+  'image-change-at': {
+    value: 'DURATION',
+    sentence:
+      'Of a replay: every image has another digest so long after learning and from then on; with --restart-at, a rollout.',
+  },
+  'attack-in-learning': {
+    sentence:
+      'Of a replay: what came before the first attack is not seen, so that all is learnt under attack; scored after ten minutes of that.',
+  },
   without: {
     value: 'NAMES',
     sentence: 'Of a replay: detectors on which no alert stands, with commas between them.',
@@ -71,6 +85,9 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
       'as-told',
       'kind',
       'drop',
+      'restart-at',
+      'image-change-at',
+      'attack-in-learning',
       'seed',
       'without',
       'only',

@@ -11,7 +11,7 @@ import { parseDuration } from '../duration.ts';
 import { verdictSettings } from '../recording.ts';
 import { table } from '../text.ts';
 import { seedOf } from './lots.ts';
-import { ABLATIONS_HEADER, ablationRow, variantsOf } from './range/ablations.ts';
+import { ABLATIONS_HEADER, ablationRow, LEARN_S, later, variantsOf } from './range/ablations.ts';
 import { costCells, NO_COSTS, together } from './range/costs.ts';
 import { drive } from './range/drive.ts';
 import { readPrior } from './range/fact-prior.ts';
@@ -87,6 +87,7 @@ const plainReplay = async (call: Call, folder: string): Promise<ReplayOptions> =
   seed: seedOf(call),
   onTrial: null,
   imagesFrom: null,
+  restartAt: null,
 });
 
 /** Of the settings that the agent recorded; null: nothing was. */
@@ -128,11 +129,16 @@ async function ablations(call: Call, folders: readonly string[]): Promise<number
 }
 
 async function replayed(call: Call, folder: string): Promise<Run> {
-  const truth = await readTruth(folder);
+  const recorded = await readTruth(folder);
   const learn = secondsOf(call, 'learn');
+  const underAttack = call.flags['attack-in-learning'] === true;
+  const [others, restart] = [secondsOf(call, 'image-change-at'), secondsOf(call, 'restart-at')];
+  const truth = underAttack ? later(LEARN_S)(recorded) : recorded;
   const options = {
     ...(await plainReplay(call, folder)),
-    from: learn === null ? 0 : truth.from - learn,
+    from: underAttack ? recorded.from : learn === null ? 0 : recorded.from - learn,
+    imagesFrom: others === null ? null : recorded.from + others,
+    restartAt: restart === null ? null : recorded.from + restart,
     drop: shareOf(call, 'drop'),
     onTrial: trialOf(call),
   };

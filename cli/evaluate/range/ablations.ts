@@ -37,12 +37,12 @@ const MODELS = [
 const SHORT_S = 120;
 const LOST = 0.2;
 /** As long as learning is meant to take. */
-const LEARN_S = 600;
+export const LEARN_S = 600;
 
 const whole = (truth: Truth): Truth => truth;
 
 /** Scored from so many seconds later on. */
-const later =
+export const later =
   (seconds: number) =>
   (truth: Truth): Truth => ({ ...truth, from: truth.from + seconds });
 
@@ -93,7 +93,9 @@ export function variantsOf(isRule: (detector: string) => boolean): Variant[] {
         { name: 'learnt under attack', truth: later(LEARN_S) },
       ],
     },
+    plain('all restarted', (truth) => ({ restartAt: truth.from })),
     plain('other images', (truth) => ({ imagesFrom: truth.from })),
+    plain('restarted, other images', (truth) => ({ imagesFrom: truth.from, restartAt: truth.from })),
     ...parts.map(([name, isIt]) => without(name, isIt)),
     ...parts.map(([name, isIt]) => alone(name, isIt)),
   ];

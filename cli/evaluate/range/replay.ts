@@ -1,7 +1,7 @@
 /** A range's recording through the pipeline of now, faster than it was recorded, whole or with something taken away. */
 import { alertLine } from '../../../agent/alerts/alert.ts';
 import { detectionLine } from '../../../agent/alerts/detection.ts';
-import type { Frame } from '../../../agent/events/frame.ts';
+import type { Frame, Tick } from '../../../agent/events/frame.ts';
 import { openRecording } from '../../../agent/events/recording.ts';
 import { ourRules } from '../../../agent/rules/ours.ts';
 import type { Sink } from '../../../agent/sink.ts';
@@ -9,6 +9,7 @@ import { CgroupFilter } from '../../record-filter.ts';
 import { type Overrides, pipelineOf } from '../../recording.ts';
 import { costsOf, type DetectorCosts } from './costs.ts';
 import { Dropper } from './drop.ts';
+import { Restarts } from './restart.ts';
 import type { Told } from './score.ts';
 import { toldOf } from './told.ts';
 
@@ -25,6 +26,8 @@ export interface ReplayOptions {
   readonly onTrial: ((detector: string) => boolean) | null;
   /** Unix time from which on every container is said to be of another image; null: never. */
   readonly imagesFrom: number | null;
+  /** Unix time at which every container is restarted; null: never. */
+  readonly restartAt: number | null;
 }
 
 export interface Replayed {
@@ -44,14 +47,56 @@ const tickTime = (frame: Frame): number | null => (frame.kind === 'tick' ? frame
 /** What remains of a frame from before the agent is said to have begun: cgroups and pods, which it would find. */
 const isKnownLater = (frame: Frame): boolean => frame.kind === 'cgroups' || frame.kind === 'pods';
 
-const isOther = ({ imagesFrom }: ReplayOptions, time: number): boolean =>
-  imagesFrom !== null && time >= imagesFrom;
-
 /** The same pods, each of whose images has another digest. */
-const withOtherImages = (frame: Extract<Frame, { kind: 'pods' }>): Frame => ({
-  kind: 'pods',
-  list: frame.list.replace(/sha256:([0-9a-f]{63})([0-9a-f])/g, (_, first, rest) => `sha256:${rest}${first}`),
-});
+const withOtherImages = (list: string): string =>
+  list.replace(/sha256:([0-9a-f]{63})([0-9a-f])/g, (_, first, rest) => `sha256:${rest}${first}`);
+
+/** What becomes of the node while it is replayed: other images, containers that are restarted. */
+class Fate {
+  readonly #imagesFrom: number;
+  readonly #restartAt: number;
+  readonly #restarts: Restarts | null;
+  /** Of the pods there are, with their images. */
+  #list: string | null = null;
+  #others = false;
+  #restarted = false;
+
+  constructor({ imagesFrom, restartAt }: Pick<ReplayOptions, 'imagesFrom' | 'restartAt'>) {
+    this.#imagesFrom = imagesFrom ?? Number.POSITIVE_INFINITY;
+    this.#restartAt = restartAt ?? Number.POSITIVE_INFINITY;
+    this.#restarts = restartAt === null ? null : new Restarts();
+  }
+
+  /** The frame, and what follows it. */
+  frames(frame: Frame): Frame[] {
+    let seen = frame;
+    if (frame.kind === 'pods') {
+      this.#list = this.#others ? withOtherImages(frame.list) : frame.list;
+      seen = { kind: 'pods', list: this.#list };
+    }
+    const now = this.#restarts?.frame(seen) ?? seen;
+    return frame.kind === 'tick' ? [now, ...this.#after(frame.tick)] : [now];
+  }
+
+  idBefore(id: string): string {
+    return this.#restarts?.idBefore(id) ?? id;
+  }
+
+  #after({ wallMs, bootNs }: Tick): Frame[] {
+    const [others, restart] = [!this.#others && wallMs >= this.#imagesFrom * 1000, this.#isDue(wallMs)];
+    if (others && this.#list !== null) this.#list = withOtherImages(this.#list);
+    this.#others ||= others;
+    this.#restarted ||= restart;
+    if (restart) return this.#restarts?.restart(bootNs, this.#list) ?? [];
+    if (!others || this.#list === null) return [];
+    const list: Frame = { kind: 'pods', list: this.#list };
+    return [this.#restarts?.frame(list) ?? list];
+  }
+
+  #isDue(wallMs: number): boolean {
+    return !this.#restarted && wallMs >= this.#restartAt * 1000;
+  }
+}
 
 class Ear implements Sink {
   readonly told: Told[] = [];
@@ -93,6 +138,7 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
   const pipeline = pipelineOf(start, options.overrides, ear, ourRules(), options.onTrial);
   const filter = options.below === '' ? null : new CgroupFilter(options.below);
   const dropper = options.drop > 0 ? new Dropper(options.drop, options.seed) : null;
+  const fate = new Fate(options);
   const before = process.cpuUsage();
   const span = { first: 0, last: 0 };
   let begun = options.from === 0;
@@ -103,20 +149,20 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
       span.first ||= time;
       span.last = time;
     }
-    const told = frame.kind === 'pods' && isOther(options, span.last) ? withOtherImages(frame) : frame;
-    const lossy = dropper === null ? told : dropper.drop(told);
+    const lossy = dropper === null ? frame : dropper.drop(frame);
     const below = filter === null ? lossy : filter.filter(lossy);
     if (below === null) continue;
     const wasBegun = begun;
     begun ||= time !== null && time >= options.from;
+    const due = fate.frames(below);
     if (!wasBegun && !isKnownLater(below)) continue;
     ear.now = time;
-    pipeline.frame(below);
+    for (const each of due) pipeline.frame(each);
     ear.now = null;
   }
   const { user, system } = process.cpuUsage(before);
   return {
-    told: ear.told,
+    told: ear.told.map((one) => ({ ...one, container: fate.idBefore(one.container) })),
     costs: costsOf(pipeline),
     cpuSeconds: (user + system) / 1e6,
     seconds: span.last - span.first,

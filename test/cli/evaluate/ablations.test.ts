@@ -62,6 +62,8 @@ test('short learning, attacks while it learns and other images begin when they s
   expect(find('learning 2 min').options).toEqual({ from: 880 });
   expect(find('while it learns').options).toEqual({ from: 1000 });
   expect(find('other images').options).toEqual({ imagesFrom: 1000 });
+  expect(find('all restarted').options).toEqual({ restartAt: 1000 });
+  expect(find('restarted, other images').options).toEqual({ imagesFrom: 1000, restartAt: 1000 });
   expect(find('as shipped').options).toEqual({});
 });
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Fact } from '../../../agent/features/fact.ts';
 import { Baseline, MAX_BASELINE_BYTES, type Period } from '../../../agent/models/baseline.ts';
 import { MAX_VERSIONS, Versions } from '../../../agent/models/versions.ts';
+import { lots } from '../../../cli/evaluate/lots.ts';
 
 const OPTIONS = { learnWindows: 6, matureWindows: 20 };
 const OLD = 'sha256:old';
@@ -234,4 +235,60 @@ test('a pinned baseline takes no version for a release', () => {
   expect(baseline.rollout(NEW)).toBeNull();
   live(baseline, NEW, 30, ['b']);
   expect([baseline.versions.size, baseline.as(NEW).seen(exec('b'))]).toEqual([1, 0]);
+});
+
+/** The obvious way: for each version what it showed and which it came from, in sets. */
+class Slow {
+  readonly versions = new Map<string, { shown: Set<string>; parents: Set<string> }>();
+
+  learn(version: string, values: readonly string[]): void {
+    const known = this.versions.get(version);
+    if (known === undefined && this.versions.size >= MAX_VERSIONS) this.#drop();
+    const of = known ?? { shown: new Set(), parents: new Set(this.versions.keys()) };
+    this.versions.delete(version);
+    this.versions.set(version, of); // the latest used is last
+    for (const value of values) of.shown.add(value);
+  }
+
+  /** own, inherited or unknown. */
+  says(version: string, value: string): string {
+    const of = this.versions.get(version);
+    if (of?.shown.has(value)) return 'own';
+    const from = [...(of?.parents ?? [])].some((parent) => this.versions.get(parent)?.shown.has(value));
+    return from ? 'inherited' : 'unknown';
+  }
+
+  #drop(): void {
+    const [oldest = ''] = this.versions.keys();
+    this.versions.delete(oldest);
+    for (const { parents } of this.versions.values()) parents.delete(oldest);
+  }
+}
+
+test('who showed what is as an obvious slow version has it, over any order of versions, and over saving', () => {
+  for (const seed of [1, 2, 3]) {
+    const draw = lots(seed);
+    const pick = (most: number): number => Math.floor(draw() * most);
+    const slow = new Slow();
+    let baseline = new Baseline('w', { learnWindows: 6, matureWindows: 1e6 }); // nothing fades
+    for (let n = 0; n < 400; n++) {
+      const version = `sha256:v${pick(MAX_VERSIONS + 4)}`;
+      const values = Array.from({ length: pick(4) }, () => `f${pick(30)}`);
+      baseline.learn(period(values, version));
+      slow.learn(version, values);
+      if (n % 50 === 49) baseline = reload(baseline);
+    }
+    for (const version of baseline.versions.all())
+      for (let f = 0; f < 30; f++) {
+        const trust = baseline.trust(version, exec(`f${f}`));
+        const says = trust === 1 ? 'own' : trust > 0 ? 'inherited' : 'unknown';
+        expect([seed, version.digest, f, says]).toEqual([
+          seed,
+          version.digest,
+          f,
+          slow.says(version.digest, `f${f}`),
+        ]);
+      }
+    expect(baseline.versions.all().map(({ digest }) => digest)).toEqual([...slow.versions.keys()]);
+  }
 });

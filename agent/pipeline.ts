@@ -163,6 +163,7 @@ export class Pipeline {
         workloadOf: (address) => this.#containers.nameOfAddress(address),
         clusterNameOf: (address) => this.peers.nameOf(address),
         lineageOf: this.#lineageOf,
+        endedOf: (container) => this.#lives.endedOf(container),
         malformed: (count) => this.#count('flow', count),
       },
       bootNs,

@@ -15,6 +15,7 @@ import type { Case } from './case.ts';
 import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
 import { processKey } from './identity/processes.ts';
 import type { Registry } from './models/registry.ts';
+import { explainJob, isJob } from './situation/jobs.ts';
 import type { Role } from './situation/roles.ts';
 import { MAX_TOLD, type Watched } from './watched.ts';
 import { DISCOUNT, Weigh, type Weight, YOUNG } from './weigh.ts';
@@ -173,11 +174,18 @@ export class Telling {
     return this.weigh.add(watched, cause, { kind, bits, what, detector });
   }
 
+  /** That it is a run of a job, and what is known of its runs; empty: it is none. */
+  #jobOf({ container: { identity } }: Watched): string {
+    if (!isJob(identity)) return '';
+    return explainJob(identity, this.#options.registry.baseline(identity.workload).runs.describe());
+  }
+
   #finding(verdict: Verdict, { watched, situation, when, event }: Case): Finding {
     const origin: Origin = { node: this.#options.node, boot: this.#options.boot, ...when };
     const { detector, severity, score, summary, subject, techniques, facts, explanation, next, bits } =
       verdict;
     const { role } = situation;
+    const job = role.kind === 'own' ? this.#jobOf(watched) : '';
     const process = event === null ? null : actorOf(event, situation.lineage);
     const detection = {
       id: idOf('det', origin, detector, `${watched.container.id} ${subject}`),
@@ -195,6 +203,7 @@ export class Telling {
         ...evidenceOf(event),
         ...peerEvidence(event, watched),
         ...(role.kind === 'own' ? {} : { context: role.kind }),
+        ...(job === '' ? {} : { context: 'job' }),
         ...(isBeside(watched, role) ? { context: 'beside a session' } : {}),
         ...(role.kind === 'session' ? { session: role.root } : {}),
       },
@@ -203,7 +212,7 @@ export class Telling {
     };
     const lineage = lineageKeys(situation.lineage, process);
     const beside = isBeside(watched, role) ? BESIDE_REASON : '';
-    const reasons = [role.reason, beside, facts['rollout'] ?? ''];
+    const reasons = [role.reason, beside, facts['rollout'] ?? '', job];
     const context = reasons.filter((reason) => reason !== '').join(' ');
     return { detection, explanation, next, context, lineage, origin };
   }

@@ -72,6 +72,8 @@ export class Watched {
   /** All that judge its windows as a whole. */
   readonly detectors: readonly WindowDetector[];
   readonly sessions = new SessionLog();
+  /** Reasons that were told for which it is a strange run of its job. */
+  runReasons = 0;
   /** Alerts opened by evidence alone in the open window. */
   alarms = 0;
   /** An alert that stands on what was counted, once the container outlives the next window. */

@@ -17,8 +17,10 @@ import type { Architecture } from './features/syscalls.ts';
 import { HOLD_NS } from './identity/attribute.ts';
 import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
+import type { Ended } from './identity/lives.ts';
 import { type NameCounts, PeerNames } from './identity/peer-names.ts';
 import type { KnownProcess } from './identity/processes.ts';
+import { JobRuns } from './job-runs.ts';
 import { Losses } from './losses.ts';
 import type { Baseline, Period } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
@@ -49,6 +51,7 @@ export interface WindowsParts {
   readonly clusterNameOf: (address: string) => string | null;
   /** The process of an event and what started it. */
   readonly lineageOf: (event: Event) => readonly KnownProcess[];
+  readonly endedOf: (container: Container) => Ended;
   /** Entries of the flow map that could not be decoded. */
   readonly malformed: (count: number) => void;
 }
@@ -76,12 +79,19 @@ export class Windows {
   readonly #watched = new Map<string, Watched>();
   readonly #replicas = new Replicas();
   readonly #rollouts: Rollouts;
+  readonly #jobRuns: JobRuns;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
   #bootNs: bigint;
 
   constructor(parts: WindowsParts, bootNs: bigint) {
     this.#parts = parts;
     this.#rollouts = new Rollouts(parts.verdicts);
+    this.#jobRuns = new JobRuns({
+      endedOf: parts.endedOf,
+      wallOf: (timeNs) => parts.telling.wallOf(timeNs),
+      steps: (watched) => parts.verdicts.standing(watched).steps,
+      tell: (watched, verdict, when) => parts.verdicts.window(watched, verdict, when, parts.lineageOf),
+    });
     const pairs = new Pairs(parts.architecture);
     this.#pairs = pairs;
     this.profiles = new Profiles({
@@ -325,6 +335,7 @@ export class Windows {
     const { loudestName } = watched.window;
     const loud = costs.window(baseline.labels.name, () => verdicts.names(watched, when));
     costs.window(UNKNOWN, () => newcomers.end(watched, ending.bootNs));
+    this.#jobRuns.end(watched, baseline, { gone, when });
     this.#judge(watched, baseline, ending.bootNs);
     const { facts: pairs } = watched.pairs;
     costs.window('evidence', () => telling.weigh.end(watched, ending.bootNs, telling.isAlerted(watched)));

@@ -1,5 +1,6 @@
 /** Detectors by name, as a label that takes few values: each model by its own, all rules, ours and yours, as one. */
 import { ACCESS } from './access.ts';
+import { JOB_RUN } from './job.ts';
 import { RARITY } from './judge.ts';
 import { REPLICA } from './replica.ts';
 import { ROLLOUT } from './rollout.ts';
@@ -18,6 +19,7 @@ export const NOT_RULES: ReadonlySet<string> = new Set([
   REPLICA,
   UNKNOWN,
   ROLLOUT,
+  JOB_RUN,
   'shape',
   'dns-labels',
   'flood',

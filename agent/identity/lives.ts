@@ -113,6 +113,12 @@ export class Lives {
     return { restarts: run.restarts, last: run.before === null ? null : endOf(run.before) };
   }
 
+  /** How the container itself ended, as far as was seen. */
+  endedOf(container: Container): Ended {
+    const run = this.#runs.get(keyOf(container));
+    return run === undefined ? { lifetimeMs: null, status: null, oom: false } : endOf(run);
+  }
+
   forget(now: bigint): void {
     for (const [key, { goneAt }] of this.#runs)
       if (goneAt !== null && now - goneAt >= LATE_NS) this.#runs.delete(key);

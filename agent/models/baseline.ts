@@ -18,6 +18,7 @@ import { DnsLabels } from './dns-labels.ts';
 import { History, type SavedHistory } from './evidence/history.ts';
 import { FIRST_VERSION, Rarity, type SavedRarity, type Surprise, type Trace } from './rarity.ts';
 import { Replica } from './replica/replica.ts';
+import { Runs } from './runs.ts';
 import { type SavedShape, Shape } from './shape/shape.ts';
 import { type Flagged, type SavedSuspect, Suspects } from './suspects.ts';
 import { type Known, OfVersion } from './version-view.ts';
@@ -139,6 +140,7 @@ export interface SavedBaseline {
   readonly volume?: unknown;
   readonly access?: unknown;
   readonly replica?: unknown;
+  readonly runs?: unknown;
   /** Absent: of before there were any. */
   readonly versions?: SavedVersions;
 }
@@ -176,6 +178,8 @@ export class Baseline {
   readonly access = new Access();
   /** Of how far its live containers are apart. */
   readonly replica = new Replica();
+  /** Of a job. */
+  readonly runs = new Runs();
   /** Of its image. */
   readonly versions: Versions;
   readonly #options: BaselineOptions;
@@ -485,6 +489,7 @@ export class Baseline {
       volume: this.volume.save(),
       access: this.access.save(),
       replica: this.replica.save(),
+      ...(this.runs.count === 0 ? {} : { runs: this.runs.save() }),
       versions: this.versions.save(),
     };
   }
@@ -502,6 +507,7 @@ export class Baseline {
     if (access !== undefined) this.access.load(access);
     if (fields['replica'] !== undefined) this.replica.load(fields['replica']);
     this.versions.load(fields['versions']);
+    if (fields['runs'] !== undefined) this.runs.load(fields['runs']);
     this.#suspects.clear();
     this.#suspectPairs.clear();
     for (const entry of suspects.slice(0, MAX_SUSPECTS + MAX_SUSPECT_PAIRS))

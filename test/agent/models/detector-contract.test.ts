@@ -8,6 +8,7 @@ import { type Detector, MAX_PARTS } from '../../../agent/models/detector.ts';
 import { DnsLabels } from '../../../agent/models/dns-labels.ts';
 import { Rarity } from '../../../agent/models/rarity.ts';
 import { Replica } from '../../../agent/models/replica/replica.ts';
+import { Runs } from '../../../agent/models/runs.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
 import { widthsOf } from '../../../agent/models/shape/training.ts';
 import { TraceDetector } from '../../../agent/models/traces/trace-detector.ts';
@@ -107,6 +108,24 @@ const DETECTORS = [
         (_, i) =>
           [2 ** ((n * 7 + i) % 17), Number.NaN, -1e300 / n, 2 ** -((n + i) % 11), Infinity][(i + n) % 5] ?? 0,
       ),
+  }),
+  entry({
+    make: () => new Runs(),
+    learn: (n) => ({
+      startMs: 1_700_000_000_000 + n * 60_000,
+      lifetimeMs: 8000 + (n % 5) * 100,
+      finished: true,
+    }),
+    ask: [
+      { startMs: 1_700_000_000_000, lifetimeMs: 0, finished: null },
+      { startMs: 1_900_000_013_000, lifetimeMs: 1e300, finished: false },
+      { startMs: Number.NaN, lifetimeMs: Number.NaN, finished: null },
+    ],
+    hostile: (n) => ({
+      startMs: [1e300, Number.NaN, -1, n * 9e14][n % 4] ?? 0,
+      lifetimeMs: [1e300, Number.NaN, -1e300, Infinity, 3e10][n % 5] ?? 0,
+      finished: [true, false, null][n % 3] ?? null,
+    }),
   }),
   entry<AccessLearnt, AccessWindow>({
     make: () => new Access(),

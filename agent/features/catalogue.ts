@@ -1,5 +1,6 @@
 /** Every feature that is taken of a window: its name, unit, version and what it means. */
 import type { ResourceName } from '../events/resources.ts';
+import { CALL_CLASSES, type CallClass } from './call-classes.ts';
 import type { FactKind } from './fact.ts';
 
 export interface Feature {
@@ -308,5 +309,116 @@ export const ACCESS_FEATURES: readonly Feature[] = [
     unit: 'actions',
     version: 1,
     sentence: 'What it tried to change of processes, files or the kernel and was not allowed to.',
+  },
+];
+
+const CLASS_SENTENCES: Readonly<Record<CallClass, string>> = {
+  open: 'System calls that open, close or copy descriptors.',
+  read: 'System calls that read or copy data.',
+  write: 'System calls that write data or bring it to the disk.',
+  look: 'System calls that look at files and folders.',
+  change: 'System calls that make, rename, remove files or change their properties.',
+  wait: 'System calls that wait, or wake who waits.',
+  memory: 'System calls that map, protect or free memory.',
+  process: 'System calls that make, end, signal or schedule processes.',
+  signal: 'System calls that handle signals and timers.',
+  connect: 'System calls that make, connect or set up sockets.',
+  transfer: 'System calls that send and receive.',
+  ipc: 'System calls of shared memory, semaphores and message queues.',
+  tell: 'System calls that ask for the time, the system or identities.',
+  identity: 'System calls that change who a process is or what it may do.',
+  machine: 'System calls that change the machine or look into other processes.',
+  other: 'System calls that belong to no other class, or have no name here.',
+};
+
+/** System calls by the kind of work that they are part of. */
+export const CALL_FEATURES: readonly Feature[] = CALL_CLASSES.map((name) => ({
+  name: `calls/${name}`,
+  unit: 'calls',
+  version: 1,
+  sentence: CLASS_SENTENCES[name],
+}));
+
+/** How far a container is from its live siblings. */
+export const REPLICA_FEATURES: readonly Feature[] = [
+  {
+    name: 'numbersApart',
+    unit: 'octaves',
+    version: 1,
+    sentence: 'The mean of its three largest differences to the median of its siblings.',
+  },
+  {
+    name: 'factsAlone',
+    unit: 'facts',
+    version: 1,
+    sentence: 'Facts of the last ten minutes that none of its siblings has.',
+  },
+];
+
+/** Of the names asked for. */
+export const LABEL_FEATURES: readonly Feature[] = [
+  {
+    name: 'labelBits',
+    unit: 'bits',
+    version: 1,
+    sentence:
+      'What different labels below one registered domain can have carried in the window, of the domain with most.',
+  },
+];
+
+export interface FeatureGroup {
+  readonly name: string;
+  readonly of: readonly Feature[];
+  /** What stands for a value that is not there, and what becomes of one far out. */
+  readonly missing: string;
+  readonly outliers: string;
+}
+
+/** All of them. Whatever a model is given has an entry here, which a test looks at. */
+export const CATALOGUE: readonly FeatureGroup[] = [
+  {
+    name: 'facts',
+    of: FACT_FEATURES,
+    missing: 'A window with loss is not learnt; of a fact that was not told nothing follows.',
+    outliers:
+      'Each counts once a window; 1024 a window and 4096 pairs, beyond which the window is incomplete.',
+  },
+  {
+    name: 'counts',
+    of: COUNT_FEATURES,
+    missing:
+      '0 where nothing happened; windows with loss are not judged by shape and replica, and not learnt.',
+    outliers: 'Logarithm of one more than the rate a second; kept to a thousandth and within 999 of zero.',
+  },
+  {
+    name: 'resources',
+    of: RESOURCE_FEATURES,
+    missing: 'Absent, never 0; in rows NaN, which models leave out or put at the centre.',
+    outliers: 'As counts.',
+  },
+  { name: 'calls', of: CALL_FEATURES, missing: 'As counts.', outliers: 'As counts.' },
+  {
+    name: 'peers',
+    of: PEER_FEATURES,
+    missing: '0 where it spoke to nobody.',
+    outliers: 'As counts; 256 peers are told apart in a window, further ones counted together.',
+  },
+  {
+    name: 'access',
+    of: ACCESS_FEATURES,
+    missing: '0 where nobody tried.',
+    outliers: 'By octaves up to 65,536 tries; 128 doors of a container, further ones as one.',
+  },
+  {
+    name: 'replica',
+    of: REPLICA_FEATURES,
+    missing: 'Unknown without a sibling that lived for a minute.',
+    outliers: 'By octaves, up to 64 of numbers and 1024 facts.',
+  },
+  {
+    name: 'labels',
+    of: LABEL_FEATURES,
+    missing: 'Unknown where nothing was asked for.',
+    outliers: 'By octaves, up to the limit of the detector; 2048 names a window.',
   },
 ];

@@ -56,6 +56,8 @@ const keyOf = ({ kind, name }: Pick<DoorNow, 'kind' | 'name'>): string => `${kin
 
 export class Attempts implements WindowDetector {
   readonly name = ACCESS;
+  /** It looks at each door by itself. */
+  readonly bits = null;
   #tries = new Tries();
   readonly #doors = new Map<string, DoorSums>();
   #silent = new Set<string>();

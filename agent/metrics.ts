@@ -4,6 +4,7 @@ import { type Counter, createMetrics, type Gauge, type Metrics } from '../kit/me
 import type { Costs } from './costs.ts';
 import type { GuidanceCounts } from './guidance.ts';
 import type { NameCounts } from './identity/peer-names.ts';
+import type { CareNumbers } from './models/care/cards.ts';
 import type { RuleCosts } from './rules/rule.ts';
 import type { PodsHealth } from './source/pods.ts';
 import type { ProfileCounts, PromiseStatus } from './status.ts';
@@ -29,6 +30,7 @@ export interface Numbers {
   readonly costs: Pick<Costs, 'by' | 'windows'>;
   /** Detector → bytes of its models. */
   readonly modelBytes: ReadonlyMap<string, number>;
+  readonly care: CareNumbers;
   readonly detections: ReadonlyMap<string, number>;
   readonly alerts: ReadonlyMap<string, number>;
   readonly byDetector: Readonly<Record<'detections' | 'alerts', ReadonlyMap<string, number>>>;
@@ -200,6 +202,42 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'Memory of the models of a detector, of all workloads, estimated each time a baseline is written.',
     'detector',
     ({ modelBytes }) => modelBytes,
+  ],
+  [
+    'model_drift',
+    'Population stability index of what a model says, the highest of all workloads; above 0.25 it is spread otherwise than when it was calibrated.',
+    'model',
+    ({ care }) => care.drift,
+  ],
+  [
+    'models_drifted',
+    'Workloads in which that was too high for two hours of windows on end.',
+    'model',
+    ({ care }) => care.drifted,
+  ],
+  [
+    'models_stale',
+    'Workloads that run, are not pinned and of which nothing was learnt for a day.',
+    '',
+    one(({ care }) => care.stale),
+  ],
+  [
+    'models_blind',
+    'Workloads that run and lose records in a fifth of their windows or more.',
+    '',
+    one(({ care }) => care.blind),
+  ],
+  [
+    'model_candidates',
+    'Newer models that are compared and alert nobody.',
+    'model',
+    ({ care }) => care.candidates,
+  ],
+  [
+    'model_changes',
+    'What became of newer models, of the last 16 changes of each workload: promoted, dropped, rolled-back.',
+    'change',
+    ({ care }) => care.changes,
   ],
   [
     'traffic_bytes_total',

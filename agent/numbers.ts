@@ -42,7 +42,7 @@ export class Numbers implements WindowDetector {
   #rhythmTold = new Map<string, number>();
   #quietSince: bigint | null = null;
   #row: Float64Array | null = null;
-  #bits = 0;
+  bits: number | null = null;
   /** Bits of the open episode, 0: none; and calm windows since. */
   #episode = 0;
   #calm = 0;
@@ -68,9 +68,9 @@ export class Numbers implements WindowDetector {
   }
 
   settle(baseline: Baseline, clean: boolean): null {
-    const [row, bits] = [this.#row, this.#bits];
+    const [row, bits] = [this.#row, this.bits ?? 0];
     this.#row = null;
-    this.#bits = 0;
+    this.bits = null;
     if (!clean || row === null || baseline.pinned) return null;
     if (bits >= GUARD_BITS) {
       this.#withheld += 1;
@@ -82,7 +82,7 @@ export class Numbers implements WindowDetector {
 
   #volume({ score, reason, parts }: Scored, baseline: Baseline, steps: number): Verdict[] {
     const bits = bitsOfScore(score);
-    this.#bits = bits;
+    this.bits = bits;
     const known = this.#episode;
     this.#follow(bits);
     if (bits < TOLD_BITS || (known > 0 && bits < known + GREW_BITS)) return [];

@@ -22,6 +22,7 @@ import { type Life, Lives } from './identity/lives.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
 import type { Baseline } from './models/baseline.ts';
+import { type CareNumbers, cardsOf, careNumbers, type WorkloadCards } from './models/care/cards.ts';
 import { Registry } from './models/registry.ts';
 import { replyOf } from './models/shape/training.ts';
 import { Newcomers } from './newcomers.ts';
@@ -331,6 +332,18 @@ export class Pipeline {
       hours += history.achieved.hours;
     }
     return { alarms, hours, budgetHours: this.#budgetHours };
+  }
+
+  /** How the models of each workload fare. */
+  models(): WorkloadCards[] {
+    const cards = this.registry.all().map(cardsOf);
+    return cards.toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
+  }
+
+  /** The same as numbers, of all together. */
+  care(): CareNumbers {
+    const running = new Set(this.containers().map(({ identity }) => identity.workload));
+    return careNumbers(this.registry.all(), (workload) => running.has(workload));
   }
 
   /** Programs started, by who was at work. */

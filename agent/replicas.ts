@@ -140,7 +140,7 @@ export class ReplicaWindow implements WindowDetector {
   readonly name = REPLICA;
   readonly #replicas: Replicas;
   #comparison: Comparison | null = null;
-  #bits = 0;
+  bits: number | null = null;
   #toldNs: bigint | null = null;
   #withheld = 0;
   #pending: Comparison[] = [];
@@ -158,17 +158,17 @@ export class ReplicaWindow implements WindowDetector {
     this.#comparison = comparison;
     const score = comparison === null ? null : baseline.replica.score(comparison);
     if (comparison === null || score === null || score.state === 'unknown') return [];
-    this.#bits = bitsOfReplica(score.score);
-    if (this.#bits < TOLD_BITS || (this.#toldNs !== null && window.endNs - this.#toldNs < AGAIN_NS))
-      return [];
+    const bits = bitsOfReplica(score.score);
+    this.bits = bits;
+    if (bits < TOLD_BITS || (this.#toldNs !== null && window.endNs - this.#toldNs < AGAIN_NS)) return [];
     this.#toldNs = window.endNs;
-    return [judgeReplica({ score, bits: this.#bits, siblings: comparison.siblings, workload, steps })];
+    return [judgeReplica({ score, bits, siblings: comparison.siblings, workload, steps })];
   }
 
   settle(baseline: Baseline, clean: boolean): null {
-    const [comparison, bits] = [this.#comparison, this.#bits];
+    const [comparison, bits] = [this.#comparison, this.bits ?? 0];
     this.#comparison = null;
-    this.#bits = 0;
+    this.bits = null;
     if (comparison === null || !clean || baseline.pinned) return null;
     // What led to something strange is as strange: means rise slowly.
     if (bits >= TOLD_BITS) this.#pending = [];

@@ -91,6 +91,7 @@ export class Report {
       roles: pipeline.roles(),
       training: training.counts,
       costs: pipeline.costs,
+      care: pipeline.care(),
       modelBytes: pipeline.registry.memory(),
       detections: outlet.detections,
       alerts: outlet.alerts,

@@ -4,6 +4,7 @@ import type { Containment } from './containment.ts';
 import type { Context } from './context.ts';
 import { json, type Listening, listenLocal, listenPublic } from './control/server.ts';
 import type { Scrape } from './metrics.ts';
+import { MODEL_CHANGES } from './models/care/cards.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Report } from './report.ts';
 
@@ -42,6 +43,21 @@ export async function serveLocal(
     baseline(text);
     return json({ workload, changed: to });
   };
+  const changeModel = (query: URLSearchParams) => {
+    const [workload, model] = [query.get('workload') ?? '', query.get('model') ?? ''];
+    const to = MODEL_CHANGES.find((change) => change === query.get('to'));
+    if (to === undefined)
+      return json(
+        { error: { code: 'PICKET_INVALID', message: `to is none of ${MODEL_CHANGES.join(', ')}` } },
+        400,
+      );
+    const changed = pipeline.registry.changedModel(workload, model, to);
+    if (changed === null) return unknown(workload);
+    if ('problem' in changed)
+      return json({ error: { code: 'PICKET_CONFLICT', message: changed.problem } }, 409);
+    baseline(changed.text);
+    return json({ workload, model, changed: to });
+  };
   const listening = await listenLocal(
     join(folder, 'agent.sock'),
     {
@@ -49,6 +65,8 @@ export async function serveLocal(
       '/workloads': () => json({ workloads: pipeline.workloads() }),
       '/profile': profile,
       'POST /profile': change,
+      '/models': () => json({ models: pipeline.models() }),
+      'POST /models': changeModel,
       '/containers': () => json({ containers: containers() }),
       '/containments': () =>
         json({ leases: containment.leases.active(), kernel: containment.kernel?.list() ?? [] }),

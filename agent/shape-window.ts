@@ -11,16 +11,21 @@ import type { Judging, WindowDetector } from './window-detector.ts';
 
 export class ShapeWindow implements WindowDetector {
   readonly name = 'shape';
+  bits: number | null = null;
   #row: Float64Array | null = null;
   #strange = false;
 
   /** One with loss has numbers too few. */
-  end(window: Window, { baseline: { shape }, steps, share }: Judging): Verdict[] {
+  end(window: Window, { baseline: { shape, history }, steps, share }: Judging): Verdict[] {
+    const { care } = history;
     if (!window.complete) return [];
     this.#row = rowOf(window);
     const score = shape.score(this.#row);
     if (score.state === 'unknown') return [];
     const bits = bitsOfShape(score.score);
+    this.bits = bits;
+    const change = shape.compare(this.#row, bits);
+    if (change !== null) care.changed(shape.name, change, 'rule');
     // A session's numbers are learnt with the workload's unless they are strange for a session as well.
     const verdict = judgeNumbers({ detector: shape.name, score, bits, weighed: bits * share, steps });
     this.#strange = verdict !== null;
@@ -29,6 +34,7 @@ export class ShapeWindow implements WindowDetector {
 
   /** What was told is not learnt, but counted: when it goes on the workload has changed. */
   settle({ shape, workload }: Baseline, clean: boolean): TrainingRequest | null {
+    this.bits = null;
     const [row, strange] = [this.#row, this.#strange];
     this.#row = null;
     this.#strange = false;

@@ -2,6 +2,7 @@
 import { ACCESS } from './alerts/access.ts';
 import type { Alert } from './alerts/alert.ts';
 import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
+import { detectorLabel } from './alerts/detectors.ts';
 import { Exceptions, excepted } from './alerts/exceptions.ts';
 import { type Finding, Groups } from './alerts/group.ts';
 import { RARITY, type Verdict } from './alerts/judge.ts';
@@ -234,6 +235,8 @@ export class Telling {
     { grave, weight, counted }: { grave: boolean; weight: Weight | null; counted: boolean },
   ): void {
     this.counts.detections += 1;
+    const { workload } = watched.container.identity;
+    this.#options.registry.baseline(workload).history.care.tell(detectorLabel(finding.detection.detector));
     const alert = this.#groups.alertOf(finding);
     this.#options.sink.detection({ ...finding.detection, alert });
     const enough = weight?.enough ? { ...weight, items: watched.evidence.items() } : null;

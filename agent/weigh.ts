@@ -68,7 +68,7 @@ export class Weigh {
     // While it is learnt everything is new once, and who breaks in must not make it seem usual.
     const usual = state === 'mature' && !alerted && !watched.disturbed && !watched.withheld;
     // Where life is seen in part, what is strange in that part is what calibrates; that nothing was seen says nothing.
-    if (usual && (whole || evidence.raw > 0)) history.tail.learn(evidence.raw);
+    if (usual && (whole || evidence.raw > 0)) history.learn(evidence.raw);
     evidence.end(this.#calibration(watched), whole);
     watched.alarms = 0;
     watched.disturbed = false;

@@ -19,6 +19,8 @@ export interface Judging {
 export interface WindowDetector {
   /** By which its cost is told. */
   readonly name: string;
+  /** What it said of the window that ended last, until `settle`; null: nothing, or not in bits. */
+  readonly bits: number | null;
   /** A window of steady life that was looked at is over. Called before `settle`. */
   end(window: Window, judging: Judging): Verdict[];
   /**

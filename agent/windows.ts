@@ -351,6 +351,9 @@ export class Windows {
     const clean = learn.some(isClean);
     if (clean && !loud) baseline.labels.learn(loudestName);
     this.#settle(watched, baseline, clean);
+    const learnt = learn.some(({ complete, withheld }) => complete && !withheld) && !baseline.pinned;
+    const wallMs = telling.wallOf(ending.bootNs);
+    baseline.history.care.window({ wallMs, complete: window.complete, learnt });
     if (learn.length > 0) registry.touch(container.identity.workload);
     sink.window({
       ...window,
@@ -374,6 +377,9 @@ export class Windows {
     for (const detector of watched.detectors)
       for (const verdict of costs.window(detector.name, () => detector.end(window, judging)))
         verdicts.window(watched, verdict, { timeNs: bootNs, cpu: 0 }, this.#parts.lineageOf);
+    if (baseline.state !== 'mature') return;
+    for (const { name, bits } of watched.detectors)
+      if (bits !== null) baseline.history.care.score(name, bits);
   }
 
   /** What was clean is learnt; a training run is asked for when there is enough. */

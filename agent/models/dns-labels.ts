@@ -54,6 +54,11 @@ export class DnsLabels implements Detector<Loudest> {
     this.#options = options;
   }
 
+  /** Windows learnt. */
+  get learnt(): number {
+    return this.#windows;
+  }
+
   /** Domains forgotten for want of room. */
   get evicted(): number {
     return this.#evicted;

@@ -25,9 +25,10 @@ const pairsOf = ({ steady, start }: SavedBaseline): number => heapOf(steady.pair
 /** Bytes by detector; those that hold nothing of a workload are not in it. */
 export function memoryOf(saved: SavedBaseline): Map<string, number> {
   const pairs = pairsOf(saved);
-  const facts = heapOf(saved.steady) + heapOf(saved.start) + heapOf(saved.suspects) + heapOf(saved.admitted);
+  const facts = [saved.steady, saved.start, saved.suspects, saved.admitted, saved.versions];
+  const rarity = facts.reduce((sum: number, of) => sum + heapOf(of), 0) - pairs;
   return new Map([
-    ['rarity', facts - pairs],
+    ['rarity', rarity],
     ['sequence', pairs],
     ['shape', heapOf(saved.shape)],
     ['dns-labels', heapOf(saved.labels)],

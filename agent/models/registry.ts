@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { isOfOne } from '../identity/container.ts';
 import { Baseline, type BaselineOptions, type SavedBaseline } from './baseline.ts';
+import { changeModel, type ModelChange } from './care/cards.ts';
 import { addTo, memoryOf } from './memory.ts';
 
 /** A saved baseline is a document of this kind, the form of the later custom resource; others are refused. */
@@ -122,6 +123,20 @@ export class Registry {
     if (change !== 'reset') next.load(JSON.parse(JSON.stringify(baseline.save())));
     next.pinned = change === 'pin';
     return this.#documentOf(next);
+  }
+
+  /** The document with which another version of a model speaks, or why there is none; null when it is not known. */
+  changedModel(
+    workload: string,
+    model: string,
+    to: ModelChange,
+  ): { readonly text: string } | { readonly problem: string } | null {
+    const text = this.document(workload);
+    if (text === null) return null;
+    const next = new Baseline(workload, this.#options);
+    next.load(readProfile(text).spec);
+    const problem = changeModel(next, model, to);
+    return problem === null ? { text: this.#documentOf(next) } : { problem };
   }
 
   #documentOf(baseline: Baseline): string {

@@ -33,6 +33,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     sentence: 'the baseline of a workload: show, diff, export, reset, pin',
     load: async () => (await import('./profile.ts')).profile,
   },
+  models: {
+    sentence: 'how the models of each workload fare, and which version of one speaks',
+    load: async () => (await import('./models.ts')).models,
+  },
   containers: {
     sentence: 'what runs, what it uses, how often it began anew',
     load: async () => (await import('./containers.ts')).containers,

@@ -149,3 +149,88 @@ test('a window that is strange by its numbers alone is not learnt either', () =>
   expect([usual.shapes, silent.shapes]).toEqual([0, 1]);
   expect(silent.learnt).toBe(usual.learnt - 1);
 });
+
+/** The shop with a network that speaks, and a newer one beside it after `at` windows more. */
+function retrained(windows: number, candidate: (width: number) => Frame, after: (world: World) => void) {
+  const world = days(60);
+  const at = world.frames.length;
+  for (let n = 0; n < windows; n++) {
+    ordinary(world);
+    world.tick();
+  }
+  after(world);
+  const { pipeline, told } = makePipeline();
+  const width = (): number => told.training[0]?.rows[0]?.length ?? 0;
+  let asked = 0;
+  for (const [i, frame] of world.frames.entries()) {
+    if (i === at) pipeline.frame(zeroNetwork(API, width()));
+    const own = told.training.filter(({ workload }) => workload === API).length;
+    if (i > at && own > asked) pipeline.frame(candidate(width()));
+    asked = own;
+    pipeline.frame(frame);
+  }
+  return { pipeline, told };
+}
+
+const strange = (world: World): void => {
+  for (let n = 0; n < 3; n++) {
+    ordinary(world);
+    world.tick({ calls: { 2: [0, 1, 41, 42, 43, 49, 50, 56, 59, 101] } });
+  }
+};
+
+test('a network that is trained anew is compared with the one that speaks, which alone tells', () => {
+  const { pipeline, told } = retrained(50, (width) => networkFrame(API, width), strange);
+  const { shape, history } = pipeline.registry.baseline(API);
+  expect([shape.beheld?.place, history.care.changes]).toEqual(['candidate', []]);
+  expect(shape.beheld?.comparison.windows).toBeGreaterThan(10);
+  const alone = retrained(50, (width) => zeroNetwork('c1/shop/Deployment/other/other', width), strange);
+  const shapes = ({ detections }: typeof told) =>
+    detections.filter(({ detector }) => detector === 'shape').map(({ facts, bits }) => [facts, bits]);
+  expect(shapes(told)).toEqual(shapes(alone.told));
+  expect(shapes(told).length).toBeGreaterThan(0);
+});
+
+test('it takes the place of the old one after its trial, and a person goes back', () => {
+  const { pipeline } = retrained(
+    120,
+    (width) => networkFrame(API, width),
+    () => undefined,
+  );
+  const { registry } = pipeline;
+  const { shape, history } = registry.baseline(API);
+  expect([shape.beheld?.place, history.care.changes[0]?.slice(0, 3)]).toEqual([
+    'previous',
+    ['shape', 'promoted', 'rule'],
+  ]);
+  const back = registry.changedModel(API, 'shape', 'rollback');
+  expect(registry.changedModel(API, 'volume', 'rollback')).toEqual({
+    problem: 'of volume no second version is kept: it is shape and calibration that have one',
+  });
+  expect(registry.changedModel('nobody', 'shape', 'rollback')).toBeNull();
+  const before = shape.version;
+  pipeline.frame({ kind: 'baseline', text: back !== null && 'text' in back ? back.text : '' });
+  const after = registry.baseline(API);
+  expect([after.shape.version === before, after.shape.beheld]).toEqual([false, null]);
+  expect(after.history.care.changes.at(-1)?.slice(0, 3)).toEqual(['shape', 'rolled-back', 'person']);
+  const card = pipeline
+    .models()
+    .find(({ workload }) => workload === API)
+    ?.models.find(({ model }) => model === 'shape');
+  expect(card?.version).toBe(`1.${after.shape.version}`);
+});
+
+test('both networks are kept over a restart, and score as before', () => {
+  const { pipeline } = retrained(
+    50,
+    (width) => networkFrame(API, width),
+    () => undefined,
+  );
+  const saved = JSON.parse(JSON.stringify(pipeline.registry.baseline(API).shape.save()));
+  const other = makePipeline().pipeline.registry.baseline(API).shape;
+  other.load(saved);
+  expect(other.save()).toEqual(saved);
+  expect(other.promote()).toBe(true);
+  expect(pipeline.registry.baseline(API).shape.promote()).toBe(true);
+  expect(other.version).toBe(pipeline.registry.baseline(API).shape.version);
+});

@@ -12,6 +12,7 @@ const NAMES = [
   'status',
   'workloads',
   'profile',
+  'models',
   'containers',
   'rules',
   'alerts',

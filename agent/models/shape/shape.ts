@@ -9,8 +9,10 @@
  * (peaks over threshold: J. Pickands, "Statistical inference using extreme order statistics", Annals of Statistics 1975,
  * with shape 0), so that a window far out is worth more than one just beyond the largest seen.
  */
+import { createHash } from 'node:crypto';
+import { type Beheld, Beside, type Change } from '../care/beside.ts';
 import type { Detector, Part, Score } from '../detector.ts';
-import { type Network, networkOf, reconstruct } from './network.ts';
+import { type Network, networkOf, packed, reconstruct } from './network.ts';
 import { type Scaling, scale, scalingOf } from './scaling.ts';
 import { seedOf, type TrainingReply, type TrainingRequest } from './training.ts';
 
@@ -45,6 +47,8 @@ export interface SavedShape {
   readonly learnt: number;
   readonly rows: readonly (readonly (number | null)[])[];
   readonly trained: Trained | null;
+  /** A newer network, or the one before; absent in what earlier versions saved. */
+  readonly beside?: unknown;
 }
 
 const HOLD_OUT = 4;
@@ -75,7 +79,7 @@ export class Shape implements Detector<Float64Array> {
   #learnt = 0;
   /** Strange windows, less those that were not. */
   #strange = 0;
-  #trained: Trained | null = null;
+  readonly #versions = new Beside<Trained>();
   #asked: { readonly learnt: number; readonly scaling: Scaling } | null = null;
 
   constructor(options: ShapeOptions) {
@@ -112,7 +116,7 @@ export class Shape implements Detector<Float64Array> {
     if (this.#strange < CHANGED) return;
     this.#rows = [];
     this.#learnt = 0;
-    this.#trained = null;
+    this.#versions.clear();
     this.#asked = null;
     this.#strange = 0;
   }
@@ -123,7 +127,8 @@ export class Shape implements Detector<Float64Array> {
    */
   due(workload: string): TrainingRequest | null {
     const { least } = this.#options;
-    const known = Math.max(this.#trained?.learnt ?? 0, this.#asked?.learnt ?? 0);
+    const { live, other } = this.#versions;
+    const known = Math.max(live?.learnt ?? 0, other?.learnt ?? 0, this.#asked?.learnt ?? 0);
     if (this.#learnt < Math.max(least, 2 * known)) return null;
     const scaling = scalingOf(this.#rows);
     this.#asked = { learnt: this.#learnt, scaling };
@@ -131,20 +136,20 @@ export class Shape implements Detector<Float64Array> {
     return { workload, rows, seed: seedOf(workload, this.#learnt), steps: STEPS };
   }
 
-  /** Takes what was trained; false when it was not asked for. */
+  /** Takes what was trained, as a candidate where there is a network; false when it was not asked for. */
   take({ network, backend }: TrainingReply): boolean {
     const asked = this.#asked;
     if (asked === null) return false;
     const { scaling, learnt } = asked;
     const held = this.#rows.filter((_, i) => i % HOLD_OUT === 0);
     const errors = held.map((row) => errorOf(network, scale(scaling, row)).error);
-    this.#trained = { scaling, network, tail: tailOf(errors), learnt, backend };
+    this.#versions.offer({ scaling, network, tail: tailOf(errors), learnt, backend });
     this.#asked = null;
     return true;
   }
 
   score(row: Float64Array): Score {
-    const trained = this.#trained;
+    const trained = this.#versions.live;
     const { least } = this.#options;
     if (trained === null) {
       const few = this.#learnt < least;
@@ -165,21 +170,55 @@ export class Shape implements Detector<Float64Array> {
     };
   }
 
+  /** The network beside looks at a window as well, of which the one that speaks said so many bits. @returns what came of it */
+  compare(row: Float64Array, live: number): Change | null {
+    const { looked } = this.#versions;
+    if (looked === null) return null;
+    const { error } = errorOf(looked.network, scale(looked.scaling, row));
+    return this.#versions.note(live, bitsOfShape(1 - shareAsLarge(looked.tail, error)));
+  }
+
+  get beheld(): Beheld | null {
+    return this.#versions.beheld;
+  }
+
+  /** Windows learnt when the network that speaks was asked for, and a hash of it; null: there is none. */
+  get version(): string | null {
+    const { live } = this.#versions;
+    if (live === null) return null;
+    const hash = createHash('sha256').update(JSON.stringify(live.network)).digest('hex');
+    return `${live.learnt}-${hash.slice(0, 8)}`;
+  }
+
+  promote(): boolean {
+    return this.#versions.promote();
+  }
+
+  rollBack(): boolean {
+    return this.#versions.rollBack();
+  }
+
   save(): SavedShape {
     const rows = this.#rows.map((row) => [...row].map((value) => (Number.isNaN(value) ? null : value)));
-    return { learnt: this.#learnt, rows, trained: this.#trained };
+    const beside = this.#versions.save((trained) => ({ ...trained, network: packed(trained.network) }));
+    return {
+      learnt: this.#learnt,
+      rows,
+      trained: this.#versions.live,
+      ...(beside === null ? {} : { beside }),
+    };
   }
 
   /** @throws TypeError when it is not what `save` gave, or was made of other features. */
   load(saved: unknown): void {
-    const { learnt, rows, trained } = (saved ?? {}) as Record<string, unknown>;
+    const { learnt, rows, trained, beside = null } = (saved ?? {}) as Record<string, unknown>;
     const width = this.#options.features.length;
     if (!Number.isSafeInteger(learnt) || !Array.isArray(rows)) throw new TypeError('not a saved shape model');
     const read = rows.slice(0, this.#options.limit).map((row) => rowOf(row, width));
     const known = trained === null ? null : trainedOf(trained, width);
+    this.#versions.load(known, beside, (other) => trainedOf(other, width));
     this.#learnt = learnt as number;
     this.#rows = read;
-    this.#trained = known;
     this.#asked = null;
   }
 

@@ -139,7 +139,7 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
   const filter = options.below === '' ? null : new CgroupFilter(options.below);
   const dropper = options.drop > 0 ? new Dropper(options.drop, options.seed) : null;
   const fate = new Fate(options);
-  const before = process.cpuUsage();
+  const [before, startedAt] = [process.cpuUsage(), performance.now()];
   const span = { first: 0, last: 0 };
   let begun = options.from === 0;
   for await (const frame of recording.frames()) {
@@ -161,10 +161,11 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
     ear.now = null;
   }
   const { user, system } = process.cpuUsage(before);
+  const [cpuSeconds, elapsed] = [(user + system) / 1e6, (performance.now() - startedAt) / 1000];
   return {
     told: ear.told.map((one) => ({ ...one, container: fate.idBefore(one.container) })),
-    costs: costsOf(pipeline),
-    cpuSeconds: (user + system) / 1e6,
+    costs: costsOf(pipeline, Math.min(1, cpuSeconds / elapsed)),
+    cpuSeconds,
     seconds: span.last - span.first,
     problem: recording.problem(),
   };

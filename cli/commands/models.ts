@@ -1,0 +1,123 @@
+/** How the models of each workload fare, and which version of one speaks. */
+import { EXIT, UsageError } from '../args.ts';
+import { type AgentClient, agentClient } from '../client/agent-client.ts';
+import type { ModelCard, ModelsLine } from '../client/models.ts';
+import { type Call, type Command, toJson } from '../command.ts';
+import { ago, safe, table } from '../text.ts';
+
+const ACTIONS = ['list', 'show', 'promote', 'rollback', 'renew'] as const;
+type Action = (typeof ACTIONS)[number];
+const isAction = (text: string): text is Action => ACTIONS.some((action) => action === text);
+
+const since = (ms: number | null): string => (ms === null ? '-' : `${ago(Math.max(0, Date.now() - ms))} ago`);
+const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+
+/** What deserves a look, most first; nothing to say when all is well. */
+function notes({ models, stale, blind, lossy, pinned }: ModelsLine): string {
+  const drifted = models.filter((model) => model.drifted).map(({ model }) => model);
+  const beside = models.filter(({ beside: other }) => other?.place === 'candidate').map(({ model }) => model);
+  const parts = [
+    ...(stale ? ['stale: nothing accepted for a day'] : []),
+    ...(blind ? [`hardly seen: ${percent(lossy)} of windows with loss`] : []),
+    ...(drifted.length > 0 ? [`drift: ${drifted.join(', ')}`] : []),
+    ...(beside.length > 0 ? [`compared: ${beside.join(', ')}`] : []),
+    ...(pinned ? ['pinned'] : []),
+  ];
+  return parts.length === 0 ? '-' : parts.join('; ');
+}
+
+function listText(lines: readonly ModelsLine[]): string {
+  const rows = lines.map((line) => {
+    const worst = Math.max(...line.models.map(({ drift }) => drift ?? Number.NEGATIVE_INFINITY));
+    return [
+      line.workload,
+      line.state,
+      since(line.bornMs),
+      since(line.learntMs),
+      percent(line.lossy),
+      Number.isFinite(worst) ? worst.toFixed(2) : '-',
+      notes(line),
+    ];
+  });
+  return table(['WORKLOAD', 'STATE', 'BEGUN', 'LEARNT', 'LOSSY', 'DRIFT', 'NOTES'], rows);
+}
+
+function besideText({ beside, gathered }: ModelCard): string {
+  if (beside === null) return gathered === null ? '-' : `${gathered} windows gathered for a newer one`;
+  const { windows, live, other, both, liveBits, otherBits } = beside.comparison;
+  return `${beside.place}: of ${windows} windows it would tell ${other}, the one that speaks ${live}, both ${both}; mean bits ${otherBits} and ${liveBits}`;
+}
+
+function showText(line: ModelsLine): string {
+  const rows = line.models.map((model) => [
+    model.model,
+    model.version,
+    model.learnt,
+    model.drift === null ? '-' : `${model.drift.toFixed(2)}${model.drifted ? ' !' : ''}`,
+    model.told,
+    besideText(model),
+  ]);
+  const changes = line.changes.map(
+    ([model, change, by, atMs]) => `  ${new Date(atMs).toISOString()}  ${safe(model)} ${change} by ${by}`,
+  );
+  return [
+    safe(line.workload),
+    `  ${line.state}, begun ${since(line.bornMs)}, learnt ${since(line.learntMs)}, ${percent(line.lossy)} of windows with loss`,
+    `  ${notes(line)}`,
+    '',
+    table(['MODEL', 'VERSION', 'LEARNT', 'DRIFT', 'TOLD', 'BESIDE'], rows),
+    ...(changes.length === 0 ? [] : ['changes:', ...changes, '']),
+  ].join('\n');
+}
+
+/** The line of a workload, from its key or the end of it that only one has. @throws UsageError */
+function lineOf(lines: readonly ModelsLine[], asked: string): ModelsLine {
+  const exact = lines.filter(({ workload }) => workload === asked);
+  const found = exact.length > 0 ? exact : lines.filter(({ workload }) => workload.endsWith(`/${asked}`));
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  throw new UsageError(
+    found.length === 0
+      ? `models: no workload "${asked}"; see picket models list`
+      : `models: "${asked}" is any of ${found.map(({ workload }) => workload).join(', ')}`,
+  );
+}
+
+async function linesOf(agent: AgentClient): Promise<readonly ModelsLine[]> {
+  return ((await agent.get('/models')) as { models: ModelsLine[] }).models;
+}
+
+async function run(call: Call): Promise<number> {
+  const [action = 'list', asked = '', model = 'calibration'] = call.positionals;
+  if (!isAction(action)) throw new UsageError(`models: "${action}" is none of ${ACTIONS.join(', ')}`);
+  const agent = agentClient(call.values['state-folder']);
+  const lines = await linesOf(agent);
+  if (action === 'list') {
+    call.io.out(call.json ? `${toJson({ models: lines })}\n` : listText(lines));
+    return EXIT.ok;
+  }
+  const line = lineOf(lines, asked);
+  if (action === 'show') {
+    call.io.out(call.json ? `${toJson(line)}\n` : showText(line));
+    return EXIT.ok;
+  }
+  await agent.changeModel(line.workload, model, action);
+  call.io.out(`${safe(line.workload)}: ${safe(model)} ${action}\n`);
+  return EXIT.ok;
+}
+
+export const models: Command = {
+  name: 'models',
+  takes: ['[ACTION]', '[WORKLOAD]', '[MODEL]'],
+  sentence:
+    'Lists how the models of each workload fare (list): age, last learning, windows with loss, drift; shows one with its versions and what newer ones would have told (show); has a newer one speak (promote) or the one before again (rollback), or gathers a newer calibration (renew).',
+  flags: {},
+  settings: 'all',
+  examples: [
+    'sudo picket models',
+    'sudo picket models show Deployment/web/web',
+    'sudo picket models promote Deployment/web/web calibration',
+    'sudo picket models rollback Deployment/web/web shape',
+  ],
+  run,
+};

@@ -59,7 +59,7 @@ describe.skipIf(skipReason('losses') !== null)('losses', () => {
   });
 
   it('over its own budget are a finding about the container, beside the action that the flood would hide', async () => {
-    const { told, cgroup, period, source } = await liveScene({ recordsPerSecond: 10, recordBurst: 200 });
+    const { told, cgroup, period, source } = await liveScene({ recordsPerSecond: 1, recordBurst: 200 });
     const quiet = makeCgroup();
     await startDoer(quiet.path);
     await period('flood unshare 1000', 'do bpf');

@@ -33,7 +33,7 @@ describe.skipIf(skipReason('profiles') !== null)('profiles', () => {
     await period(`sequence ${STRANGE}`, `sequence ${COMMON}`);
     expect(sequences()).toHaveLength(1);
     await source.stop();
-  });
+  }, 240_000);
 
   it('hold what else was done: a known folder is silent in guard and stays so, a new one is told once', async () => {
     const { told, profiles, cgroup, period, source, novel } = await liveScene();
@@ -56,5 +56,5 @@ describe.skipIf(skipReason('profiles') !== null)('profiles', () => {
     );
     expect(folders.map(({ process }) => process?.exe)).toEqual(['doer']);
     await source.stop();
-  });
+  }, 240_000);
 });

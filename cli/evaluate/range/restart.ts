@@ -1,10 +1,11 @@
 /**
  * A recording in which, at one time, every container is restarted: it ends, and begins at once under another id and cgroup, with other
- * processes of the same numbers. What it did in the recording it does in the new one. A real start does more in its first
- * seconds, which no recording of a container that runs on has; containers that began while it was recorded show that.
+ * processes of the same numbers. What it did in the recording it does in the new one, which is found running: a real start
+ * does more in its first seconds, which no recording of a container that runs on has, and without which the first visitor would
+ * pass for the container's own program. Containers that began while it was recorded show starts.
  */
 import { entryBytes } from '../../../agent/events/decode.ts';
-import type { Frame, SlotTick, Tick } from '../../../agent/events/frame.ts';
+import type { CgroupFound, Frame, SlotTick, Tick } from '../../../agent/events/frame.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import { ownerOf } from '../../../agent/identity/cgroup.ts';
 
@@ -32,6 +33,8 @@ export class Restarts {
   readonly #live = new Map<number, Live>();
   readonly #ids = new Set<string>();
   readonly #cgroups = new Set<number>();
+  /** Processes that acted in containers, as number and start: those that come from outside keep their parents. */
+  readonly #inside = new Set<string>();
   #done = false;
 
   /** Containers that were restarted. */
@@ -60,21 +63,16 @@ export class Restarts {
   /** What tells that all containers end and begin anew at that time, CLOCK_BOOTTIME ns; `list`: the pods there are, if told. */
   restart(bootNs: bigint, list: string | null): Frame[] {
     this.#done = true;
-    const [ended, begun]: [Buffer[], Buffer[]] = [[], []];
+    const [ended, found]: [Buffer[], CgroupFound[]] = [[], []];
     for (const [cgroup, { id, path, slot }] of this.#live) {
       if (slot === null) continue;
       this.#ids.add(id);
       this.#cgroups.add(cgroup);
-      ended.push(cgroupRecord({ cgroup, slot, time: bootNs, path: null }));
-      const next = { cgroup: cgroup + OTHER_CGROUP, slot, time: bootNs + 1n };
-      begun.push(cgroupRecord({ ...next, path: path.replace(id, turned(id)) }));
+      ended.push(removal(cgroup, slot, bootNs));
+      found.push({ id: cgroup + OTHER_CGROUP, path: path.replace(id, turned(id)) });
     }
     const pods: Frame[] = list === null ? [] : [{ kind: 'pods', list: this.#text(list) }];
-    return [
-      { kind: 'records', bytes: Buffer.concat(ended) },
-      ...pods,
-      { kind: 'records', bytes: Buffer.concat(begun) },
-    ];
+    return [{ kind: 'records', bytes: Buffer.concat(ended) }, ...pods, { kind: 'cgroups', found }];
   }
 
   /** The id that the container had in the recording. */
@@ -93,6 +91,7 @@ export class Restarts {
       }
     if (frame.kind !== 'records') return;
     for (const record of piecesOf(Buffer.from(frame.bytes))) {
+      if (this.#live.has(cgroupOf(record))) this.#inside.add(processOf(record, 'pid', 'start'));
       if (record.readUInt32LE(LAYOUT['record_header.kind']) !== LAYOUT.RECORD_CGROUP) continue;
       const cgroup = Number(record.readBigUInt64LE(LAYOUT['record_header.cgroup']));
       if (record.readUInt32LE(LAYOUT['cgroup_record.event']) === LAYOUT.CGROUP_REMOVED)
@@ -121,8 +120,10 @@ export class Restarts {
       if (!this.#cgroups.has(cgroup)) return piece;
       const record = Buffer.from(piece);
       record.writeBigUInt64LE(BigInt(cgroup + OTHER_CGROUP), LAYOUT['record_header.cgroup']);
-      for (const name of ['record_header.start', 'record_header.parent_start'] as const)
-        record.writeBigUInt64LE(record.readBigUInt64LE(LAYOUT[name]) + OTHER_START, LAYOUT[name]);
+      this.#inside.add(processOf(piece, 'pid', 'start'));
+      shift(record, 'record_header.start');
+      if (this.#inside.has(processOf(piece, 'parent_pid', 'parent_start')))
+        shift(record, 'record_header.parent_start');
       return record;
     });
     return Buffer.concat(records);
@@ -136,6 +137,15 @@ export class Restarts {
       flows.writeBigUInt64LE(BigInt(this.#cgroup(Number(flows.readBigUInt64LE(at)))), at);
     return { ...tick, slots, flows };
   }
+}
+
+const cgroupOf = (record: Buffer): number => Number(record.readBigUInt64LE(LAYOUT['record_header.cgroup']));
+
+const processOf = (record: Buffer, pid: 'pid' | 'parent_pid', start: 'start' | 'parent_start'): string =>
+  `${record.readUInt32LE(LAYOUT[`record_header.${pid}`])}:${record.readBigUInt64LE(LAYOUT[`record_header.${start}`])}`;
+
+function shift(record: Buffer, name: 'record_header.start' | 'record_header.parent_start'): void {
+  record.writeBigUInt64LE(record.readBigUInt64LE(LAYOUT[name]) + OTHER_START, LAYOUT[name]);
 }
 
 function piecesOf(bytes: Buffer): Buffer[] {
@@ -158,19 +168,14 @@ function pathIn(record: Buffer): string {
     .replace(/\0.*$/s, '');
 }
 
-/** `path` null: its cgroup is gone. */
-function cgroupRecord(of: { cgroup: number; slot: number; time: bigint; path: string | null }): Buffer {
+/** The record of a cgroup that is gone. */
+function removal(cgroup: number, slot: number, time: bigint): Buffer {
   const record = Buffer.alloc(LAYOUT['sizeof cgroup_record']);
   record.writeUInt32LE(LAYOUT.RECORD_CGROUP, LAYOUT['record_header.kind']);
   record.writeUInt32LE(record.length, LAYOUT['record_header.size']);
-  record.writeUInt32LE(of.slot, LAYOUT['record_header.slot']);
-  record.writeBigUInt64LE(of.time, LAYOUT['record_header.time']);
-  record.writeBigUInt64LE(BigInt(of.cgroup), LAYOUT['record_header.cgroup']);
-  const event = of.path === null ? LAYOUT.CGROUP_REMOVED : LAYOUT.CGROUP_MADE;
-  record.writeUInt32LE(event, LAYOUT['cgroup_record.event']);
-  if (of.path === null) return record;
-  const path = Buffer.from(`${of.path}\0`);
-  record.writeUInt32LE(path.length, LAYOUT['cgroup_record.path_bytes']);
-  path.copy(record, LAYOUT['cgroup_record.path']);
+  record.writeUInt32LE(slot, LAYOUT['record_header.slot']);
+  record.writeBigUInt64LE(time, LAYOUT['record_header.time']);
+  record.writeBigUInt64LE(BigInt(cgroup), LAYOUT['record_header.cgroup']);
+  record.writeUInt32LE(LAYOUT.CGROUP_REMOVED, LAYOUT['cgroup_record.event']);
   return record;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { Restarts } from '../../../cli/evaluate/range/restart.ts';
-import { breakIn, quiet, shop } from '../../builders/shop.ts';
+import { breakIn, quiet, shop, visit } from '../../builders/shop.ts';
 import { ID, makePipeline } from '../../builders/world.ts';
 
 /** The shop for 60 windows and a break-in, restarted after 40 of them. */
@@ -24,7 +24,6 @@ function restarted() {
 test('every container ends and goes on as another of the same workload', () => {
   const { restarts, told } = restarted();
   expect([restarts.count, told.gone.length, told.fresh.length]).toEqual([3, 3, 6]);
-  expect(told.fresh.slice(3).every(({ madeAt }) => madeAt !== null)).toBe(true);
   const last = told.windows.filter(({ endNs }) => endNs === told.windows.at(-1)?.endNs);
   const before = told.windows.filter(({ endNs }) => endNs === told.windows[0]?.endNs);
   const workloads = (windows: typeof last): string[] =>
@@ -39,6 +38,23 @@ test('what is told of them bears the ids of the recording, and an attack is stil
   expect(new Set(ids)).toEqual(new Set([`b${ID('a').slice(1)}`]));
   expect(new Set(ids.map((id) => restarts.idBefore(id)))).toEqual(new Set([ID('a')]));
   expect(restarts.idBefore(ID('9'))).toBe(ID('9'));
+});
+
+test('who came from outside is still a visitor after it', () => {
+  const world = shop();
+  quiet(world, 60);
+  visit(world, 700, ['/usr/bin/oddity']);
+  quiet(world, 2);
+  const restarts = new Restarts();
+  const { pipeline, told } = makePipeline();
+  let ticks = 0;
+  for (const frame of world.frames) {
+    pipeline.frame(restarts.frame(frame));
+    if (frame.kind === 'tick' && ++ticks === 40)
+      for (const each of restarts.restart(frame.tick.bootNs, null)) pipeline.frame(each);
+  }
+  const found = told.detections.find(({ facts }) => String(facts['fact']).endsWith('/usr/bin/oddity'));
+  expect(found?.facts['context']).toBe('session');
 });
 
 test('a restart by itself alerts nobody', () => {

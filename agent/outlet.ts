@@ -78,7 +78,8 @@ export class Outlet {
     lifetime.repeat(settings.window, () => void this.alertLog.flush());
   }
 
-  detection(detection: Detection): void {
+  detection(found: Detection): void {
+    const detection = this.upward.privacy.detection(found);
     bump(this.detections, detection.severity);
     bump(this.byDetector.detections, detectorLabel(detection.detector));
     this.upward.append(() => detectionEntry(detectionMessage(detection)));
@@ -86,7 +87,8 @@ export class Outlet {
     if (rankOf(detection.severity) >= URGENT) this.upward.wake();
   }
 
-  alert(alert: Alert): void {
+  alert(raised: Alert): void {
+    const alert = this.upward.privacy.alert(raised);
     if (alert.revision === 1) {
       bump(this.alerts, alert.severity);
       for (const label of new Set(alert.detectors.map(detectorLabel))) bump(this.byDetector.alerts, label);
@@ -97,7 +99,17 @@ export class Outlet {
 
   /** At once: whoever it is, central is asked by the time of it. */
   session(session: SessionStart, wallMs: number): void {
-    this.upward.append(() => sessionEntry(sessionMessage(session, wallMs, argsPrint(session.event))));
+    const { privacy } = this.upward;
+    this.upward.append(() => {
+      const message = sessionMessage(session, wallMs, argsPrint(session.event));
+      const { exe = '', by = '', argsSha256 = '' } = message;
+      return sessionEntry({
+        ...message,
+        exe: privacy.value('exe', exe),
+        by: privacy.value('parent', by),
+        argsSha256: privacy.value('args_sha256', argsSha256),
+      });
+    });
   }
 
   window(window: ContainerWindow): void {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { hashKey } from '../kit/sketch/hash-key.ts';
 import type { Input, Reply, SignedOrder, Standing } from '../wire/index.ts';
+import { Privacy } from './alerts/privacy.ts';
 import { createVerifier, type Verifier } from './contain/verify.ts';
 import type { Context } from './context.ts';
 import type { Container } from './identity/container.ts';
@@ -37,10 +38,17 @@ export class Upward {
   uplink: Uplink | null = null;
   membership: Membership | null = null;
   sketches: SketchBook | null = null;
+  readonly privacy: Privacy;
 
   constructor(context: Context, parts: UpwardParts) {
     this.context = context;
     this.parts = parts;
+    const { settings, folder } = context;
+    this.privacy = new Privacy({
+      how: settings['private-values'],
+      except: settings['private-except'],
+      own: () => ownHashKey(folder),
+    });
   }
 
   /** Encoded only where there is a spool: it is a third of a detection's way. */
@@ -119,7 +127,10 @@ export class Upward {
     const { settings, log, where, lifetime, clock } = this.context;
     this.verifier = createVerifier({ ...where, keys: enrolled.orderKeys });
     const [secret] = enrolled.hashKeys;
-    if (secret !== undefined) this.sketches?.use(hashKey(secret), clock.bootNs());
+    if (secret !== undefined) {
+      this.sketches?.use(hashKey(secret), clock.bootNs());
+      this.privacy.use(hashKey(secret));
+    }
     if (this.uplink !== null) return this.uplink.renew(enrolled);
     // Loaded once there is a way to central: HTTP/2 is 4 MB.
     const { Uplink } = await import('./uplink/uplink.ts');

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -52,6 +53,7 @@ interface More {
 }
 
 function make(state: string, { flags = {}, addon = fakeAddon(), record, early = false }: More = {}) {
+  const out: string[] = [];
   const settings = readSettings(agentRows, {
     environment: {},
     file: null,
@@ -75,14 +77,14 @@ function make(state: string, { flags = {}, addon = fakeAddon(), record, early = 
     node: settings.node,
     version: '0.0.0',
     log: createLog({ name: 'agent', level: 'silent' }),
-    out: () => undefined,
+    out: (text) => out.push(text),
     addon: () => addon,
     opening: early ? new Opening(addon, settings) : null,
     record: record === undefined ? null : { path: record, redact: false },
     replay: null,
   });
   agents.push(agent);
-  return { agent, addon, socket: join(state, 'agent', 'agent.sock') };
+  return { agent, addon, out, socket: join(state, 'agent', 'agent.sock') };
 }
 
 const newState = (): string => mkdtempSync(join(root, 'state-'));
@@ -130,6 +132,33 @@ test('what the kernel tells becomes a line of the alert log and reaches central,
   // Windows alone may wait the 10 s that an uplink allows them.
   const windows = () => central.stored.flatMap((summary) => summary.windows);
   await vi.waitFor(() => expect(windows().length).toBeGreaterThan(0), { timeout: 20_000, interval: 20 });
+});
+
+test.each([
+  'hashed',
+  'dropped',
+])('values that are %s stand nowhere in clear: log, standard output, summaries', async (how) => {
+  const state = newState();
+  const flags = { 'private-values': how, 'alert-log-stdout': 'true' };
+  const { agent, addon, out } = make(state, { flags });
+  const ready = await agent.start();
+  const secret = { path: '/zq7folder/etc/shadow', exe: 'zq7tool' };
+  addon.emit(openRecord({ slot: 2, cgroup: cgroup(), time: clock.bootNs(), pid: 100, ...secret }));
+  const stored = () => central.stored.flatMap(({ detections, alerts }) => [...detections, ...alerts]);
+  await vi.waitFor(() => expect(stored().length).toBeGreaterThan(1), { timeout: 20_000, interval: 20 });
+  const everything = [
+    readFileSync(ready.alertLog, 'utf8'),
+    out.join(''),
+    JSON.stringify(central.stored, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+  ];
+  for (const text of everything) {
+    expect(text).toContain('private-values');
+    expect(text).not.toMatch(/zq7|etc\/shadow/);
+    expect(/hash:[0-9a-f]{16}/.test(text)).toBe(how === 'hashed');
+  }
+  expect(spawnSync('grep', ['-ra', 'zq7', join(state, 'agent', 'spool')], { encoding: 'utf8' }).stdout).toBe(
+    '',
+  );
 });
 
 test('what the kernel told before there was an agent is told by it, before what came later', async () => {

@@ -1,0 +1,89 @@
+/**
+ * What of a workload's own values leaves the pipeline: nothing that is not known to be harmless or named by the operator.
+ * Sentences are made of values in too many ways to be cleaned; with values that are private they are not told at all.
+ * Where a container runs (namespace, pod, workload, image) is always told: without it nobody could act.
+ */
+
+import { type Hasher, type HashKey, hasherOf } from '../../kit/sketch/hash-key.ts';
+import type { Alert } from '../alerts/alert.ts';
+import type { Actor, Detection } from '../alerts/detection.ts';
+
+export type How = 'told' | 'hashed' | 'dropped';
+
+/** Counts, and what picket itself made up: they say nothing of names. `session` is PID:START, by which central finds who entered. */
+const HARMLESS: ReadonlySet<string> = new Set([
+  ...['session', 'periods', 'bits', 'tries', 'windows', 'containers', 'lost', 'args_bytes', 'dns_type'],
+]);
+const KIND = /^[a-z-]{1,32} /;
+const PRIVATE = 'what it was is private (private-values)';
+
+export class Privacy {
+  readonly #how: How;
+  readonly #told: ReadonlySet<string>;
+  readonly #own: () => HashKey;
+  #hash: Hasher | null = null;
+
+  /** `own`: the key until there is the fleet's; asked for when it is first needed. */
+  constructor(options: {
+    readonly how: How;
+    readonly except: readonly string[];
+    readonly own: () => HashKey;
+  }) {
+    this.#how = options.how;
+    this.#told = new Set([...HARMLESS, ...options.except]);
+    this.#own = options.own;
+  }
+
+  /** Values from now on are hashed with this key: the fleet's, once central gave it. */
+  use(key: HashKey): void {
+    this.#hash = hasherOf(key);
+  }
+
+  detection(detection: Detection): Detection {
+    if (this.#how === 'told') return detection;
+    const facts = Object.entries(detection.facts).flatMap(([name, value]) => {
+      const told = this.#fact(name, value);
+      return told === null ? [] : [[name, told] as const];
+    });
+    return {
+      ...detection,
+      summary: `${detection.detector}: ${PRIVATE}`,
+      facts: Object.fromEntries(facts),
+      process: detection.process === null ? null : this.#actor(detection.process),
+    };
+  }
+
+  alert(alert: Alert): Alert {
+    if (this.#how === 'told') return alert;
+    const { evidence, detectors } = alert;
+    return {
+      ...alert,
+      title: `${detectors.join(', ')}: ${PRIVATE}`,
+      explanation: [],
+      context: [],
+      evidence:
+        evidence === null
+          ? null
+          : { ...evidence, grounds: evidence.grounds.map((ground) => ({ ...ground, what: '' })) },
+    };
+  }
+
+  /** A value by the name of its fact; empty where it is dropped. */
+  value(name: string, value: string): string {
+    return this.#fact(name, value) ?? '';
+  }
+
+  #actor(actor: Actor): Actor {
+    return { ...actor, exe: this.value('exe', actor.exe), parent: this.value('parent', actor.parent) };
+  }
+
+  /** Null: not told. */
+  #fact(name: string, value: string): string | null {
+    if (this.#how === 'told' || value === '' || this.#told.has(name)) return value;
+    if (this.#how === 'dropped') return null;
+    // `fact` is KIND VALUE: the kind is one of picket's own words.
+    const kind = name === 'fact' ? (KIND.exec(value)?.[0] ?? '') : '';
+    this.#hash ??= hasherOf(this.#own());
+    return `${kind}hash:${Buffer.from(this.#hash(value.slice(kind.length))).toString('hex')}`;
+  }
+}

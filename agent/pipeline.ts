@@ -19,6 +19,7 @@ import { ClusterPeers } from './identity/cluster-peers.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
 import { type Life, Lives } from './identity/lives.ts';
+import { PodStates, type Trouble } from './identity/pod-states.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
 import type { Baseline } from './models/baseline.ts';
@@ -97,6 +98,8 @@ export class Pipeline {
   readonly #sessions = new SessionStarts();
   readonly #budgetHours: number;
   readonly #telling: Telling;
+  readonly #unseen: Unseen;
+  readonly #states = new PodStates();
   readonly #situations: Situations;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
@@ -134,8 +137,11 @@ export class Pipeline {
       emit: (event, container) => this.#judge(event, container),
     });
     const { registry } = this;
-    const telling = new Telling({ ...options, registry });
+    const stateOf = ({ identity }: Container) => this.#states.of(identity.podUid, identity.name);
+    const telling = new Telling({ ...options, registry, stateOf });
     const situations = new Situations(registry);
+    const unseen = new Unseen(situations, telling);
+    this.#unseen = unseen;
     const newcomers = new Newcomers({ ...settings, registry, situations, telling });
     this.#telling = telling;
     this.#situations = situations;
@@ -156,7 +162,8 @@ export class Pipeline {
         registry,
         verdicts: this.#verdicts,
         telling,
-        unseen: new Unseen(situations, telling),
+        unseen,
+        stateOf,
         newcomers,
         costs: this.costs,
         sink,
@@ -211,6 +218,17 @@ export class Pipeline {
     this.#containers.pods(pods, this.#bootNs);
     this.#attribution.advance(0n);
     this.#windows.named(this.#bootNs);
+    for (const trouble of this.#states.take(pods, this.#bootNs)) this.#inTrouble(trouble);
+  }
+
+  /** Told of the container itself where it runs at this moment, else of the host. */
+  #inTrouble(trouble: Trouble): void {
+    const { pod, state } = trouble;
+    const container = this.#containers
+      .live()
+      .find(({ identity }) => identity.podUid === pod.uid && identity.name === state.container);
+    const watched = this.#windows.of(container ?? this.#containers.host);
+    this.#unseen.podState(watched, trouble, { timeNs: this.#bootNs, cpu: 0 });
   }
 
   /** The end of a window. */
@@ -296,6 +314,7 @@ export class Pipeline {
       expired: expired + overflow,
       podsRefused: this.#podsRefused,
       podsProblem: this.#podsProblem,
+      statesRefused: this.#states.refused,
       processes: this.#processes.size,
       openAlerts: this.#telling.openAlerts,
       baselines: this.registry.size,

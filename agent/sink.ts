@@ -3,6 +3,7 @@ import type { Alert } from './alerts/alert.ts';
 import type { Detection } from './alerts/detection.ts';
 import type { Window } from './features/window.ts';
 import type { Container } from './identity/container.ts';
+import type { ContainerState } from './identity/pods.ts';
 import type { BaselineState } from './models/baseline.ts';
 import type { TrainingRequest } from './models/shape/training.ts';
 import type { Mode, Profile } from './profile/profiles.ts';
@@ -17,6 +18,8 @@ export interface ContainerWindow extends Window {
   /** Whether the kernel side told new pairs one by one. */
   readonly mode: Mode;
   readonly state: BaselineState;
+  /** How the kubelet says that the container fares; null: nothing but that it runs. */
+  readonly pod: ContainerState | null;
 }
 
 /** What comes out. The calls are made while the input is being handled; they must not throw. */

@@ -24,6 +24,8 @@ export interface PipelineCounts {
   readonly podsRefused: number;
   /** Why the last list of pods could not be read, or null. */
   readonly podsProblem: string | null;
+  /** States of containers that were not looked at, because there were too many. */
+  readonly statesRefused: number;
   readonly processes: number;
   readonly openAlerts: number;
   readonly baselines: number;

@@ -7,6 +7,7 @@ import { Exceptions, excepted } from './alerts/exceptions.ts';
 import { type Finding, Groups } from './alerts/group.ts';
 import { RARITY, type Verdict } from './alerts/judge.ts';
 import { inShadow } from './alerts/numbers.ts';
+import { podEvidence } from './alerts/pod-state.ts';
 import { REPLICA } from './alerts/replica.ts';
 import { SEQUENCE } from './alerts/sequence.ts';
 import { rankOf } from './alerts/severity.ts';
@@ -14,6 +15,8 @@ import { UNKNOWN } from './alerts/unknown.ts';
 import { VOLUME } from './alerts/volume.ts';
 import type { Case } from './case.ts';
 import { actorOf, evidenceOf, lineageKeys, peerEvidence, sumOf } from './circumstances.ts';
+import type { Container } from './identity/container.ts';
+import type { ContainerState } from './identity/pods.ts';
 import { processKey } from './identity/processes.ts';
 import type { Registry } from './models/registry.ts';
 import { explainJob, isJob } from './situation/jobs.ts';
@@ -32,6 +35,8 @@ export interface TellingOptions {
     readonly budgetNs: bigint;
   };
   readonly registry: Registry;
+  /** How the container's pod says that it fares, or null. */
+  readonly stateOf: (container: Container) => ContainerState | null;
   readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
 }
 
@@ -203,6 +208,7 @@ export class Telling {
         ...facts,
         ...evidenceOf(event),
         ...peerEvidence(event, watched),
+        ...podEvidence(this.#options.stateOf(watched.container)),
         ...(role.kind === 'own' ? {} : { context: role.kind }),
         ...(job === '' ? {} : { context: 'job' }),
         ...(isBeside(watched, role) ? { context: 'beside a session' } : {}),

@@ -19,6 +19,7 @@ import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
 import type { Ended } from './identity/lives.ts';
 import { type NameCounts, PeerNames } from './identity/peer-names.ts';
+import type { ContainerState } from './identity/pods.ts';
 import type { KnownProcess } from './identity/processes.ts';
 import { JobRuns } from './job-runs.ts';
 import { Losses } from './losses.ts';
@@ -49,6 +50,8 @@ export interface WindowsParts {
   readonly workloadOf: (address: string) => string | null;
   /** The workload or service that it is elsewhere in the cluster, or null. */
   readonly clusterNameOf: (address: string) => string | null;
+  /** How the container's pod says that it fares, or null. */
+  readonly stateOf: (container: Container) => ContainerState | null;
   /** The process of an event and what started it. */
   readonly lineageOf: (event: Event) => readonly KnownProcess[];
   readonly endedOf: (container: Container) => Ended;
@@ -361,6 +364,7 @@ export class Windows {
       newFacts,
       newPairs,
       mode: this.#modeOf(watched),
+      pod: this.#parts.stateOf(container),
       state: baseline.state,
     });
     if (!gone) this.#profile(watched, ending.bootNs);

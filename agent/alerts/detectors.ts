@@ -2,6 +2,7 @@
 import { ACCESS } from './access.ts';
 import { JOB_RUN } from './job.ts';
 import { RARITY } from './judge.ts';
+import { POD_STATE } from './pod-state.ts';
 import { REPLICA } from './replica.ts';
 import { ROLLOUT } from './rollout.ts';
 import { SEQUENCE } from './sequence.ts';
@@ -17,6 +18,7 @@ export const NOT_RULES: ReadonlySet<string> = new Set([
   RHYTHM,
   ACCESS,
   REPLICA,
+  POD_STATE,
   UNKNOWN,
   ROLLOUT,
   JOB_RUN,

@@ -167,6 +167,29 @@ export const COUNT_FEATURES: readonly Feature[] = [
   },
 ];
 
+/** Of a pod's container, as the kubelet says: they tell why a window is as it is, and no model is made of them. */
+export const POD_FEATURES: readonly Feature[] = [
+  { name: 'podRestarts', unit: 'starts', version: 1, sentence: 'Times that the container was started anew.' },
+  {
+    name: 'podWaiting',
+    unit: 'reason',
+    version: 1,
+    sentence: 'Why it waits to be started, as CrashLoopBackOff or ImagePullBackOff; empty where it does not.',
+  },
+  {
+    name: 'podLastEnd',
+    unit: 'reason',
+    version: 1,
+    sentence: 'Why it ended last, as OOMKilled, Error or Completed; empty where it never did.',
+  },
+  {
+    name: 'podLifetimeMs',
+    unit: 'milliseconds',
+    version: 1,
+    sentence: 'How long the run that ended last had lasted.',
+  },
+];
+
 /**
  * Nullable: what a host's cgroups do not tell is no value, never 0. Throttling, OOM kills, pressure and, with cgroup v1,
  * operations of devices are read every third window and are then of the three.

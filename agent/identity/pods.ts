@@ -13,6 +13,20 @@ export interface PodContainer {
   readonly digest: string;
 }
 
+/** How a container fares, as the kubelet says. */
+export interface ContainerState {
+  readonly container: string;
+  readonly restarts: number;
+  /** Why it waits to be started, such as CrashLoopBackOff; empty: it does not. */
+  readonly waiting: string;
+  /** How it ended last; null: it did not. */
+  readonly ended: {
+    readonly reason: string;
+    readonly exitCode: number;
+    readonly lifetimeMs: number | null;
+  } | null;
+}
+
 export interface Pod {
   readonly uid: string;
   readonly name: string;
@@ -23,6 +37,8 @@ export interface Pod {
   /** Addresses of its own; empty for pods on the host's network. */
   readonly addresses: readonly string[];
   readonly containers: readonly PodContainer[];
+  /** Of those that wait, or ended before; absent: there are none. */
+  readonly states?: readonly ContainerState[];
 }
 
 export interface PodsRead {
@@ -72,6 +88,35 @@ function containerOf(status: Json, containerId: unknown): PodContainer | null {
   return { id, name, image: /^[\x21-\x7e]*$/.test(image) ? image : '', digest };
 }
 
+const reasonOf = (value: unknown): string => (/^[A-Za-z]{1,64}$/.test(text(value)) ? text(value) : '');
+const count = (value: unknown): number =>
+  Number.isSafeInteger(value) && Number(value) > 0 ? Number(value) : 0;
+
+function endedOf(terminated: Json): ContainerState['ended'] {
+  if (Object.keys(terminated).length === 0) return null;
+  const { reason, exitCode, startedAt, finishedAt } = terminated;
+  const lifetimeMs = Date.parse(text(finishedAt)) - Date.parse(text(startedAt));
+  const known = Number.isFinite(lifetimeMs) && lifetimeMs >= 0;
+  return {
+    reason: reasonOf(reason),
+    exitCode: Number.isSafeInteger(exitCode) ? Number(exitCode) : 0,
+    lifetimeMs: known ? lifetimeMs : null,
+  };
+}
+
+/** Null: it runs, and did from the beginning. */
+function stateOf(status: Json): ContainerState | null {
+  const [state, before] = [object(status['state']), object(status['lastState'])];
+  const name = text(status['name']);
+  const waiting = reasonOf(object(state['waiting'])['reason']);
+  const ended = endedOf(object(state['terminated'])) ?? endedOf(object(before['terminated']));
+  const restarts = count(status['restartCount']);
+  // Every container waits so before its first start.
+  const troubled = waiting !== '' && waiting !== 'ContainerCreating' && waiting !== 'PodInitializing';
+  if (!isName(name) || (restarts === 0 && ended === null && !troubled)) return null;
+  return { container: name, restarts, waiting: troubled ? waiting : '', ended };
+}
+
 function controllerOf(metadata: Json): WorkloadName | null {
   const owners = list(metadata['ownerReferences']).map(object);
   const owner = owners.find((reference) => reference['controller'] === true) ?? owners[0];
@@ -108,6 +153,7 @@ function podOf(item: unknown): Pod | null {
   const statuses = STATUSES.flatMap((key) => list(status[key]).map(object)).slice(0, MAX_CONTAINERS);
   const owner = controllerOf(metadata);
   const labels = ownLabels(metadata);
+  const states = statuses.map(stateOf).filter((state) => state !== null);
   const addresses = list(status['podIPs']).map((entry) => text(object(entry)['ip']));
   return {
     uid: UID.test(mirror) ? mirror : uid,
@@ -117,6 +163,7 @@ function podOf(item: unknown): Pod | null {
     ...(labels === null ? {} : { labels }),
     addresses: spec['hostNetwork'] === true ? [] : addresses.filter((ip) => /^[0-9a-f.:]{2,45}$/.test(ip)),
     containers: statuses.flatMap(containersOf),
+    ...(states.length === 0 ? {} : { states }),
   };
 }
 

@@ -5,6 +5,7 @@ import type * as detections from '../alerts/detection.ts';
 import type * as windows from '../features/window.ts';
 import type * as identity from '../identity/container.ts';
 import type * as lives from '../identity/lives.ts';
+import type { ContainerState } from '../identity/pods.ts';
 import type { SessionStart } from '../situation/session-start.ts';
 
 export function containerMessage(
@@ -82,10 +83,11 @@ export interface OwnedWindow extends windows.Window {
   readonly newPairs: number;
   readonly mode: string;
   readonly state: string;
+  readonly pod: ContainerState | null;
 }
 
 export function windowMessage(window: OwnedWindow): Input<Window> {
-  const { container, startNs, endNs, counts, resources, newFacts, newPairs, mode, lost, losses, state } =
+  const { container, startNs, endNs, counts, resources, newFacts, newPairs, mode, lost, losses, state, pod } =
     window;
   return {
     ...counts,
@@ -100,5 +102,17 @@ export function windowMessage(window: OwnedWindow): Input<Window> {
     losses,
     state,
     resources,
+    ...podMessage(pod),
+  };
+}
+
+function podMessage(pod: ContainerState | null): Input<Window> {
+  if (pod === null) return {};
+  const { restarts, waiting, ended } = pod;
+  return {
+    podRestarts: restarts,
+    podWaiting: waiting,
+    podLastEnd: ended?.reason ?? '',
+    podLifetimeMs: ended?.lifetimeMs ?? null,
   };
 }

@@ -124,6 +124,7 @@ function window(at: string, value: Window, cluster: string): void {
   for (const key of WINDOW_COUNTS) range(`${at}.${key}`, value[key], 0, Number.MAX_SAFE_INTEGER);
   range(`${at}.oom_kills`, value.oomKills, 0, Number.MAX_SAFE_INTEGER);
   text(`${at}.state`, value.state, NAME);
+  for (const key of ['podWaiting', 'podLastEnd'] as const) text(`${at}.${key}`, value[key], NAME);
 }
 
 function detection(at: string, value: Detection, { cluster, now }: { cluster: string; now: number }): void {

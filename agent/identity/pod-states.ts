@@ -1,0 +1,84 @@
+/**
+ * How the containers of the node's pods fare, as the kubelet says: what waits and why, what ended and how. A crash loop is
+ * one trouble, however often the container is started, and however many replicas of the workload are in it.
+ */
+import type { ContainerState, Pod } from './pods.ts';
+
+export const TROUBLES = ['crash-loop', 'no-image', 'no-start', 'out-of-memory'] as const;
+export type TroubleKind = (typeof TROUBLES)[number];
+
+export interface Trouble {
+  readonly kind: TroubleKind;
+  readonly pod: Pick<Pod, 'uid' | 'name' | 'namespace' | 'workload'>;
+  readonly state: ContainerState;
+}
+
+const WAITING: Readonly<Record<string, TroubleKind>> = {
+  CrashLoopBackOff: 'crash-loop',
+  ErrImagePull: 'no-image',
+  ImagePullBackOff: 'no-image',
+  InvalidImageName: 'no-image',
+  ErrImageNeverPull: 'no-image',
+  ImageInspectError: 'no-image',
+  RegistryUnavailable: 'no-image',
+  CreateContainerConfigError: 'no-start',
+  CreateContainerError: 'no-start',
+  RunContainerError: 'no-start',
+};
+/** The kubelet waits five minutes at most between two starts: what is quiet for longer is over. */
+const OVER_NS = 30n * 60n * 1_000_000_000n;
+/** Containers whose states are kept, and troubles that were told; further ones are not looked at, and counted. */
+const MAX_STATES = 4096;
+
+const keyOf = (uid: string, container: string): string => `${uid} ${container}`;
+
+function troubleOf(state: ContainerState, before: ContainerState | null): TroubleKind | null {
+  const waits = WAITING[state.waiting];
+  if (waits !== undefined) return waits;
+  const anew = before !== null && state.restarts > before.restarts;
+  return anew && state.ended?.reason === 'OOMKilled' ? 'out-of-memory' : null;
+}
+
+export class PodStates {
+  refused = 0;
+  #states = new Map<string, ContainerState>();
+  /** Workload, container and kind → when it was seen last, CLOCK_BOOTTIME ns. */
+  readonly #seen = new Map<string, bigint>();
+
+  /** What is known of the container, or null. */
+  of(podUid: string, container: string): ContainerState | null {
+    return this.#states.get(keyOf(podUid, container)) ?? null;
+  }
+
+  /** Takes a whole list over; gives the troubles that are new. */
+  take(pods: readonly Pod[], now: bigint): Trouble[] {
+    const states = new Map<string, ContainerState>();
+    const fresh: Trouble[] = [];
+    for (const pod of pods)
+      for (const state of pod.states ?? []) {
+        if (states.size >= MAX_STATES) {
+          this.refused += 1;
+          continue;
+        }
+        const key = keyOf(pod.uid, state.container);
+        states.set(key, state);
+        const kind = troubleOf(state, this.#states.get(key) ?? null);
+        if (kind !== null && this.#isFresh(`${workloadKey(pod)} ${state.container} ${kind}`, now))
+          fresh.push({ kind, pod, state });
+      }
+    this.#states = states;
+    return fresh;
+  }
+
+  #isFresh(key: string, now: bigint): boolean {
+    const last = this.#seen.get(key);
+    this.#seen.delete(key);
+    this.#seen.set(key, now);
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > MAX_STATES && oldest !== undefined) this.#seen.delete(oldest);
+    return last === undefined || now - last > OVER_NS;
+  }
+}
+
+const workloadKey = ({ namespace, workload }: Trouble['pod']): string =>
+  `${namespace}/${workload.kind}/${workload.name}`;

@@ -15,6 +15,7 @@ import { Pipeline } from './pipeline.ts';
 import { Report } from './report.ts';
 import { serveLocal, servePublic } from './routes.ts';
 import { RuleBook } from './rules/book.ts';
+import { SentProfileBook } from './sent-profiles.ts';
 import { FrameQueue } from './source/queue.ts';
 import { Training } from './training.ts';
 import { orderReportEntry } from './uplink/summarize.ts';
@@ -51,6 +52,7 @@ export class Agent {
   private readonly training: Training;
   private readonly rules: RuleBook;
   private readonly guidance: Guidance;
+  private readonly profiles: SentProfileBook;
 
   /** Makes the parts; opens nothing but the state folder. */
   constructor(options: AgentOptions) {
@@ -76,10 +78,16 @@ export class Agent {
       },
     });
     this.queue = new FrameQueue((frame) => this.intake.frame(frame));
+    this.profiles = new SentProfileBook({
+      changed: (workload, change) => this.pipeline.registry.changed(workload, change),
+      baseline: (text) => this.queue.push({ kind: 'baseline', text }),
+      summary: (workload) => this.pipeline.profileOf(workload),
+    });
     this.guidance = new Guidance(context, {
       rules: this.rules,
       push: (frame) => this.queue.push(frame),
       peers: this.pipeline.peers,
+      profiles: this.profiles,
     });
     this.training = new Training(context, this.queue);
     this.machine = new Machine(context, this.queue, () =>
@@ -189,7 +197,10 @@ export class Agent {
     const { lifetime, replay, settings } = this.context;
     if (replay === null && settings['central-url'] !== '') {
       this.guidance.open();
-      lifetime.repeat(CHECKPOINT_MS, async () => this.guidance.keepPeers());
+      lifetime.repeat(CHECKPOINT_MS, async () => {
+        this.guidance.keepPeers();
+        this.profiles.apply();
+      });
       lifetime.atEnd(() => this.guidance.keepPeers());
     }
     await this.guidance.refresh();

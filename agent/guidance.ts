@@ -10,6 +10,7 @@ import type { Context } from './context.ts';
 import type { Frame } from './events/frame.ts';
 import type { ClusterPeers } from './identity/cluster-peers.ts';
 import type { RuleBook } from './rules/book.ts';
+import type { KeptProfiles, SentProfileBook } from './sent-profiles.ts';
 import { tame } from './uplink/summarize.ts';
 
 export interface GuidanceParts {
@@ -17,8 +18,11 @@ export interface GuidanceParts {
   /** Into the pipeline, as a frame, so that it is in a recording too. */
   readonly push: (frame: Frame) => void;
   /** Names of addresses as the pipeline has them. */
+  readonly profiles: SentProfileBook;
   readonly peers: Pick<ClusterPeers, 'version' | 'document'>;
 }
+
+export type SentPart = 'rules' | 'exceptions' | 'peers' | 'profiles';
 
 export interface GuidanceCounts {
   /** Sets that came, and those that were in force already. */
@@ -36,8 +40,9 @@ const MAX_PROBLEM = 1000;
 const RULES = 'sent-rules.json';
 const EXCEPTIONS = 'sent-exceptions.json';
 const PEERS = 'sent-peers.json';
+const PROFILES = 'sent-profiles.json';
 
-type Part = typeof RULES | typeof EXCEPTIONS | typeof PEERS;
+type Part = typeof RULES | typeof EXCEPTIONS | typeof PEERS | typeof PROFILES;
 
 export class Guidance {
   readonly counts: GuidanceCounts = { received: 0, unreadable: 0, unwritten: 0 };
@@ -60,6 +65,8 @@ export class Guidance {
     if (rules !== null) this.#useRules(rules);
     const exceptions = this.#read<SentExceptions>(EXCEPTIONS);
     if (exceptions !== null) this.#useExceptions(exceptions);
+    const profiles = this.#read<KeptProfiles>(PROFILES);
+    if (profiles !== null) this.#parts.profiles.restore(profiles);
     const peers = this.#read<SentPeers>(PEERS);
     if (peers === null) return;
     this.#written = peers.version;
@@ -67,7 +74,12 @@ export class Guidance {
   }
 
   /** What came with a reply; rules are compiled here, and in force when this resolves. */
-  async receive({ rules, exceptions, peers }: Pick<Reply, 'rules' | 'exceptions' | 'peers'>): Promise<void> {
+  async receive({ rules, exceptions, peers, profiles }: Pick<Reply, SentPart>): Promise<void> {
+    if (profiles !== null && profiles.version !== this.#parts.profiles.version) {
+      this.counts.received += 1;
+      this.#parts.profiles.use(profiles);
+      this.#write(PROFILES, JSON.stringify(this.#parts.profiles.kept()));
+    }
     if (peers !== null) {
       this.counts.received += 1;
       this.#parts.push({ kind: 'peers', text: JSON.stringify(peers) });
@@ -106,10 +118,11 @@ export class Guidance {
   /** What of it stands here, for central. */
   standing(): Input<Standing> {
     const problems = this.#tooMuch === null ? this.#parts.rules.problems : [this.#tooMuch];
-    const { version } = this.#parts.peers;
+    const { peers, profiles } = this.#parts;
+    const of = { peers: peers.version, profiles: profiles.version, profileStates: profiles.states() };
     return {
       ...this.#held,
-      peers: version,
+      ...of,
       looks: true,
       ruleProblems: problems.map((problem) => tame(problem, MAX_PROBLEM)),
     };

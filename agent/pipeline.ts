@@ -11,6 +11,7 @@ import type { Event, ExecEvent } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { ResourceReading, Resources } from './events/resources.ts';
+import { FACT_KINDS } from './features/fact.ts';
 import { factOf } from './features/facts.ts';
 import { ROW_FEATURES } from './features/shape-row.ts';
 import type { Architecture } from './features/syscalls.ts';
@@ -33,6 +34,7 @@ import { SessionStarts } from './situation/session-start.ts';
 import {
   type PipelineCounts,
   type ProfileCounts,
+  type ProfileSummary,
   type PromiseStatus,
   statusOf,
   type WorkloadStatus,
@@ -368,6 +370,15 @@ export class Pipeline {
   /** Programs started, by who was at work. */
   roles(): Readonly<Record<RoleKind, number>> {
     return { ...this.#roles.counts };
+  }
+
+  /** What a profile that is an object tells of the workload's baseline; null: there is none. */
+  profileOf(workload: string): ProfileSummary | null {
+    const baseline = this.registry.find(workload);
+    if (baseline === null) return null;
+    const { state, periods, pinned } = baseline;
+    const facts = FACT_KINDS.reduce((sum, kind) => sum + baseline.facts(kind), 0);
+    return { state, periods: Math.floor(periods), facts, pinned };
   }
 
   workloads(): WorkloadStatus[] {

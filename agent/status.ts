@@ -52,6 +52,14 @@ export interface ProfileCounts {
   readonly inherited: number;
 }
 
+/** Of one baseline, for an object. */
+export interface ProfileSummary {
+  readonly state: BaselineState;
+  readonly periods: number;
+  readonly facts: number;
+  readonly pinned: boolean;
+}
+
 /** The promise on false alarms, and what became of it. */
 export interface PromiseStatus {
   /** Alerts that stand on evidence alone, opened in windows that were seen whole; true or false is for people to say. */

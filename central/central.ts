@@ -443,6 +443,10 @@ class RunningCentral implements Central {
       deeds: pipeline,
       rules: { check: checkRule, use: (cluster, rules) => guidance.useRules(cluster, rules) },
       usePeers: (cluster, peers) => guidance.usePeers(cluster, peers),
+      profiles: {
+        use: (cluster, profiles) => guidance.useProfiles(cluster, profiles),
+        onNodes: (cluster) => guidance.profilesOn(cluster),
+      },
       standingOf: (node) => guidance.standingOf(node),
       nowMs: clock.wallMs,
       passMs: tickMs,

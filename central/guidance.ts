@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Input, Reply } from '../wire/index.ts';
 import { PeerTable } from './cluster/peer-table.ts';
+import type { SentProfile } from './cluster/profiles.ts';
 import type { SentRule } from './cluster/rules.ts';
 import type { ExceptionRule } from './correlate/exception.ts';
 import type { NodeIdentity, ReportedStanding } from './ingest/report.ts';
@@ -34,6 +35,7 @@ export class Guidance {
   /** By cluster; of one that is not here it is not known which there are. */
   readonly #rules = new Map<string, Input<NonNullable<Reply['rules']>>>();
   readonly #peers = new Map<string, PeerTable>();
+  readonly #profiles = new Map<string, Input<NonNullable<Reply['profiles']>>>();
   readonly #standing = new Map<string, ReportedStanding>();
   /** The versions that a node was last told to fetch. */
   readonly #toldOf = new Map<string, string>();
@@ -47,6 +49,18 @@ export class Guidance {
   /** All rules of the cluster from now on. */
   useRules(cluster: string, rules: readonly SentRule[]): void {
     this.#rules.set(cluster, { version: rules.length === 0 ? '' : versionOf(rules), rules });
+  }
+
+  /** All profiles that are objects of the cluster from now on. */
+  useProfiles(cluster: string, profiles: readonly SentProfile[]): void {
+    this.#profiles.set(cluster, { version: profiles.length === 0 ? '' : versionOf(profiles), profiles });
+  }
+
+  /** What the cluster's nodes said of the profiles, the last of each. */
+  profilesOn(cluster: string): ReportedStanding['profileStates'] {
+    return [...this.#standing].flatMap(([key, { profileStates }]) =>
+      key.startsWith(`${cluster} `) ? profileStates : [],
+    );
   }
 
   /** Names of all addresses of the cluster from now on. */
@@ -73,8 +87,9 @@ export class Guidance {
       const [cluster = '', node = ''] = key.split(' ');
       const rules = this.#rules.get(cluster)?.version ?? standing.rules;
       const peers = this.#peers.get(cluster)?.version ?? standing.peers;
-      const wanted = `${rules} ${exceptions} ${peers}`;
-      const has = `${standing.rules} ${standing.exceptions} ${standing.peers}`;
+      const profiles = this.#profiles.get(cluster)?.version ?? standing.profiles;
+      const wanted = [rules, exceptions, peers, profiles].join(' ');
+      const has = [standing.rules, standing.exceptions, standing.peers, standing.profiles].join(' ');
       if (!standing.looks || wanted === has || this.#toldOf.get(key) === wanted) continue;
       this.#toldOf.set(key, wanted);
       found.push({ cluster, node });
@@ -86,14 +101,16 @@ export class Guidance {
   replyTo(
     node: NodeIdentity,
     standing: ReportedStanding | null,
-  ): Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers'> {
+  ): Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers' | 'profiles'> {
     if (standing === null) return {};
     this.#note(node, standing);
     const rules = this.#rules.get(node.cluster);
     const exceptions = this.#exceptionsNow();
     const peers = this.#peers.get(node.cluster)?.since(standing.peers) ?? null;
+    const profiles = this.#profiles.get(node.cluster);
     return {
       ...(peers === null ? {} : { peers }),
+      ...(profiles !== undefined && profiles.version !== standing.profiles ? { profiles } : {}),
       ...(rules !== undefined && rules.version !== standing.rules ? { rules } : {}),
       ...(exceptions.version !== standing.exceptions ? { exceptions } : {}),
     };

@@ -58,6 +58,11 @@ export class Registry {
     return [...this.#baselines.values()];
   }
 
+  /** The workload's baseline, or null. */
+  find(workload: string): Baseline | null {
+    return this.#baselines.get(workload) ?? null;
+  }
+
   /** The workload's baseline, made when there is none. */
   baseline(workload: string): Baseline {
     const known = this.#baselines.get(workload) ?? new Baseline(workload, this.#options);

@@ -8,6 +8,7 @@ import { Containments, type ObjectDeeds, type ObjectSource } from './containment
 import { Nodes, type NodesParts } from './nodes.ts';
 import { PeerObjects, type PeerObjectsParts } from './peers.ts';
 import { PolicyObjects } from './policies.ts';
+import { ProfileObjects, type ProfileObjectsParts } from './profiles.ts';
 import { RuleObjects, type RuleObjectsParts } from './rules.ts';
 
 export interface ControllerParts {
@@ -19,6 +20,7 @@ export interface ControllerParts {
   readonly source: ObjectSource;
   readonly rules: Pick<RuleObjectsParts, 'check' | 'use'>;
   readonly usePeers: PeerObjectsParts['use'];
+  readonly profiles: Pick<ProfileObjectsParts, 'use' | 'onNodes'>;
   readonly standingOf: NodesParts['standingOf'];
   readonly deeds: ObjectDeeds;
   readonly nowMs: () => number;
@@ -42,6 +44,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
   const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
   const nodes = new Nodes({ ...each, standingOf: parts.standingOf });
   const peers = new PeerObjects({ ...each, use: parts.usePeers });
+  const profiles = new ProfileObjects({ ...each, ...parts.profiles });
   const rules = new RuleObjects({ ...each, ...parts.rules });
   const policies =
     cluster === parts.own
@@ -56,7 +59,14 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
           }),
         ]
       : [];
-  return { onError, containments, nodes, peers, watched: [containments, nodes, rules, peers, ...policies] };
+  return {
+    onError,
+    profiles,
+    containments,
+    nodes,
+    peers,
+    watched: [containments, nodes, rules, peers, profiles, ...policies],
+  };
 }
 
 export class Controller {
@@ -78,12 +88,13 @@ export class Controller {
   /** Resolves once the signal is aborted and nothing is under way. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(
-      this.#clusters.flatMap(([, { containments, nodes, peers, watched, onError }]) => [
+      this.#clusters.flatMap(([, { containments, nodes, peers, profiles, watched, onError }]) => [
         ...watched.map((one) => one.run(signal)),
         loop({ intervalMs: this.#parts.passMs, signal, onError }, async () => {
           await containments.pass();
           await nodes.pass();
           peers.pass();
+          await profiles.pass();
         }),
       ]),
     );

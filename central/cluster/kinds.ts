@@ -18,6 +18,7 @@ export const PICKET_POLICIES = kind('picketpolicies', 'PicketPolicy', false);
 export const PICKET_EXCEPTIONS = kind('picketexceptions', 'PicketException', false);
 export const CONTAINMENTS = kind('containments', 'Containment', true);
 export const PICKET_RULES = kind('picketrules', 'PicketRule', false);
+export const PICKET_PROFILES = kind('picketprofiles', 'PicketProfile', true);
 export const PICKET_NODES = kind('picketnodes', 'PicketNode', false);
 
 /** On a Containment: it goes when the containment has ended, and not before. */
@@ -28,13 +29,18 @@ export const MADE_BY = { 'app.kubernetes.io/managed-by': 'picket-central' } as c
 export const CLUSTER_PERMISSIONS: readonly Permission[] = [
   {
     apiGroups: [GROUP],
-    resources: ['picketpolicies', 'picketexceptions', 'picketrules'],
+    resources: ['picketpolicies', 'picketexceptions', 'picketrules', 'picketprofiles'],
     verbs: ['list', 'watch'],
-    because: 'Policies, exceptions and rules that are objects are in force as those in files are.',
+    because: 'Policies, exceptions, rules and profiles that are objects are in force.',
   },
   {
     apiGroups: [GROUP],
-    resources: ['picketpolicies/status', 'picketexceptions/status', 'picketrules/status'],
+    resources: [
+      'picketpolicies/status',
+      'picketexceptions/status',
+      'picketrules/status',
+      'picketprofiles/status',
+    ],
     verbs: ['patch'],
     because: 'Whether one is in force, and why not, stands on it.',
   },

@@ -32,7 +32,7 @@ export function createAccept(parts: {
   readonly clock: Clock;
   readonly paceMs: () => number;
   /** What else the node is to be told. */
-  readonly guidance?: (report: Report) => Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers'>;
+  readonly guidance?: (report: Report) => Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers' | 'profiles'>;
 }): Accept {
   return async (speaker, body) => {
     const report = validate(decode(body), speaker, parts.clock.wallMs());

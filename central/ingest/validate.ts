@@ -31,6 +31,8 @@ const SHORT_LIST = 64;
 /** Of one workload and interval. */
 const SKETCHES = 16;
 const SKETCH_NAME = /^[a-z0-9-]{0,64}$/;
+const PROFILES = 200;
+const PROFILE_STATES = ['learning', 'young', 'mature'];
 const FACTS = 64;
 /** A wall clock further off than this from central's is no evidence of time. */
 const CLOCK_SKEW_MS = 366 * 86_400_000;
@@ -198,7 +200,7 @@ function session(at: string, value: Session, { cluster, now }: { cluster: string
   range(`${at}.args_bytes`, value.argsBytes, 0, Number.MAX_SAFE_INTEGER);
 }
 
-function rest(summary: Summary, now: number): void {
+function rest(summary: Summary, { cluster, now }: { cluster: string; now: number }): void {
   for (const [index, report] of summary.orderReports.entries()) {
     const at = `order_reports[${index}]`;
     matches(`${at}.order`, report.order, ID);
@@ -212,9 +214,14 @@ function rest(summary: Summary, now: number): void {
   }
   const { standing } = summary;
   if (standing !== null) {
-    for (const key of ['rules', 'exceptions', 'peers'] as const)
+    for (const key of ['rules', 'exceptions', 'peers', 'profiles'] as const)
       matches(`standing.${key}`, standing[key], VERSION);
     texts('standing.rule_problems', standing.ruleProblems, PATH);
+    entries('standing.profile_states', standing.profileStates, PROFILES);
+    for (const [index, profile] of standing.profileStates.entries()) {
+      workload(`standing.profile_states[${index}].workload`, profile.workload, cluster);
+      oneOf(`standing.profile_states[${index}].state`, profile.state, PROFILE_STATES);
+    }
   }
   if (summary.health === null) return;
   text('health.version', summary.health.version, NAME);
@@ -265,7 +272,7 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
   for (const [index, value] of summary.sketches.entries()) sketches(`sketches[${index}]`, value, cluster);
   for (const [index, value] of summary.sessions.entries())
     session(`sessions[${index}]`, value, { cluster, now });
-  rest(summary, now);
+  rest(summary, { cluster, now });
   const { boot, sequence, containers, windows, detections, alerts, orderReports, health } = summary;
   return {
     cluster,

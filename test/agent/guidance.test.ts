@@ -5,29 +5,51 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Context } from '../../agent/context.ts';
 import type { Frame } from '../../agent/events/frame.ts';
-import { Guidance, MAX_RULES_BYTES } from '../../agent/guidance.ts';
+import { Guidance, MAX_RULES_BYTES, type SentPart } from '../../agent/guidance.ts';
 import { ClusterPeers } from '../../agent/identity/cluster-peers.ts';
 import { RuleBook } from '../../agent/rules/book.ts';
+import { SentProfileBook } from '../../agent/sent-profiles.ts';
 import type { Reply } from '../../wire/index.ts';
 import { execRecord } from '../builders/records.ts';
 import { HEAD, hitsOn, makeContainer, ruleText } from '../builders/rules.ts';
 
-type Sent = Pick<Reply, 'rules' | 'exceptions' | 'peers'>;
-const NOTHING = { rules: '', exceptions: '', peers: '', looks: true, ruleProblems: [] };
+type Sent = Pick<Reply, SentPart>;
+const NOTHING = {
+  rules: '',
+  exceptions: '',
+  peers: '',
+  profiles: '',
+  profileStates: [],
+  looks: true,
+  ruleProblems: [],
+};
 
 let folder = '';
 let frames: Frame[] = [];
 let errors: unknown[] = [];
+/** Asked of baselines. */
+let changes: string[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'picket-guidance-'));
   frames = [];
   errors = [];
+  changes = [];
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function open(rulesFolder = ''): { guidance: Guidance; book: RuleBook; peers: ClusterPeers } {
   const book = new RuleBook(rulesFolder);
   const peers = new ClusterPeers();
+  const profiles = new SentProfileBook({
+    changed: (workload, change) => `${change} ${workload}`,
+    baseline: (text) => changes.push(text),
+    summary: () => ({
+      state: 'mature',
+      periods: 7,
+      facts: 8,
+      pinned: changes.at(-1)?.startsWith('pin') === true,
+    }),
+  });
   const log = { info: () => undefined, warn: () => undefined };
   const context = {
     folder,
@@ -36,7 +58,7 @@ function open(rulesFolder = ''): { guidance: Guidance; book: RuleBook; peers: Cl
     lifetime: { onError: (error: unknown) => errors.push(error) },
   } as unknown as Context;
   const guidance = new Guidance(context, {
-    ...{ rules: book, peers },
+    ...{ rules: book, peers, profiles },
     push: (frame) => {
       frames.push(frame);
       if (frame.kind === 'peers') peers.use(frame.text);
@@ -56,6 +78,7 @@ const sent = (version: string, ...rules: { name: string; text: string }[]): Sent
   rules: { version, rules },
   exceptions: null,
   peers: null,
+  profiles: null,
 });
 const told = (book: RuleBook): string[] =>
   hitsOn(book, makeContainer('container'), execRecord({ path: '/opt/quiet' })).map(({ rule }) => rule.name);
@@ -116,8 +139,8 @@ test('exceptions go into the pipeline as a frame, once, and again at the next st
     exceptions: [{ name: 'nightly', workload: 'c/*', detector: '', facts: {}, expiresMs: 0 }],
   };
   const { guidance } = open();
-  await guidance.receive({ rules: null, exceptions, peers: null });
-  await guidance.receive({ rules: null, exceptions, peers: null });
+  await guidance.receive({ rules: null, exceptions, peers: null, profiles: null });
+  await guidance.receive({ rules: null, exceptions, peers: null, profiles: null });
   const frame = { kind: 'exceptions', text: JSON.stringify({ exceptions: exceptions.exceptions }) };
   expect(frames).toEqual([frame]);
   open();
@@ -125,7 +148,7 @@ test('exceptions go into the pipeline as a frame, once, and again at the next st
 });
 
 test('names of addresses come as changes, and are known after a restart', async () => {
-  const none = { rules: null, exceptions: null };
+  const none = { rules: null, exceptions: null, profiles: null };
   const { guidance, peers } = open();
   const db = (address: string): { name: string; addresses: string[] } => ({
     name: 'shop/Deployment/db',
@@ -150,6 +173,30 @@ test('names of addresses come as changes, and are known after a restart', async 
     'shop/Deployment/db',
     'p2',
   ]);
+});
+
+test('a profile is pinned and begun anew once, over a restart, and let go with its object', async () => {
+  const none = { rules: null, exceptions: null, peers: null };
+  const workload = 'c/shop/Deployment/web/web';
+  const say = (version: string, ...profiles: { workload: string; pinned: boolean; reset: string }[]) => ({
+    ...none,
+    profiles: { version, profiles },
+  });
+  const { guidance } = open();
+  await guidance.receive(say('b1', { workload, pinned: true, reset: 'monday' }));
+  await guidance.receive(say('b1', { workload, pinned: true, reset: 'monday' }));
+  expect(changes).toEqual([`reset ${workload}`, `pin ${workload}`]);
+  expect(guidance.standing()).toMatchObject({
+    profiles: 'b1',
+    profileStates: [{ workload, state: 'mature', periods: 7, facts: 8, pinned: true }],
+  });
+  const again = open();
+  await again.guidance.receive(say('b2', { workload, pinned: true, reset: 'monday' }));
+  expect(changes).toHaveLength(2);
+  await again.guidance.receive(say('b3', { workload, pinned: true, reset: 'tuesday' }));
+  expect(changes.slice(2)).toEqual([`reset ${workload}`, `pin ${workload}`]);
+  await again.guidance.receive(say(''));
+  expect(changes.at(-1)).toBe(`unpin ${workload}`);
 });
 
 test('files that cannot be read are counted, and central is told of nothing', () => {

@@ -50,6 +50,10 @@ export const reply: Reply = {
   paceMs: 2000,
   orders: [signedOrder],
   rules: { version: 'ab12', rules: [{ name: 'dump', text: 'kind: PicketRule' }] },
+  profiles: {
+    version: '0a12',
+    profiles: [{ workload: 'local/shop/Deployment/web/web', pinned: true, reset: 'a' }],
+  },
   peers: {
     version: 'ef56',
     since: 'ef55',
@@ -106,6 +110,7 @@ export const LATER: ReadonlySet<string> = new Set([
   'rules',
   'exceptions',
   'peers',
+  'profiles',
   'podRestarts',
   'podWaiting',
   'podLastEnd',
@@ -162,6 +167,10 @@ export const summary: Summary = {
     ruleProblems: ['a name twice'],
     exceptions: 'cd34',
     peers: 'ef56',
+    profiles: '0a12',
+    profileStates: [
+      { workload: 'local/shop/Deployment/web/web', state: 'mature', periods: 400, facts: 80, pinned: true },
+    ],
     looks: true,
   },
   schema: 1,

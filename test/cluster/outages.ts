@@ -84,7 +84,12 @@ class Trial {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name, namespace: 'default' },
-      spec: { nodeName: NODE, containers: [{ name: 'c', image: 'none' }] },
+      // Neither collected as of no node, nor evicted from one that is never ready.
+      spec: {
+        nodeName: NODE,
+        containers: [{ name: 'c', image: 'none' }],
+        tolerations: [{ operator: 'Exists' }],
+      },
     });
     this.names.push(name);
     if (this.names.length <= 3) return;
@@ -175,6 +180,7 @@ async function inside(seconds: number): Promise<void> {
       subjects: [account],
     },
   );
+  await cluster.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: NODE } });
   await trial.token();
   await trial.change();
   await watched.pods.start();

@@ -8,6 +8,7 @@ import {
   PICKET_EXCEPTIONS,
   PICKET_NODES,
   PICKET_POLICIES,
+  PICKET_PROFILES,
   PICKET_RULES,
 } from '../../central/cluster/kinds.ts';
 import { CLUSTER_ACTION_NAMES } from '../../central/respond/cluster/index.ts';
@@ -71,14 +72,19 @@ const inCrd = (kind: string, ...path: readonly string[]): string[] =>
 
 describe('custom resources', () => {
   test('are those of the code', () => {
-    const ours = [PICKET_POLICIES, PICKET_EXCEPTIONS, PICKET_RULES, CONTAINMENTS, PICKET_NODES].map(
-      (resource) => [
-        `${resource.plural}.${resource.group}`,
-        resource.kind,
-        resource.version,
-        resource.namespaced ? 'Namespaced' : 'Cluster',
-      ],
-    );
+    const ours = [
+      PICKET_POLICIES,
+      PICKET_EXCEPTIONS,
+      PICKET_RULES,
+      PICKET_PROFILES,
+      CONTAINMENTS,
+      PICKET_NODES,
+    ].map((resource) => [
+      `${resource.plural}.${resource.group}`,
+      resource.kind,
+      resource.version,
+      resource.namespaced ? 'Namespaced' : 'Cluster',
+    ]);
     const there = crds.map(({ metadata, spec }) => [
       metadata.name,
       spec.names.kind,

@@ -251,6 +251,38 @@ test('exceptions are sent to nodes, and what they covered there counts', async (
   expect(JSON.stringify(value)).toMatch(/"nightly".*"hits":1/);
 });
 
+test('profiles that are objects are sent, and what nodes say of them is their status', async () => {
+  const profile = (name: string, spec: Json): Stored =>
+    api.put(`${ROOT}/picketprofiles`, { kind: 'PicketProfile', metadata: { name, namespace: 'shop' }, spec });
+  profile('web', { workload: 'Deployment/web/web', pinned: true, reset: 'monday' });
+  profile('wrong', { workload: '../../etc' });
+  await start();
+  const workload = 'local/shop/Deployment/web/web';
+  const standing = { rules: '', ruleProblems: [], exceptions: '', peers: '', looks: true, profileStates: [] };
+  const profiles = await vi.waitFor(async () => {
+    sequence += 1;
+    const { reply } = await node.send({ ...summary(), sequence, standing: { ...standing, profiles: '' } });
+    expect(reply?.profiles).not.toBeNull();
+    return reply?.profiles;
+  }, SOON);
+  expect(profiles?.profiles).toEqual([{ workload, pinned: true, reset: 'monday' }]);
+  sequence += 1;
+  const profileStates = [{ workload, state: 'young', periods: 12, facts: 30, pinned: true }];
+  const said = { ...standing, profiles: profiles?.version ?? '', profileStates };
+  expect((await node.send({ ...summary(), sequence, standing: said })).reply?.profiles).toBeNull();
+  await vi.waitFor(
+    () =>
+      expect(api.object(`${ROOT}/picketprofiles`, 'shop', 'web')?.['status']).toEqual({
+        ...{ observedGeneration: 1, nodes: 1, pinnedOn: 1, state: 'young', periods: 12, facts: 30 },
+      }),
+    SOON,
+  );
+  sequence += 1;
+  const foreign = [{ ...profileStates[0], workload: 'other/shop/Deployment/web/web' }];
+  const refused = await node.send({ ...summary(), sequence, standing: { ...said, profileStates: foreign } });
+  expect(refused.error?.code).toBe('PICKET_IDENTITY');
+});
+
 test('whom addresses belong to is sent as changes, and who is behind is told to look', async () => {
   const pod = (name: string, ip: string, spec: Json = {}): Stored =>
     api.put('/api/v1/pods', {
@@ -469,6 +501,10 @@ test('asks for no more than it says, and for all of it', async () => {
   api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
   api.put(`${ROOT}/picketexceptions`, { metadata: { name: 'wrong' }, spec: {} });
   api.put(`${ROOT}/picketrules`, { metadata: { name: 'wrong' }, spec: {} });
+  api.put(`${ROOT}/picketprofiles`, {
+    metadata: { name: 'web', namespace: 'shop' },
+    spec: { workload: 'Deployment/web/web' },
+  });
   await start();
   await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
   await send({ ...(attack([container('web-1')]) as Json), health: { version: '1' } });
@@ -479,7 +515,7 @@ test('asks for no more than it says, and for all of it', async () => {
   await answer(order, 'failed');
   await becomes({ ord: 'Failed' });
   await vi.waitFor(() => expect(objects()[0]?.metadata['finalizers']).toEqual([]), SOON);
-  await vi.waitFor(() => expect(api.watching).toBe(8), SOON);
+  await vi.waitFor(() => expect(api.watching).toBe(9), SOON);
   const named = (path: string): string => {
     const [, group = '', rest = ''] =
       /^\/(?:api\/v1|apis\/([a-z0-9.]+)\/v1(?:alpha1)?)\/(?:namespaces\/[^/]+\/)?(.+)$/.exec(path) ?? [];

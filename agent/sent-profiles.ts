@@ -1,0 +1,91 @@
+/**
+ * Profiles that are objects: what they ask of baselines here, done once each, as `picket profile` does by hand. A baseline that
+ * is changed comes back as a frame, so that it is in a recording too.
+ */
+import type { Input, ProfileState, SentProfiles } from '../wire/index.ts';
+import type { ProfileSummary } from './status.ts';
+
+export interface SentProfilesParts {
+  /** The document with which a baseline would go on; null: there is none of the workload. */
+  readonly changed: (workload: string, change: 'reset' | 'pin' | 'unpin') => string | null;
+  readonly baseline: (text: string) => void;
+  /** What is to be told of the workload's baseline; null: there is none. */
+  readonly summary: (workload: string) => ProfileSummary | null;
+}
+
+/** What is kept on the disk. */
+export interface KeptProfiles {
+  readonly version: string;
+  readonly profiles: SentProfiles['profiles'];
+  /** Workload → the reset that was done last. */
+  readonly resets: Readonly<Record<string, string>>;
+}
+
+/** Central sends no more. */
+const MAX_PROFILES = 200;
+
+export class SentProfileBook {
+  version = '';
+  readonly counts = { reset: 0, pinned: 0, unpinned: 0 };
+  readonly #parts: SentProfilesParts;
+  #profiles: SentProfiles['profiles'] = [];
+  readonly #resets = new Map<string, string>();
+
+  constructor(parts: SentProfilesParts) {
+    this.#parts = parts;
+  }
+
+  restore({ version, profiles, resets }: KeptProfiles): void {
+    this.version = version;
+    this.#profiles = profiles.slice(0, MAX_PROFILES);
+    for (const [workload, reset] of Object.entries(resets)) this.#resets.set(workload, reset);
+  }
+
+  kept(): KeptProfiles {
+    return { version: this.version, profiles: this.#profiles, resets: Object.fromEntries(this.#resets) };
+  }
+
+  /** All of them, in place of those before; who has an object no more is unpinned. */
+  use({ version, profiles }: SentProfiles): void {
+    const before = this.#profiles;
+    this.version = version;
+    this.#profiles = profiles.slice(0, MAX_PROFILES);
+    const still = new Set(this.#profiles.map(({ workload }) => workload));
+    for (const { workload, pinned } of before) {
+      if (still.has(workload)) continue;
+      this.#resets.delete(workload);
+      if (pinned) this.#pin(workload, false);
+    }
+    this.apply();
+  }
+
+  /** Also for workloads that came to the node since. */
+  apply(): void {
+    for (const { workload, pinned, reset } of this.#profiles) {
+      if (reset !== (this.#resets.get(workload) ?? '')) {
+        this.#resets.set(workload, reset);
+        if (reset !== '' && this.#change(workload, 'reset')) this.counts.reset += 1;
+      }
+      this.#pin(workload, pinned);
+    }
+  }
+
+  states(): Input<ProfileState>[] {
+    return this.#profiles.flatMap(({ workload }) => {
+      const summary = this.#parts.summary(workload);
+      return summary === null ? [] : [{ workload, ...summary }];
+    });
+  }
+
+  #pin(workload: string, pinned: boolean): void {
+    const summary = this.#parts.summary(workload);
+    if (summary === null || summary.pinned === pinned) return;
+    if (this.#change(workload, pinned ? 'pin' : 'unpin')) this.counts[pinned ? 'pinned' : 'unpinned'] += 1;
+  }
+
+  #change(workload: string, change: 'reset' | 'pin' | 'unpin'): boolean {
+    const text = this.#parts.changed(workload, change);
+    if (text !== null) this.#parts.baseline(text);
+    return text !== null;
+  }
+}

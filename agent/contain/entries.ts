@@ -54,6 +54,18 @@ export class Entries {
     if (this.made.delete(cgroup)) this.parts.containments.release(cgroup);
   }
 
+  /**
+   * Takes off what is over: it stops nothing any more. An agent that died before it had kept the lease, and was away until the
+   * order was too old to come again, left an entry that no lease knows.
+   */
+  releaseOver(nowNs: bigint): void {
+    for (const { cgroup, until } of this.parts.containments.list())
+      if (until <= nowNs) {
+        this.made.delete(cgroup);
+        this.parts.containments.release(cgroup);
+      }
+  }
+
   /** Takes back the entries of an order, but for those under `kept` cgroups. */
   releaseMarked(order: string, kept: ReadonlySet<number>): void {
     const mark = orderMark(order);

@@ -100,6 +100,7 @@ export class Leases {
 
   /** After a list of pods was read: containers may have got the name that a lease is for. */
   sweep(): void {
+    this.entries.releaseOver(this.parts.clock.bootNs());
     if (this.active().length === 0) return;
     const live = this.parts.live();
     if (this.takeNames(live)) void this.save();

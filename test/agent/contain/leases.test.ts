@@ -272,3 +272,17 @@ test('a release also ends what an agent without a lease file left in the kernel'
   expect([...containments.entries.keys()]).toEqual([]);
   expect(later.outcomes()).toEqual(['ord-2 applied']);
 });
+
+test('an entry that no lease knows goes when its time is over, and not before', async () => {
+  const first = world();
+  await first.leases.receive(signed(order()));
+  await first.leases.stop();
+  // Its lease never reached the disk.
+  const { containments } = first;
+  const before = world({ containments, atMs: 9 * MINUTE });
+  await before.leases.restore();
+  expect([...containments.entries.keys()]).toEqual([42]);
+  const after = world({ containments, atMs: 11 * MINUTE });
+  await after.leases.restore();
+  expect([...containments.entries.keys()]).toEqual([]);
+});

@@ -8,6 +8,7 @@ import { createMetrics, type Metrics, observeLoopDelay } from '../kit/metrics.ts
 import { LOOK } from '../wire/index.ts';
 import { type ApiActivity, createApiActivity } from './api-activity.ts';
 import type { AuditServer } from './audit/server.ts';
+import { tokenInPath } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
 import { Controller } from './cluster/controller.ts';
 import { joined, SOURCE } from './cluster/policies.ts';
@@ -30,7 +31,7 @@ import { createPipeline, type Pipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
 import { sameSecret } from './pki/keys.ts';
 import { type Keys, openKeys } from './pki/open.ts';
-import { publishAuthority } from './pki/publish.ts';
+import { forAgents, forWebhook, type Publication, publish } from './pki/publish.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
 import { parseScope } from './respond/scope.ts';
@@ -557,18 +558,20 @@ class RunningCentral implements Central {
 
   private publish(keys: Keys, clusters: Clusters): void {
     const { settings, log } = this.parts;
-    const onError = (err: unknown): void => log.error({ err }, 'authority not published');
-    const where = settings['publish-authority'];
-    const client = clusters.get(settings.cluster);
-    if (where === '') return;
-    if (client === undefined) {
-      onError(new Error(`publish-authority: ${where}: central speaks to no API server`));
-      return;
-    }
     const { certificate } = keys.authority;
     const { signal } = this.stopping;
-    const onPublished = (): void => log.info({ where }, 'authority published');
-    this.loops.push(publishAuthority({ client, where, certificate, signal, onPublished, onError }));
+    const client = clusters.get(settings.cluster);
+    const [agents, webhook] = [settings['publish-authority'], settings['admission-webhook']];
+    const wanted: [string, Publication][] = [];
+    if (agents !== '') wanted.push([agents, forAgents(agents, certificate)]);
+    if (webhook !== '')
+      wanted.push([webhook, forWebhook(webhook, certificate, tokenInPath(keys.auditToken))]);
+    for (const [where, what] of wanted) {
+      const onError = (err: unknown): void => log.error({ err, where }, 'authority not published');
+      const onPublished = (): void => log.info({ where }, 'authority published');
+      if (client === undefined) onError(new Error('central speaks to no API server'));
+      else this.loops.push(publish({ client, what, signal, onPublished, onError }));
+    }
   }
 
   stop(): Promise<void> {

@@ -9,6 +9,13 @@ export const auditRows = {
     pattern: ADDRESS,
     sentence: 'Address for the audit and admission webhooks of API servers: TLS; empty: none.',
   },
+  'admission-webhook': {
+    type: 'text',
+    default: '',
+    pattern: /^$|^[a-z0-9.-]+$/,
+    sentence:
+      'ValidatingWebhookConfiguration that central keeps its authority and its path in; empty: none, or kept by hand.',
+  },
   'audit-client-ca-file': {
     type: 'text',
     default: '',

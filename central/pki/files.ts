@@ -32,11 +32,20 @@ export function privateFolder(path: string): void {
   if ((mode & 0o077) !== 0) throw new KeyFileError(path, mode);
 }
 
+/**
+ * Whether others than this process's user can reach the file. A Secret is mounted for an unprivileged user as root's, to be
+ * read by the pod's group, which is this process's own; there is no other way to hand it in.
+ */
+function isOpen({ mode, uid, gid }: { mode: number; uid: number; gid: number }): boolean {
+  const mounted = (mode & 0o037) === 0 && uid === 0 && process.getuid?.() !== 0 && gid === process.getgid?.();
+  return (mode & 0o077) !== 0 && !mounted;
+}
+
 /** The text, or null when there is no such file. @throws KeyFileError when others can read or write it. */
 export function readPrivate(path: string): string | null {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return null;
-  if ((stat.mode & 0o077) !== 0) throw new KeyFileError(path, stat.mode);
+  if (isOpen(stat)) throw new KeyFileError(path, stat.mode);
   return readFileSync(path, 'utf8');
 }
 

@@ -34,20 +34,9 @@ const PROGRAMS = [
   'coredns',
 ];
 
-/** One module and what is built from it: file to package. */
-interface Build {
-  readonly module: string;
-  readonly outputs: Readonly<Record<string, string>>;
-  readonly links: readonly string[];
-}
-const BUILDS = {
-  kubernetes: {
-    module: 'kubernetes',
-    outputs: { kubernetes: '.', helm: 'helm.sh/helm/v3/cmd/helm' },
-    links: PROGRAMS,
-  },
-  kwok: { module: 'kwok', outputs: { kwok: 'sigs.k8s.io/kwok/cmd/kwok' }, links: [] },
-} satisfies Readonly<Record<string, Build>>;
+/** Made of one module: file to package. */
+const MODULE = join(MODULES, 'kubernetes');
+const OUTPUTS = { kubernetes: '.', helm: 'helm.sh/helm/v3/cmd/helm' };
 
 function hashOf(folder: string): string {
   const hash = createHash('sha256');
@@ -82,19 +71,18 @@ async function fetchModules(folder: string): Promise<void> {
     throw new UnavailableError(`Go modules cannot be fetched: ${end.stderr.trim().split('\n').at(-1)}`);
 }
 
-async function build({ module, outputs, links }: Build, target: string): Promise<void> {
-  const folder = join(MODULES, module);
-  await fetchModules(folder);
+async function build(target: string): Promise<void> {
+  await fetchModules(MODULE);
   const made = `${target}.${process.pid}`;
   mkdirSync(made, { recursive: true });
   try {
-    const flags = linkerFlags(readFileSync(join(folder, 'go.mod'), 'utf8'));
-    for (const [file, name] of Object.entries(outputs)) {
+    const flags = linkerFlags(readFileSync(join(MODULE, 'go.mod'), 'utf8'));
+    for (const [file, name] of Object.entries(OUTPUTS)) {
       const argv = ['go', 'build', '-trimpath', '-buildvcs=false', '-mod=readonly', '-ldflags', flags];
       const env = { CGO_ENABLED: '0', GOFLAGS: '' };
-      await run(['nice', '-n', '15', ...argv, '-o', join(made, file), name], { cwd: folder, env });
+      await run(['nice', '-n', '15', ...argv, '-o', join(made, file), name], { cwd: MODULE, env });
     }
-    for (const link of links) symlinkSync(module, join(made, link));
+    for (const link of PROGRAMS) symlinkSync('kubernetes', join(made, link));
     renameSync(made, target);
   } finally {
     rmSync(made, { recursive: true, force: true });
@@ -102,16 +90,15 @@ async function build({ module, outputs, links }: Build, target: string): Promise
 }
 
 /** Where these programs are once they are built. */
-export const programsFolder = (name: keyof typeof BUILDS = 'kubernetes'): string =>
-  join(CACHE, `${name}-${hashOf(join(MODULES, name))}`);
+export const programsFolder = (): string => join(CACHE, `kubernetes-${hashOf(MODULE)}`);
 
 /** The folder of these programs, built if they are not there. @throws UnavailableError */
-export async function programs(name: keyof typeof BUILDS = 'kubernetes'): Promise<string> {
-  const target = programsFolder(name);
+export async function programs(): Promise<string> {
+  const target = programsFolder();
   if (existsSync(target)) return target;
   mkdirSync(CACHE, { recursive: true });
-  process.stderr.write(`cluster: building ${name}: minutes, the first time\n`);
-  await build(BUILDS[name], target);
+  process.stderr.write('cluster: building Kubernetes: minutes, the first time\n');
+  await build(target);
   return target;
 }
 

@@ -170,6 +170,10 @@ async function restart(state: State, name: string, more: readonly string[]): Pro
   const former = state.processes[name];
   if (former === undefined) throw new Error(`no program ${name} runs`);
   if (isAlive(former.pid)) process.kill(former.pid, 'SIGTERM');
+  // An API server waits for its open requests for as long as they may take, and some do not end.
+  await until(`${name} ended`, () => !isAlive(former.pid), 20_000).catch(() =>
+    process.kill(former.pid, 'SIGKILL'),
+  );
   await until(`${name} ended`, () => !isAlive(former.pid), 60_000);
   start(state, name, [...former.argv, ...more]);
   if (name === 'kube-apiserver') await answers(state);

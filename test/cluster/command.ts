@@ -1,5 +1,7 @@
 /** Running other programs to their end. */
+
 import { type SpawnOptions, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 
 /** Where Debian keeps ip, nft and runc; an ordinary PATH leaves it out. */
 export const PATH = `${process.env.PATH ?? '/usr/bin:/bin'}:/usr/local/go/bin:/usr/local/sbin:/usr/sbin:/sbin`;
@@ -27,6 +29,8 @@ export interface Ended {
 export interface RunOptions {
   readonly input?: string;
   readonly cwd?: string;
+  /** File that gets what the program says as it says it, for one that takes minutes. */
+  readonly log?: string;
   /** Added to this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -45,8 +49,12 @@ export function ended(argv: readonly string[], options: RunOptions = {}): Promis
     const err: Buffer[] = [];
     child.stdout?.on('data', (chunk: Buffer) => out.push(chunk));
     child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
+    const log = options.log === undefined ? undefined : createWriteStream(options.log);
+    if (log !== undefined)
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => log.write(chunk));
     child.on('error', reject);
     child.on('close', (code, signal) => {
+      log?.end();
       const text = (chunks: readonly Buffer[]): string => Buffer.concat(chunks).toString('utf8');
       resolve({ code: code ?? signal ?? 'unknown', stdout: text(out), stderr: text(err) });
     });

@@ -8,24 +8,32 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, matchesGlob } from 'node:path';
 import { CACHE, debianRoot, TRIPLET, UnavailableError } from './binaries.ts';
-import { ended, type RunOptions, run } from './command.ts';
+import { CommandError, ended, type RunOptions, run } from './command.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SUITE = 'bookworm';
+const NAME = 'localhost/picket:test';
+const STORAGE = join(CACHE, 'buildah');
 const BASE = `localhost/picket-base:${SUITE}`;
 /** Debian's updates are followed. */
 const BASE_DAYS = 14;
 
 /** As pods name it. */
 export const IMAGE = { repository: 'docker.io/library/picket', tag: 'test' };
+
+/** Images of earlier code that are kept, and layers, of which a build leaves some ten; then all is built anew. */
+const IMAGES = 2;
+const LAYERS = 120;
 
 const PACKAGES = [
   'buildah',
@@ -39,20 +47,19 @@ const PACKAGES = [
   'libsubid4',
 ];
 
-/** Where this machine's authorities are in the image: what installs ca-certificates there writes /etc/ssl/certs anew. */
-const AUTHORITIES = '/usr/local/share/carried-certificates';
-const inImage = (value: string): string => value.replace(/^\/etc\/ssl\/certs(?=\/|$)/, AUTHORITIES);
-
-/** What a build needs of this machine to reach packages: where certificates and proxies are, and npm's own settings. */
-async function carriedEnvironment(): Promise<string[]> {
-  const wanted = /^(SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|https?_proxy|no_proxy)$/i;
-  const own = Object.entries(process.env).filter(([name]) => wanted.test(name));
-  const asked = ['registry', 'cafile', 'proxy', 'https-proxy'].map(async (name) => {
-    const end = await ended(['npm', 'config', 'get', name], { cwd: '/' });
-    return [`npm_config_${name.replace('-', '_')}`, end.stdout.trim()] as const;
-  });
-  const npm = (await Promise.all(asked)).filter(([, value]) => !['', 'null', 'undefined'].includes(value));
-  return [...own, ...npm].map(([name, value]) => `${name}=${inImage(value ?? '')}`).sort();
+/** What a build needs of this machine to reach packages: proxies are handed in by buildah itself. */
+async function reachingPackages(): Promise<string[]> {
+  const npm = async (name: string): Promise<string> =>
+    (await ended(['npm', 'config', 'get', name], { cwd: '/' })).stdout.trim();
+  const { NODE_EXTRA_CA_CERTS, SSL_CERT_FILE } = process.env;
+  const authorities = [await npm('cafile'), NODE_EXTRA_CA_CERTS, SSL_CERT_FILE].find(
+    (file) => file !== undefined && existsSync(file),
+  );
+  const registry = await npm('registry');
+  return [
+    ...(authorities === undefined ? [] : ['--secret', `id=authorities,src=${authorities}`]),
+    ...(URL.canParse(registry) ? ['--build-arg', `NPM_CONFIG_REGISTRY=${registry}`] : []),
+  ];
 }
 
 type Buildah = (args: readonly string[], options?: RunOptions) => Promise<string>;
@@ -69,13 +76,12 @@ async function withLibraries(debian: string): Promise<string[]> {
 
 async function buildah(): Promise<Buildah> {
   const debian = await debianRoot(PACKAGES);
-  const storage = join(CACHE, 'buildah');
   const env = {
     BUILDAH_ISOLATION: 'chroot',
     STORAGE_DRIVER: 'overlay',
     REGISTRIES_CONFIG_PATH: join(debian, 'etc/containers/registries.conf'),
   };
-  const program = [join(debian, 'usr/bin/buildah'), '--root', storage, '--runroot', join(storage, 'run')];
+  const program = [join(debian, 'usr/bin/buildah'), '--root', STORAGE, '--runroot', join(STORAGE, 'run')];
   const enter = await withLibraries(debian);
   return (args, options = {}) => {
     const [command = '', ...rest] = args;
@@ -87,35 +93,54 @@ async function buildah(): Promise<Buildah> {
   };
 }
 
-/** Package sources, certificates and names as this machine has them: mirrors differ from one network to the next. */
-function carry(root: string): void {
+/** Package sources as this machine has them: mirrors differ from one network to the next. */
+async function carrySources(root: string): Promise<void> {
   // debootstrap wrote one of its own, which would repeat what is carried.
   rmSync(join(root, 'etc/apt/sources.list'), { force: true });
-  const paths = ['apt/sources.list', 'apt/sources.list.d', 'apt/apt.conf.d', 'apt/auth.conf.d'];
-  cpSync('/etc/ssl/certs', join(root, AUTHORITIES), { recursive: true, dereference: true });
-  for (const path of [...paths, 'ssl/certs', 'resolv.conf', 'hosts', 'npmrc']) {
-    const from = join('/etc', path);
-    if (existsSync(from)) cpSync(from, join(root, 'etc', path), { recursive: true, dereference: true });
+  for (const path of ['sources.list', 'sources.list.d', 'auth.conf.d']) {
+    const from = join('/etc/apt', path);
+    if (existsSync(from)) cpSync(from, join(root, 'etc/apt', path), { recursive: true, dereference: true });
   }
+  const settings = (await run(['apt-config', 'dump'])).split('\n');
+  const wanted = settings.filter((line) =>
+    /^Acquire::(?!Languages|CompressionTypes|IndexTargets|Changelogs|cdrom)/.test(line),
+  );
+  writeFileSync(join(root, 'etc/apt/apt.conf.d/99carried'), `${wanted.join('\n')}\n`);
+}
+
+/** As the published slim images of Debian are: no documents, and no waiting for the disk after each file. */
+function makeSlim(root: string): void {
+  const left = [
+    'var/cache/apt/archives',
+    'usr/share/doc',
+    'usr/share/man',
+    'usr/share/locale',
+    'usr/share/info',
+  ];
+  for (const path of left) rmSync(join(root, path), { recursive: true, force: true });
+  // apt makes no folder for what it downloads.
+  for (const path of ['var/cache/apt/archives/partial', 'var/lib/apt/lists/partial'])
+    mkdirSync(join(root, path), { recursive: true });
+  const excluded = left.slice(2).map((path) => `path-exclude /${path}/*`);
+  writeFileSync(join(root, 'etc/dpkg/dpkg.cfg.d/slim'), `${['force-unsafe-io', ...excluded].join('\n')}\n`);
 }
 
 /** An archive of a Debian with nothing in it. */
 async function baseArchive(): Promise<string> {
-  const target = join(CACHE, `base-${SUITE}-2.tar`);
+  const target = join(CACHE, `base-${SUITE}-3.tar`);
   if (existsSync(target) && Date.now() - statSync(target).mtimeMs < BASE_DAYS * 86_400_000) return target;
   const asked = ['apt-get', 'indextargets', '--format', '$(REPO_URI) $(RELEASE) $(CREATED_BY)'];
   const mirrors = (await run(asked)).split('\n').map((line) => line.split(' '));
   const mirror = mirrors.find(([, release, kind]) => release === SUITE && kind === 'Packages')?.[0];
   const root = mkdtempSync(join(tmpdir(), 'picket-base-'));
   try {
-    const include = '--include=ca-certificates';
-    const argv = ['debootstrap', '--variant=minbase', include, SUITE, root, ...(mirror ? [mirror] : [])];
+    const argv = ['debootstrap', '--variant=minbase', SUITE, root, ...(mirror ? [mirror] : [])];
     const end = await ended(argv).catch((cause: unknown) => {
       throw new UnavailableError('no debootstrap: the image is built on a root made by it', { cause });
     });
     if (end.code !== 0) throw new UnavailableError(`debootstrap: ${end.stdout.trim().split('\n').at(-1)}`);
-    carry(root);
-    rmSync(join(root, 'var/cache/apt/archives'), { recursive: true, force: true });
+    await carrySources(root);
+    makeSlim(root);
     await run(['tar', '-cf', `${target}.new`, '-C', root, '.']);
     renameSync(`${target}.new`, target);
   } finally {
@@ -126,28 +151,25 @@ async function baseArchive(): Promise<string> {
 
 async function importBase(tool: Buildah): Promise<void> {
   const archive = await baseArchive();
-  const environment = await carriedEnvironment();
-  const print = [String(Math.trunc(statSync(archive).mtimeMs)), ...environment].join(' ');
-  const made = createHash('sha256').update(print).digest('hex').slice(0, 16);
+  const made = String(Math.trunc(statSync(archive).mtimeMs));
   const label = ['inspect', '--type', 'image', '--format', '{{index .OCIv1.Config.Labels "made"}}', BASE];
   if ((await tool(label).catch(() => '')).trim() === made) return;
   const container = (await tool(['from', 'scratch'])).trim();
   await tool(['add', container, archive, '/']);
-  const flags = environment.flatMap((pair) => ['--env', pair]);
-  await tool(['config', ...flags, '--label', `made=${made}`, container]);
+  await tool(['config', '--label', `made=${made}`, container]);
   await tool(['commit', '--rm', container, BASE]);
 }
 
 /** The files that a build is given, as .dockerignore leaves them. */
 async function contextFiles(): Promise<string[]> {
-  const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8').split('\n');
+  const ignored = readFileSync(join(ROOT, '.dockerignore'), 'utf8')
+    .split('\n')
+    .filter((entry) => entry !== '' && !entry.startsWith('#'));
   const listed = await run(['git', '-C', ROOT, 'ls-files', '-coz', '--exclude-standard']);
   return listed
     .split('\0')
     .filter((path) => path !== '' && existsSync(join(ROOT, path)))
-    .filter(
-      (path) => !ignored.some((entry) => entry !== '' && (path === entry || path.startsWith(`${entry}/`))),
-    )
+    .filter((path) => !ignored.some((entry) => matchesGlob(path, entry) || matchesGlob(path, `${entry}/**`)))
     .sort();
 }
 
@@ -157,12 +179,40 @@ function hashOf(files: readonly string[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
+/** What a build says that could not reach its packages: no matter of the Dockerfile. */
+const NO_NETWORK =
+  /Temporary failure|Could not resolve|Unable to connect|EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ENETUNREACH/;
+
+/** Room for one more: archives of earlier code and old layers go. */
+function makeRoom(): void {
+  const layers = join(STORAGE, 'overlay-images');
+  if (existsSync(layers) && readdirSync(layers).length > LAYERS) rmSync(STORAGE, { recursive: true });
+  const archives = readdirSync(CACHE)
+    .filter((name) => /^image-.*\.tar/.test(name))
+    .map((name) => ({ name, at: statSync(join(CACHE, name)).mtimeMs }))
+    .sort((a, b) => b.at - a.at);
+  for (const { name } of archives.slice(IMAGES)) rmSync(join(CACHE, name), { force: true });
+}
+
+async function build(tool: Buildah, context: string): Promise<void> {
+  const base = ['--build-arg', `BASE=${BASE}`];
+  const args = [...base, ...(await reachingPackages()), '-t', NAME, context];
+  const log = join(CACHE, 'image-build.log');
+  try {
+    await tool(['build', '--layers', '--format', 'docker', ...args], { log });
+  } catch (error) {
+    if (!(error instanceof CommandError) || !NO_NETWORK.test(error.stderr)) throw error;
+    throw new UnavailableError(`the image's packages cannot be fetched (${log})`, { cause: error });
+  }
+}
+
 /** The file of an image archive with the present code in it, built if there is none. @throws UnavailableError */
 export async function picketImage(): Promise<string> {
   const files = await contextFiles();
   const target = join(CACHE, `image-${hashOf(files)}.tar`);
   if (existsSync(target)) return target;
   mkdirSync(CACHE, { recursive: true });
+  makeRoom();
   const tool = await buildah();
   await importBase(tool);
   const context = mkdtempSync(join(tmpdir(), 'picket-context-'));
@@ -172,20 +222,9 @@ export async function picketImage(): Promise<string> {
       // With its times, which the set-up's stamps are made of.
       cpSync(join(ROOT, path), join(context, path), { preserveTimestamps: true });
     }
-    const name = 'localhost/picket:test';
-    await tool([
-      'build',
-      '--layers',
-      '--format',
-      'docker',
-      '--build-arg',
-      `BASE=${BASE}`,
-      '-t',
-      name,
-      context,
-    ]);
+    await build(tool, context);
     const archive = `${target}.${process.pid}`;
-    await tool(['push', name, `docker-archive:${archive}:${IMAGE.repository}:${IMAGE.tag}`]);
+    await tool(['push', NAME, `docker-archive:${archive}:${IMAGE.repository}:${IMAGE.tag}`]);
     renameSync(archive, target);
   } finally {
     rmSync(context, { recursive: true, force: true });

@@ -4,13 +4,14 @@
  *   node test/cluster/main.ts up | down        bring it up, take it away
  *   node test/cluster/main.ts kubectl ...      and helm ...: against it, as admin
  *   node test/cluster/main.ts inside CMD...    a command with its network and files
- *   node test/cluster/main.ts build            only the programs, into the cache
+ *   node test/cluster/main.ts build            only programs and image, into the cache
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { debianRoot, programs } from './binaries.ts';
 import { attach, down, up } from './cluster.ts';
+import { picketImage } from './image.ts';
 
 /** On this terminal; returns the exit code. */
 async function attached(argv: readonly string[]): Promise<number> {
@@ -33,7 +34,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
     return 0;
   },
   build: async () => {
-    console.log(`${await programs()}\n${await debianRoot()}`);
+    console.log(`${await programs()}\n${await debianRoot()}\n${await picketImage()}`);
     return 0;
   },
   kubectl: async (args) => attached([join(await programs(), 'kubectl'), ...args]),

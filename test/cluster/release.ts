@@ -15,7 +15,7 @@ export function valuesOf(cluster: Cluster): Record<string, unknown> {
     cluster: 'test',
     image: { ...IMAGE, pullPolicy: 'Never' },
     settings: { 'cgroup-root': cluster.unifiedCgroup, window: '1s', 'learn-windows': 10 },
-    central: { persistence: { enabled: false }, clusterIP: CENTRAL_ADDRESS, audit: true },
+    central: { persistence: { enabled: false }, clusterIP: CENTRAL_ADDRESS, audit: true, admission: true },
   };
 }
 

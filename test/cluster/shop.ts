@@ -41,6 +41,10 @@ export async function deployShop(cluster: Cluster): Promise<string> {
     },
   );
   await cluster.kubectl(['rollout', 'status', 'deployment/web', '-n', SHOP, '--timeout=180s']);
+  return podOfShop(cluster);
+}
+
+export function podOfShop(cluster: Cluster): Promise<string> {
   const names = ['pods', '-n', SHOP, '-l', 'app=web', '-o', 'jsonpath={.items[0].metadata.name}'];
   return cluster.kubectl(['get', ...names]);
 }

@@ -60,8 +60,11 @@ central-names: [localhost, 127.0.0.1, picket-central.{{ .Release.Namespace }}.sv
 central-listen: 0.0.0.0:7443
 api-listen: 0.0.0.0:7444
 central-metrics-listen: 0.0.0.0:7446
-{{- if .Values.central.audit }}
+{{- if or .Values.central.audit .Values.central.admission }}
 audit-listen: 0.0.0.0:7447
+{{- end }}
+{{- if .Values.central.admission }}
+admission-webhook: picket
 {{- end }}
 publish-authority: {{ .Release.Namespace }}/picket-ca
 ca-file: /etc/picket/ca/ca.crt
@@ -69,6 +72,9 @@ enrol-token-file: /var/run/secrets/picket/token
 agent-accounts: [{{ .Release.Namespace }}/picket-agent]
 join-token: false
 alert-log-stdout: {{ .Values.agent.alertsOnStdout }}
+{{- if .Values.central.notify.documents }}
+notify-file: /etc/picket/notify/notify.yaml
+{{- end }}
 {{- if .Values.central.policies }}
 policy-files:
   {{- range $name, $_ := .Values.central.policies }}

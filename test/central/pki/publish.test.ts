@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { publishAuthority } from '../../../central/pki/publish.ts';
+import { forAgents, forWebhook, publish } from '../../../central/pki/publish.ts';
 import { KubeClient } from '../../../kit/kube/client.ts';
 import { FakeKubeApi } from '../../fakes/kube-api.ts';
 
@@ -23,10 +23,9 @@ test('writes the authority once its ConfigMap is there, and touches nothing else
   const collection = { resource: CONFIG_MAPS, namespace: 'picket' };
   const errors: unknown[] = [];
   const onPublished = vi.fn();
-  const done = publishAuthority({
+  const done = publish({
     client,
-    where: 'picket/picket-ca',
-    certificate: 'PEM',
+    what: forAgents('picket/picket-ca', 'PEM'),
     signal: stopping.signal,
     onPublished,
     onError: (error) => errors.push(error),
@@ -39,4 +38,15 @@ test('writes the authority once its ConfigMap is there, and touches nothing else
   expect(found['data']).toEqual({ other: 'x', 'ca.crt': 'PEM' });
   stopping.abort();
   await done;
+});
+
+test('tells the API server whom to trust and where, and leaves what it asks about as it is', () => {
+  const { ref, body, type } = forWebhook('picket', 'PEM', 'sesame');
+  expect([ref.name, ref.resource.plural, type]).toEqual([
+    'picket',
+    'validatingwebhookconfigurations',
+    'strategic',
+  ]);
+  const clientConfig = { caBundle: 'UEVN', service: { path: '/v1/admission/sesame' } };
+  expect(body).toEqual({ webhooks: [{ name: 'pods.picket.dev', clientConfig }] });
 });

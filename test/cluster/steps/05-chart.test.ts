@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { WEBHOOK, WEBHOOK_PERMISSIONS } from '../../../central/pki/publish.ts';
+import { type Permission, permissionLines } from '../../../kit/kube/permission.ts';
 import { programsFolder } from '../binaries.ts';
 import { CHART, INSTALL_FILE, render, renderInstall } from '../chart.ts';
 import { attach } from '../cluster.ts';
@@ -13,6 +15,7 @@ const helm = join(programsFolder(), 'helm');
 interface Rendered {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly annotations?: Readonly<Record<string, string>> };
+  readonly rules?: readonly Permission[];
 }
 async function kinds(values: object): Promise<string[]> {
   const text = await render(helm, values);
@@ -59,6 +62,44 @@ describe('switches', () => {
     }
     expect(all).toContain('ServiceMonitor/picket-central');
     expect(none).not.toContain('ServiceMonitor/picket-central');
+  });
+
+  test('with admission, who asks for a way into a pod is told, and central may keep that webhook and no other', async () => {
+    const values = { central: { admission: true } };
+    for (const name of ['ValidatingWebhookConfiguration/picket', 'ClusterRole/picket-admission']) {
+      expect(await kinds(values)).toContain(name);
+      expect(await kinds({})).not.toContain(name);
+    }
+    const text = await render(helm, values);
+    const objects = parseAllDocuments(text).map((document) => document.toJS() as Rendered | null);
+    const role = objects.find((object) => object?.metadata.name === 'picket-admission');
+    expect(permissionLines(role?.rules ?? [])).toEqual(permissionLines(WEBHOOK_PERMISSIONS));
+    expect(text).toContain(`name: ${WEBHOOK}`);
+  });
+
+  test('what watches picket finds what it names: a port of the Service, rules, a dashboard', async () => {
+    const values = {
+      monitoring: { serviceMonitor: true, alertRules: true, dashboards: true, labels: { team: 'x' } },
+    };
+    const objects = parseAllDocuments(await render(helm, values)).map((document) => document.toJS());
+    const of = (kind: string, name: string) =>
+      objects.find((object) => object?.kind === kind && object.metadata.name === name);
+    const [monitor, service] = [of('ServiceMonitor', 'picket-central'), of('Service', 'picket-central')];
+    expect(service.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+    const ports = service.spec.ports.map(({ name }: { name: string }) => name);
+    for (const { port } of monitor.spec.endpoints) expect(ports).toContain(port);
+    const rules = of('PrometheusRule', 'picket-picket');
+    expect(rules.spec.groups.flatMap((group: { rules: object[] }) => group.rules).length).toBeGreaterThan(10);
+    const boards = of('ConfigMap', 'picket-dashboards');
+    expect(JSON.parse(boards.data['picket.json']).panels.length).toBeGreaterThan(3);
+    for (const object of [monitor, rules, boards]) expect(object.metadata.labels.team).toBe('x');
+  });
+
+  test('who is told, and the secrets for it, come with values and not without', async () => {
+    const told = { central: { notify: { documents: 'kind: PicketNotifier', secret: 'people' } } };
+    expect(await kinds(told)).toContain('ConfigMap/picket-notify');
+    expect(await render(helm, told)).toContain('secretName: people');
+    expect(await kinds({})).not.toContain('ConfigMap/picket-notify');
   });
 
   test('custom resources are made or not, and kept or not', async () => {

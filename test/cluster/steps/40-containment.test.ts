@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from 'vitest';
 import { attach } from '../cluster.ts';
 import { until } from '../command.ts';
-import { deployPair, type Pair } from '../pair.ts';
+import { deployPair, PAIR, type Pair } from '../pair.ts';
 import { picket } from '../release.ts';
 
 const cluster = attach();
@@ -34,7 +34,13 @@ test('a container that is started anew in its pod is cut off, too', async () => 
   await expect.poll(both, { timeout: 60_000, interval: 1000 }).toEqual(['silent', 'silent']);
 });
 
-test('taken back, it reaches its peer again', async () => {
-  await picket(cluster, 'central', ['undo', order, '--reason', 'tried']);
+test('it is an object of the cluster, which says that it holds', async () => {
+  const phase = (): Promise<string> =>
+    cluster.kubectl(['get', 'containment', order, '-n', PAIR, '-o', 'jsonpath={.status.phase}']);
+  await expect.poll(phase, { timeout: 60_000, interval: 1000 }).toBe('Active');
+});
+
+test('the object deleted, it reaches its peer again', async () => {
+  await cluster.kubectl(['delete', 'containment', order, '-n', PAIR, '--timeout=120s']);
   await expect.poll(both, { timeout: 60_000, interval: 1000 }).toEqual(['answered', 'answered']);
 });

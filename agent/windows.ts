@@ -109,7 +109,7 @@ export class Windows {
     const key = keyOf(container);
     const known = this.#watched.get(key);
     if (known !== undefined) {
-      known.container = container;
+      this.#rename(known, container);
       return known;
     }
     const gone = container.kind !== 'host' && !this.#parts.containers.isLive(container);
@@ -323,6 +323,8 @@ export class Windows {
     const { containers, registry, verdicts, telling, unseen, newcomers, costs, sink } = this.#parts;
     if (watched.late) {
       this.#watched.delete(key);
+      // Its records took the baseline up again.
+      this.#parts.registry.retire(watched.container.identity.workload);
       return;
     }
     const container = this.#settled(watched, ending.bootNs);
@@ -408,7 +410,14 @@ export class Windows {
   #refresh(watched: Watched): void {
     const { cgroup, id } = watched.container;
     const current = this.#parts.containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
-    if (current?.id === id) watched.container = current;
+    if (current?.id === id) this.#rename(watched, current);
+  }
+
+  /** The container as it is known now; what it had of its own before it was named is nobody's. */
+  #rename(watched: Watched, container: Container): void {
+    const before = watched.container.identity.workload;
+    watched.container = container;
+    if (before !== container.identity.workload) this.#parts.registry.retire(before);
   }
 
   #modeOf({ slot, container }: Watched): Mode {

@@ -14,9 +14,9 @@ export const PROFILE_KIND = 'PicketProfile';
 const MAX_BASELINES = 2048;
 /**
  * Of containers that are gone and had no other name than their own: one that is started again under the same id finds what
- * it was. Some 25 KiB each after one start; with a container a second the registry would be full of them in half an hour.
+ * it was. Some 150 KiB each in memory; with a container a second the registry would be full of them in half an hour.
  */
-const MAX_RETIRED = 256;
+const MAX_RETIRED = 64;
 /** Longest text taken as a saved baseline, characters: above what LIMITS of baseline.ts allow. */
 const MAX_SAVED = 16 * 1024 * 1024;
 

@@ -91,7 +91,7 @@ const newState = (): string => mkdtempSync(join(root, 'state-'));
 const cgroup = (): number => statSync(join(cgroups, PATH)).ino;
 const shadow = (pid: number): Buffer =>
   openRecord({ slot: 2, cgroup: cgroup(), time: clock.bootNs(), pid, path: '/etc/shadow', exe: 'cat' });
-const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 10_000, interval: 20 });
+const until = <T>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 30_000, interval: 20 });
 
 function get(
   from: { socketPath: string } | { port: number },

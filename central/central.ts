@@ -13,34 +13,29 @@ import { openAuditListener } from './audit-listener.ts';
 import { Controller } from './cluster/controller.ts';
 import { joined, SOURCE } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
-import { type ApiServer, createApiServer } from './console/api.ts';
+import type { ApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
-import { createSlackActions } from './console/slack.ts';
-import { takeFalco } from './falco.ts';
 import { createFeedback, type Feedback } from './feedback/feedback.ts';
 import { createReranker, type Reranker } from './feedback/reranker.ts';
 import { Guidance } from './guidance.ts';
-import { createAccept } from './ingest/accept.ts';
 import { encodeOrderPayload } from './ingest/envelope.ts';
-import { createOrderStreams, type OrderStreams } from './ingest/orders-stream.ts';
-import { createIngestServer, type IngestServer, type IngestServerParts } from './ingest/server.ts';
-import { createTokenReview } from './ingest/token-review.ts';
+import { createOrderStreams } from './ingest/orders-stream.ts';
+import type { IngestServer } from './ingest/server.ts';
+import { createListeners, databaseOf, folderOf, type Served, splitAddress, urlOf } from './listeners.ts';
 import { createNotifications, type Notifications } from './notify/notifications.ts';
 import type { DeadLetter } from './notify/notifier.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
-import { sameSecret } from './pki/keys.ts';
 import { type Keys, openKeys } from './pki/open.ts';
 import { forAgents, forWebhook, type Publication, publish } from './pki/publish.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
-import { parseScope } from './respond/scope.ts';
 import { checkRule } from './rule-check.ts';
 import type { CentralSettings } from './settings.ts';
 import { createSilence } from './silence.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
 import { Around } from './surroundings.ts';
-import { createTrail, parseHead, type Trail } from './trail.ts';
+import { createTrail, type Trail } from './trail.ts';
 import { createUpkeep } from './upkeep.ts';
 
 export interface CentralParts {
@@ -100,149 +95,16 @@ const UPKEEP_MS = 3_600_000;
 /** Liveness: the tick has run within so many of its intervals. */
 const LATE_TICKS = 15;
 
-function splitAddress(address: string): { host: string; port: number } {
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
-}
-const urlOf = (scheme: string, address: string, port: number): string =>
-  `${scheme}://${address.slice(0, address.lastIndexOf(':'))}:${port}`;
-
 /** Everything that is open; closed in reverse. */
-interface Open {
-  readonly store: Store;
-  readonly keys: Keys;
-  readonly pipeline: Pipeline;
-  readonly trail: Trail;
-  readonly streams: OrderStreams;
-  readonly clusters: Clusters;
-  readonly notifications: Notifications;
-  readonly feedback: Feedback;
-  readonly reranker: Reranker;
+interface Open extends Served {
   readonly silence: { tick(): Promise<void> };
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
   readonly activity: ApiActivity;
   readonly around: Around;
-  readonly guidance: Guidance;
   readonly audit: AuditServer | null;
 }
-
-function servers(
-  parts: CentralParts,
-  open: Pick<
-    Open,
-    | 'store'
-    | 'keys'
-    | 'pipeline'
-    | 'trail'
-    | 'streams'
-    | 'clusters'
-    | 'notifications'
-    | 'feedback'
-    | 'reranker'
-    | 'guidance'
-  >,
-  metrics: Metrics,
-): Pick<Open, 'ingest' | 'api'> {
-  const { settings, clock, log } = parts;
-  const { store, keys, pipeline, streams, notifications, feedback, reranker } = open;
-  const tls = { ...keys.server, ca: keys.authority.certificate };
-  const requests = metrics.counter('requests_total', 'Requests of agents and people by route and outcome.', [
-    'route',
-    'code',
-  ]);
-  const count = (route: string, code: string): void => requests.inc({ route, code });
-  const presses = metrics.counter('slack_actions_total', 'Presses of Slack buttons by what came of them.', [
-    'result',
-  ]);
-  const ingest = createIngestServer({
-    tls,
-    maxSummaryBytes: settings['max-summary-bytes'],
-    accept: createAccept({
-      ...{ sink: pipeline, clock, paceMs: pipeline.paceMs },
-      guidance: (report) => open.guidance.replyTo(report, report.standing),
-    }),
-    enrolment: {
-      cluster: settings.cluster,
-      joinToken: settings['join-token'] ? keys.joinToken : null,
-      nodeOfToken: reviewersOf(settings, open.clusters),
-      sameSecret,
-      authority: keys.authority,
-      orderKeys: () => [{ id: keys.signer.id, publicKey: keys.signer.publicKey }],
-      hashKeys: () => keys.hashKeys.valid(),
-      record: (enrolment) => pipeline.enrolled(enrolment),
-    },
-    streams,
-    pending: (node) => pipeline.pending(node),
-    count,
-    log: log.child({ part: 'ingest' }),
-  });
-  const api = createApiServer({
-    tls,
-    personOf: (token) => {
-      const person = keys.people().find((one) => sameSecret(one.token, token));
-      return person === undefined
-        ? null
-        : { ...person, scope: person.scope === '' ? null : (parseScope(person.scope) ?? []) };
-    },
-    routes: {
-      views: store.views,
-      incident: store.incidents.get,
-      places: store.places,
-      sessions: store.sessions.list,
-      workloads: (page) => store.sketches.workloads({ ...page, nowMs: clock.wallMs() }),
-      status: async () => ({
-        cluster: settings.cluster,
-        database: databaseOf(settings),
-        streams: streams.size,
-        policies: pipeline.policies().documents.map(({ kind, name, version }) => ({ kind, name, version })),
-        rows: await store.views.counts(),
-        nowMs: clock.wallMs(),
-      }),
-      parseHead,
-      nowMs: clock.wallMs,
-      verifyTrail: open.trail.verify,
-      clusterOrders: store.clusterOrders.list,
-      falco: takeFalco({ cluster: settings.cluster, store, pipeline }),
-      deeds: pipeline,
-      notifications,
-      feedback: {
-        feedback,
-        reranker,
-        written: () => pipeline.policies().exceptions,
-        writtenHits: store.views.exceptionHits,
-        nowMs: clock.wallMs,
-      },
-    },
-    slack: createSlackActions({
-      apps: () => notifications.slackApps(),
-      places: store.places,
-      deeds: pipeline,
-      feedback,
-      nowMs: clock.wallMs,
-      count: (result) => presses.inc({ result }),
-      log: log.child({ part: 'slack' }),
-    }),
-    count,
-    log: log.child({ part: 'console' }),
-  });
-  return { ingest, api };
-}
-
-function reviewersOf(
-  settings: CentralSettings,
-  clusters: Clusters,
-): IngestServerParts['enrolment']['nodeOfToken'] {
-  const accounts = settings['agent-accounts'];
-  return new Map(
-    [...clusters].map(([cluster, client]) => [cluster, createTokenReview({ client, accounts })]),
-  );
-}
-
-const folderOf = (settings: CentralSettings): string => join(settings['state-folder'], 'central');
-const databaseOf = (settings: CentralSettings): string =>
-  settings.database === '' ? join(folderOf(settings), 'picket.db') : settings.database;
 
 function readPolicies(settings: CentralSettings): PolicySet {
   return parsePolicies(settings['policy-files'].map((path) => ({ path, text: readFileSync(path, 'utf8') })));
@@ -346,7 +208,7 @@ class RunningCentral implements Central {
     const parts = { notifications, feedback, reranker, activity, trail, around, guidance };
     const open = { store, keys, pipeline, streams, clusters, ...parts };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
-    const { ingest, api } = servers(this.parts, open, this.metrics);
+    const { ingest, api } = createListeners(this.parts, open, this.metrics);
     const metricsServer = createMetricsServer({
       metrics: this.metrics,
       ready: () => (this.serving ? null : 'not serving'),

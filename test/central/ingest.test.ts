@@ -39,10 +39,12 @@ describe('enrolment', () => {
   it('gives a node a certificate that its summaries are taken under', async () => {
     const fresh = await central.enrol('node-7');
     const sent = await central.node(fresh).send(summary({ node: 'node-7' }));
+    // It said nothing of rules, exceptions, peers and profiles: it is sent none of them.
+    const none = { rules: null, exceptions: null, peers: null, profiles: null };
     expect(sent).toEqual({
       status: 200,
       error: null,
-      reply: { schema: 1, sequence: 1, duplicate: false, paceMs: 0, orders: [] },
+      reply: { schema: 1, sequence: 1, duplicate: false, paceMs: 0, orders: [], ...none },
     });
   });
 

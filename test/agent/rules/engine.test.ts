@@ -228,7 +228,8 @@ test('expressions as closures say what the library says of them', () => {
         exe: 'exe' in event ? event.exe : '',
         context,
       });
-      variables.set = { grave: 'yes', origin: 'x', what: 'y', words: 'z', before: '', behind: '', how: '' };
+      const names = { before: '', behind: '', how: '', hole: 'h' };
+      variables.set = { grave: 'yes', origin: 'x', what: 'y', words: 'z', ...names };
       for (const each of compared.filter((one) => one.subject === subject)) {
         expect(each.run(variables)).toEqual(each.slow(variables));
         values += 1;

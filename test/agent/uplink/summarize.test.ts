@@ -24,6 +24,7 @@ const node = {
   wallMs: summary.clock?.wallMs ?? 0,
   containers: summary.containers,
   health: summary.health ?? {},
+  ...(summary.standing === null ? {} : { standing: summary.standing }),
 };
 const entries = [
   ...summary.windows.map(windowEntry),

@@ -12,7 +12,7 @@ export interface Capability {
 
 export const CAPABILITIES: readonly Capability[] = [
   { name: 'BPF', bit: 39, without: 'loading programs, making maps, reading BTF' },
-  { name: 'PERFMON', bit: 38, without: 'tracing programs: everything that is observed, and kill on exec' },
+  { name: 'PERFMON', bit: 38, without: 'everything that is observed, and every containment' },
   { name: 'NET_ADMIN', bit: 12, without: "the cgroup programs: cutting a container's network, counting UDP" },
   {
     name: 'SYS_NICE',

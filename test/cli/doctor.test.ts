@@ -51,7 +51,7 @@ test('names the capabilities that are missing, and what fails without them', () 
   expect(capabilityCheck('CapEff:\t0000008000801000', true)).toMatchObject({
     state: 'FAIL',
     found: 'missing CAP_PERFMON',
-    cost: 'PERFMON: tracing programs: everything that is observed, and kill on exec',
+    cost: 'PERFMON: everything that is observed, and every containment',
   });
 });
 

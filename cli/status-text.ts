@@ -112,14 +112,19 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
   ];
 }
 
+const policiesWords = (policies: NonNullable<CentralReport['policies']>): string =>
+  policies.map(({ kind, name }) => `${safe(kind)} ${safe(name)}`).join(', ') || 'none: observe';
+
 /** Lines of central's part. */
 export function centralLines({ cluster, database, streams, policies, rows }: CentralReport): string[] {
-  const inForce = policies.map(({ kind, name }) => `${safe(kind)} ${safe(name)}`);
   return [
     `central of cluster ${safe(cluster)}`,
-    line('nodes', `${rows['nodes'] ?? 0}, ${count(streams, 'order stream')} open`),
-    line('policies', inForce.join(', ') || 'none: observe'),
-    line('holds', nonZero(rows, 'nothing yet')),
+    line(
+      'nodes',
+      `${rows === undefined ? '' : `${rows['nodes'] ?? 0}, `}${count(streams, 'order stream')} open`,
+    ),
+    ...(policies === undefined ? [] : [line('policies', policiesWords(policies))]),
+    ...(rows === undefined ? [] : [line('holds', nonZero(rows, 'nothing yet'))]),
     line('database', safe(database)),
   ];
 }

@@ -31,7 +31,13 @@ export interface Deeds {
     reason: string;
   }): Promise<Ordered | Declined>;
   undo(asked: { order: string; actor: string; reason: string }): Promise<Order | ClusterOrder | Declined>;
-  approve(asked: { incident: string; actor: string; reason: string }): Promise<Outcome | Declined>;
+  approve(asked: {
+    incident: string;
+    actor: string;
+    reason: string;
+    /** Actions in the cluster that the person may not have done: a plan with one of them is declined. */
+    without?: readonly string[];
+  }): Promise<Outcome | Declined>;
 }
 /** What the routes read from and act through. */
 export interface RouteParts {

@@ -1,13 +1,15 @@
 /**
  * The People API as somebody sees it who is for some namespaces only: lists without what is elsewhere, and what is
- * elsewhere is unknown. An incident belongs to those who may see all of its containers: its story names them all.
+ * elsewhere is unknown. An incident belongs to those who may see all of its containers and pods: its
+ * story names them all. One that is not all in containers, or that may have more than it lists, is for those who see everything.
  */
-import type { Incident } from '../correlate/incident.ts';
+import { type Incident, MOST } from '../correlate/incident.ts';
 import type { Feedback } from '../feedback/feedback.ts';
 import type { Subject } from '../feedback/verdict.ts';
-import type { ClusterOrder } from '../respond/cluster/order.ts';
+import { BEYOND, type ClusterOrder } from '../respond/cluster/order.ts';
 import type { Declined } from '../respond/declined.ts';
 import { covers, type Place, placeOfWorkload, type Scope } from '../respond/scope.ts';
+import type { Activity } from '../store/activity.ts';
 import type { Deeds, RouteParts } from './routes.ts';
 
 /** Where things are that are named by an id. Null: there is no such thing, or it is of no one place. */
@@ -20,25 +22,36 @@ export interface Places {
 
 /** Rows that are read to fill a page of what somebody may see; older ones are not looked for. */
 const LOOKED_AT = 1000;
-/** Beyond the namespace of the container. */
-const BEYOND: readonly string[] = ['cordon'];
+/** What of the status is not of the whole. */
+const STATUS: readonly string[] = ['cluster', 'database', 'streams', 'nowMs'];
 
 const unknown = (what: string, id: string): Declined => ({
   declined: 'not-found',
   message: `${what} ${JSON.stringify(id)}: unknown`,
 });
 
-export function seesIncident(
-  scope: Scope,
-  { cluster, involved }: Pick<Incident, 'cluster' | 'involved'>,
-): boolean {
+/** As far as a head of it says. */
+function seesHead(scope: Scope, { cluster, involved }: Pick<Incident, 'cluster' | 'involved'>): boolean {
   if (scope === null) return true;
   return (
     involved.length > 0 &&
+    involved.length < MOST.involved &&
     involved.every(({ workload, namespace }) =>
       covers(scope, { cluster, namespace: namespace || placeOfWorkload(workload).namespace }),
     )
   );
+}
+
+type Told = Pick<Incident, 'cluster' | 'involved' | 'pods' | 'members'>;
+export function seesIncident(scope: Scope, incident: Told): boolean {
+  if (scope === null) return true;
+  const { cluster, members, pods } = incident;
+  // Of a request to the API only its actor has a place, and what it was about may be elsewhere.
+  const inContainers = members.length < MOST.members && members.every(({ container }) => container !== '');
+  const asked =
+    pods.length < MOST.pods &&
+    pods.every((pod) => covers(scope, { cluster, namespace: pod.split('/')[0] || '-' }));
+  return inContainers && asked && seesHead(scope, incident);
 }
 
 /** Who may not see a thing is told what is told of one that there is not. */
@@ -69,7 +82,7 @@ export function scopedDeeds(deeds: Deeds, places: Places, scope: Scope): Deeds {
     },
     async approve(asked) {
       if (!(await incidentSeen(asked.incident))) return unknown('incident', asked.incident);
-      return deeds.approve(asked);
+      return deeds.approve({ ...asked, without: BEYOND });
     },
   };
 }
@@ -99,6 +112,12 @@ function only<T>(rows: readonly T[], limit: number, sees: (row: T) => boolean): 
   return rows.filter(sees).slice(0, limit);
 }
 
+/** The same as of a container that there never was. The store is not asked: no container is where audits of the API are kept. */
+const nothingOf = (container: string, sinceMs: number): Activity => ({
+  ...{ container, sinceMs, windows: 0, connects: 0, accepts: 0, datagrams: 0, dnsQuestions: 0 },
+  ...{ bytesIn: 0, bytesOut: 0, execs: 0, detections: [] },
+});
+
 type Rows = readonly { readonly workload: string }[];
 
 function scopedViews(parts: RouteParts, scope: Scope): RouteParts['views'] {
@@ -114,12 +133,18 @@ function scopedViews(parts: RouteParts, scope: Scope): RouteParts['views'] {
     containersLike: async (prefix) => (await views.containersLike(prefix)).filter(ofWorkload),
     async activity(container, sinceMs) {
       const place = await places.container(container);
-      // What is known of nothing: the same as of a container that there never was.
-      return views.activity(place !== null && covers(scope, place) ? container : '', sinceMs);
+      if (place !== null && covers(scope, place)) return views.activity(container, sinceMs);
+      return nothingOf(container, sinceMs);
     },
     async incidents(page) {
       const all = await views.incidents({ ...page, limit: LOOKED_AT });
-      return only(all, page.limit, (incident) => seesIncident(scope, incident));
+      const seen: (typeof all)[number][] = [];
+      for (const head of all.filter((one) => seesHead(scope, one))) {
+        if (seen.length >= page.limit) break;
+        const incident = await places.incident(head.id);
+        if (incident !== null && seesIncident(scope, incident)) seen.push(head);
+      }
+      return seen;
     },
     alerts: async (page) =>
       only((await views.alerts({ ...page, limit: LOOKED_AT })) as Rows, page.limit, ofWorkload),
@@ -132,9 +157,9 @@ function scopedViews(parts: RouteParts, scope: Scope): RouteParts['views'] {
   };
 }
 
-const placeOfClusterOrder = ({ cluster, target }: ClusterOrder): Place => ({
+const placeOfClusterOrder = ({ cluster, action, target }: ClusterOrder): Place => ({
   cluster,
-  namespace: target.namespace || placeOfWorkload(target.workload).namespace,
+  namespace: BEYOND.includes(action) ? '-' : target.namespace || placeOfWorkload(target.workload).namespace,
 });
 
 /** The parts of the routes for somebody of this scope. */
@@ -144,6 +169,8 @@ export function within(parts: RouteParts, scope: Scope): RouteParts {
   return {
     ...parts,
     views: scopedViews(parts, scope),
+    status: async () =>
+      Object.fromEntries(Object.entries(await parts.status()).filter(([name]) => STATUS.includes(name))),
     async incident(id) {
       const incident = await parts.incident(id);
       return incident !== null && seesIncident(scope, incident) ? incident : null;

@@ -3,7 +3,15 @@ import { createHash } from 'node:crypto';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { assess } from './assess.ts';
 import { type ExceptionRule, exceptionFor } from './exception.ts';
-import type { Evidence, Incident, IncidentChange, Involved, Member, TimelineEntry } from './incident.ts';
+import {
+  type Evidence,
+  type Incident,
+  type IncidentChange,
+  type Involved,
+  type Member,
+  MOST,
+  type TimelineEntry,
+} from './incident.ts';
 import type { Match } from './intel.ts';
 import { JOIN_RULES } from './rules/index.ts';
 import { reachesOf } from './rules/lateral.ts';
@@ -11,13 +19,10 @@ import { fingerprint, spreads } from './rules/spread.ts';
 import type { Surroundings } from './surroundings.ts';
 import { stageOf } from './tactics.ts';
 
-// An incident is read by people and rewritten with each alert: beyond these it only counts.
-const MEMBERS = 500;
-const CONTAINERS = 500;
+// As MOST: beyond these it only counts.
 const FACTS = 200;
 const TIMELINE = 500;
 const IDENTITIES = 32;
-const PODS = 64;
 const REACHES = 100;
 const MATCHES = 32;
 /** Facts that lists of threats may know. */
@@ -108,7 +113,7 @@ function factsOf(incident: Incident, evidence: Evidence): Record<string, readonl
     const print = spreads(detection) ? fingerprint(detection) : null;
     if (print === null || (facts[print] === undefined && Object.keys(facts).length >= FACTS)) continue;
     const places = facts[print] ?? [];
-    if (!places.includes(here) && places.length < CONTAINERS) facts[print] = [...places, here];
+    if (!places.includes(here) && places.length < MOST.involved) facts[print] = [...places, here];
   }
   return facts;
 }
@@ -154,12 +159,12 @@ function grow(
   evidence: Evidence,
   { because, around }: { because: string; around: Surroundings },
 ): Incident {
-  const members = merge(incident.members, [memberOf(evidence, because)], ({ alert }) => alert, MEMBERS);
+  const members = merge(incident.members, [memberOf(evidence, because)], ({ alert }) => alert, MOST.members);
   const involved = merge(
     incident.involved,
     evidence.alert.container === '' ? [] : [involvedOf(evidence)],
     ({ node, id }) => `${node}/${id}`,
-    CONTAINERS,
+    MOST.involved,
   );
   const added = timelineOf(evidence);
   const timeline = merge(incident.timeline, added, ({ ref }) => ref, TIMELINE).sort(
@@ -174,7 +179,7 @@ function grow(
     involved,
     techniques,
     identities: merge(incident.identities, evidence.identities, ({ user }) => user, IDENTITIES),
-    pods: merge(incident.pods, evidence.pods, (pod) => pod, PODS),
+    pods: merge(incident.pods, evidence.pods, (pod) => pod, MOST.pods),
     reaches: merge(incident.reaches, reachesOf(evidence), ({ from, to }) => `${from} ${to}`, REACHES),
     matches: merge(incident.matches, matchesOf(evidence, around), ({ indicator }) => indicator, MATCHES),
     facts,

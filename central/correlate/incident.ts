@@ -11,6 +11,9 @@ import type { Stage } from './tactics.ts';
 export const INCIDENT_STATES = ['open', 'awaiting', 'contained', 'released', 'expired', 'closed'] as const;
 export type IncidentState = (typeof INCIDENT_STATES)[number];
 
+/** An incident is read by people and rewritten with each alert: beyond these it only counts. */
+export const MOST = { members: 500, involved: 500, pods: 64 } as const;
+
 /** A container as a part of an incident; names may be empty where the node did not know them. */
 export interface Involved {
   readonly node: string;

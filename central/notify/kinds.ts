@@ -69,7 +69,8 @@ function authority(reader: Reader, target: Mapping, { file }: Context): { ca?: s
   }
 }
 
-const PERSON = /^([A-Za-z0-9._-]{1,64})(?:\/(viewer|responder)(?:@(\S+))?)?$/;
+/** A name may be an address or have spaces; a slash begins the role. */
+const PERSON = /^([^/]{1,256})(?:\/(viewer|responder)(?:@(\S+))?)?$/;
 const NOBODY: SlackPerson = { name: '', role: 'viewer', scope: [] };
 
 /** As in tokens; without a role a responder, and nothing here is an admin's. */

@@ -77,11 +77,11 @@ export const TOKEN_ROLES = ['viewer', 'responder', 'admin'] as const;
 export interface PeopleToken {
   readonly actor: string;
   readonly role: (typeof TOKEN_ROLES)[number];
-  /** CLUSTER/NAMESPACE, comma-separated, with * and ?; empty: all. */
+  /** CLUSTER/NAMESPACE, comma-separated, with *; empty: all. */
   readonly scope: string;
   readonly token: string;
 }
-const PLACE = '[A-Za-z0-9._*?-]{1,253}/[a-z0-9.*?-]{1,253}';
+const PLACE = '[A-Za-z0-9._*-]{1,253}/[a-z0-9.*-]{1,253}';
 const TOKEN_LINE = new RegExp(
   `^([A-Za-z0-9._@-]{1,64})(?:/(viewer|responder|admin)(?:@(${PLACE}(?:,${PLACE}){0,63}))?)?:(\\S{16,})$`,
 );

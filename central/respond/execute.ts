@@ -156,9 +156,16 @@ export async function respond(
 export async function approve(
   store: ResponseStore,
   parts: ResponseParts,
-  asked: { incident: string; actor: string; reason: string; policies: readonly Policy[] },
+  asked: {
+    incident: string;
+    actor: string;
+    reason: string;
+    policies: readonly Policy[];
+    /** Actions in the cluster that this person may not have done. */
+    without?: readonly string[];
+  },
 ): Promise<Outcome | Declined> {
-  const { actor, reason, policies } = asked;
+  const { actor, reason, policies, without = [] } = asked;
   const incident = await store.incident(asked.incident);
   if (incident === null) return { declined: 'not-found', message: `incident ${asked.incident}: unknown` };
   const proposal = await store.proposedPlan(incident.id);
@@ -166,6 +173,9 @@ export async function approve(
     return { declined: 'conflict', message: `incident ${incident.id}: no plan waits for an approval` };
   const nowMs = parts.nowMs();
   const steps = proposal.steps.filter(({ verdict }) => verdict === 'propose');
+  const denied = steps.flatMap(({ action }) => action.cluster).find((name) => without.includes(name));
+  if (denied !== undefined)
+    return { declined: 'forbidden', message: `${denied} reaches beyond the namespaces that ${actor} is for` };
   const plan = guardPlan({ ...proposal, steps }, policies, await store.situation(incident, nowMs));
   const printed = printPlan(plan);
   await store.appendStep({

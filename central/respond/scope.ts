@@ -9,7 +9,7 @@ export interface Place {
 /** Null: everywhere. */
 export type Scope = readonly Place[] | null;
 
-const ONE = /^([A-Za-z0-9._*?-]{1,253})\/([a-z0-9.*?-]{1,253})$/;
+const ONE = /^([A-Za-z0-9._*-]{1,253})\/([a-z0-9.*-]{1,253})$/;
 
 /** The scope of a text, or null when it is none. */
 export function parseScope(text: string): readonly Place[] | null {

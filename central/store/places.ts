@@ -1,6 +1,7 @@
 /** Where things are that people name by an id. */
 import type { Incident } from '../correlate/incident.ts';
 import type { ClusterTarget } from '../respond/cluster/action.ts';
+import { BEYOND } from '../respond/cluster/order.ts';
 import type { Handle } from './rows.ts';
 
 /** As console/scope.ts: the namespace is - for what is of none. */
@@ -12,6 +13,7 @@ export interface PlaceStore {
   /** Of an order to a node, or of one in the cluster. */
   order(id: string): Promise<Place | null>;
   alert(id: string): Promise<Place | null>;
+  /** Null also when containers of this id are in several: ids of services of a node are the same on each. */
   container(id: string): Promise<Place | null>;
   incident(id: string): Promise<Incident | null>;
 }
@@ -34,10 +36,12 @@ export function placeStore(db: Handle, incident: PlaceStore['incident']): PlaceS
       if (order !== undefined) return placeOf(order.cluster, order.workload);
       const there = await db
         .selectFrom('cluster_orders')
-        .select(['cluster', 'target'])
+        .select(['cluster', 'target', 'action'])
         .where('id', '=', id)
         .executeTakeFirst();
       if (there === undefined) return null;
+      // It is done to the node, which is of no namespace.
+      if (BEYOND.includes(there.action)) return { cluster: there.cluster, namespace: '-' };
       const { namespace, workload } = JSON.parse(there.target) as ClusterTarget;
       return namespace === '' ? placeOf(there.cluster, workload) : { cluster: there.cluster, namespace };
     },
@@ -50,12 +54,16 @@ export function placeStore(db: Handle, incident: PlaceStore['incident']): PlaceS
       return row === undefined ? null : placeOf(row.cluster, row.workload);
     },
     async container(id) {
-      const row = await db
+      const rows = await db
         .selectFrom('containers')
         .select(['cluster', 'workload'])
+        .distinct()
         .where('id', '=', id)
-        .executeTakeFirst();
-      return row === undefined ? null : placeOf(row.cluster, row.workload);
+        .execute();
+      const [first, ...others] = rows.map((row) => placeOf(row.cluster, row.workload));
+      const same = ({ cluster, namespace }: Place): boolean =>
+        cluster === first?.cluster && namespace === first.namespace;
+      return first !== undefined && others.every(same) ? first : null;
     },
   };
 }

@@ -73,8 +73,9 @@ export interface CentralReport {
   readonly cluster: string;
   readonly database: string;
   readonly streams: number;
-  readonly policies: readonly { readonly kind: string; readonly name: string }[];
-  readonly rows: Readonly<Record<string, number>>;
+  /** Neither is told to somebody who is for some namespaces only. */
+  readonly policies?: readonly { readonly kind: string; readonly name: string }[];
+  readonly rows?: Readonly<Record<string, number>>;
 }
 
 export type WorkloadLine = Pick<

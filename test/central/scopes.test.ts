@@ -1,7 +1,11 @@
 /** People who are for some namespaces only: every route, what they see of it, and what they may do. */
 import { appendFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ROUTE_RULES } from '../../central/console/roles.ts';
+import { seesIncident } from '../../central/console/within.ts';
+import type { Incident } from '../../central/correlate/incident.ts';
+import { parsePeopleTokens } from '../../central/pki/keys.ts';
 import { covers, parseScope, scopeText } from '../../central/respond/scope.ts';
 import { alert, attack, container, detection } from '../builders/summaries.ts';
 import { runPicket } from '../cli/run-picket.ts';
@@ -127,6 +131,63 @@ it('an incident over several namespaces is for those who may see them all', asyn
   );
 });
 
+it('of a container elsewhere nothing is told, nor what is of no container', async () => {
+  const store = new DatabaseSync(central.ready.database);
+  store.exec(`UPDATE detections SET container = '' WHERE container = '${pay.id}'`);
+  store.close();
+  for (const id of [pay.id, 'unknown']) {
+    const { value } = await ask('shop', `GET /api/v1/containers/${id}/activity`);
+    expect([value['container'], value['windows'], value['detections']]).toEqual([id, 0, []]);
+  }
+});
+
+it('an id that containers of several namespaces have is of neither', async () => {
+  const detections = async (): Promise<number> => {
+    const { value } = await ask('pay', `GET /api/v1/containers/${pay.id}/activity`);
+    return (value['detections'] as object[]).length;
+  };
+  expect(await detections()).toBe(1);
+  const node = central.node(await central.enrol('node-3'));
+  await node.send(attack([{ ...container('db-1', 'shop'), id: pay.id }], { node: 'node-3' }));
+  node.close();
+  expect(await detections()).toBe(0);
+});
+
+it('the status of somebody of a scope says nothing of the whole', async () => {
+  const { value } = await ask('shop', 'GET /api/v1/status');
+  expect(Object.keys(value).sort()).toEqual(['cluster', 'database', 'nowMs', 'streams']);
+});
+
+it('an incident is not seen that has more than containers and pods of the scope, or may have', async () => {
+  const { value } = await ask('all', `GET /api/v1/incidents/${await incidentOf('shop')}`);
+  const incident = value as unknown as Incident;
+  const sees = (change: Partial<Incident>): boolean =>
+    seesIncident(parseScope('local/shop'), { ...incident, ...change });
+  const [member, involved] = [incident.members.slice(0, 1), incident.involved.slice(0, 1)];
+  const many = <T>(list: readonly T[], count: number): T[] =>
+    Array.from({ length: count }, () => list).flat();
+  expect([
+    sees({}),
+    sees({ pods: ['shop/web-1'] }),
+    sees({ pods: ['shop/web-1', 'pay/db-1'] }),
+    sees({ pods: many(['shop/web-1'], 64) }),
+    sees({ members: [...member, ...member.map((one) => ({ ...one, container: '' }))] }),
+    sees({ members: many(member, 500) }),
+    sees({ involved: many(involved, 500) }),
+  ]).toEqual([true, true, false, false, false, false, false]);
+});
+
+it('a list has no incident that may not be looked at', async () => {
+  const id = await incidentOf('shop');
+  expect(await namespaces('shop', 'incidents', 'incidents')).toEqual(['shop']);
+  const store = new DatabaseSync(central.ready.database);
+  const pods = `json_set(document, '$.pods', json('["pay/db-1"]'))`;
+  store.exec(`UPDATE incidents SET document = ${pods} WHERE id = '${id}'`);
+  store.close();
+  expect(await namespaces('shop', 'incidents', 'incidents')).toEqual([]);
+  expect((await ask('shop', `GET /api/v1/incidents/${id}`)).status).toBe(404);
+});
+
 it('a node is not for somebody of a namespace to cordon', async () => {
   const { status, value } = await ask('shop', 'POST /api/v1/containments', {
     container: shop.id,
@@ -161,5 +222,7 @@ it('reads scopes', () => {
   expect([at('prod', 'shop'), at('prod', 'shop2'), at('test', 'any'), at('prod', '-')]).toEqual([
     ...[true, false, true, false],
   ]);
-  for (const wrong of ['', 'shop', 'a/b/c', 'a/b,', 'a/B', 'a/b:c']) expect(parseScope(wrong)).toBeNull();
+  for (const wrong of ['', 'shop', 'a/b/c', 'a/b,', 'a/B', 'a/b:c', 'a/b?', 'a?/b'])
+    expect(parseScope(wrong)).toBeNull();
+  expect(() => parsePeopleTokens('f', 'a/viewer@local/team-?:0123456789abcdef')).toThrow('f: line 1 is not');
 });

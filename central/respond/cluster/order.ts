@@ -18,6 +18,9 @@ export const CLUSTER_STATES = [
 ] as const;
 export type ClusterState = (typeof CLUSTER_STATES)[number];
 
+/** They reach beyond the namespace of the container: what they change is of none. */
+export const BEYOND: readonly string[] = ['cordon'];
+
 export interface ClusterOrder {
   readonly id: string;
   readonly cluster: string;

@@ -98,3 +98,18 @@ it('a silence ends, covers all namespaces or nothing, and lets through what is m
   expect(silenced({ namespaces: ['demo', 'pay'] })).toBeUndefined();
   expect(silenced({ namespaces: [] })).toBeUndefined();
 });
+
+it('people of Slack go by any name; a slash begins the role', () => {
+  const target = { webhookUrlFile: '/key', signingSecretFile: '/key' };
+  const people = { U1: 'alice@example.org', U2: 'Alice Smith', U3: 'Alice Smith/viewer@local/shop' };
+  const chat = (of: object): string =>
+    document('PicketNotifier', 'chat', { type: 'slack', target: { ...target, people: of } });
+  const named = Object.values(read(chat(people)).notifiers[0]?.make().slackApp?.people ?? {});
+  expect(named).toEqual([
+    { name: 'alice@example.org', role: 'responder', scope: null },
+    { name: 'Alice Smith', role: 'responder', scope: null },
+    { name: 'Alice Smith', role: 'viewer', scope: [{ cluster: 'local', namespace: 'shop' }] },
+  ]);
+  for (const wrong of ['anna/admin', 'anna@local/shop', 'anna/viewer@local/shop?'])
+    expect(() => read(chat({ U1: wrong }))).toThrow('NAME, NAME/ROLE');
+});

@@ -2,12 +2,15 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Deeds } from '../../../central/console/routes.ts';
+import { scopedDeeds } from '../../../central/console/within.ts';
 import type { Incident, Involved } from '../../../central/correlate/incident.ts';
 import { encodeOrderPayload } from '../../../central/ingest/envelope.ts';
 import { undoCluster } from '../../../central/respond/cluster/ask.ts';
 import { approve, containByHand, type ResponseParts, respond } from '../../../central/respond/execute.ts';
 import { createOrderFactory } from '../../../central/respond/orders.ts';
 import { DEFAULT_ACTION, parsePolicies } from '../../../central/respond/policy.ts';
+import { parseScope } from '../../../central/respond/scope.ts';
 import { fileDialect, openStore, type Store } from '../../../central/store/database.ts';
 import { BOOT, container } from '../../builders/summaries.ts';
 import { temporaryFolder } from '../harness.ts';
@@ -137,6 +140,38 @@ describe('a policy', () => {
     const by = { incident: asking.id, actor: 'ann', reason: 'yes', policies: ask };
     await approve(store.response, parts, by);
     expect(await made()).toEqual(['evict web-2']);
+  });
+
+  it('that asks for what reaches beyond a namespace is not for somebody of it to approve or take back', async () => {
+    const ask = policyOf(`{mode: ask, action: {${ONLY}, cluster: [evict, cordon]}}`);
+    const incident = await incidentIn(['web-1']);
+    await respond(store.response, parts, { incident, policies: ask });
+    const deeds = {
+      contain: () => Promise.reject(new Error('not asked')),
+      undo: () => Promise.reject(new Error('not asked')),
+      approve: (asked: Parameters<Deeds['approve']>[0]) =>
+        approve(store.response, parts, { ...asked, policies: ask }),
+    };
+    const of = (scope: string): Deeds => scopedDeeds(deeds, store.places, parseScope(scope));
+    const by = { incident: incident.id, actor: 'ann', reason: 'yes' };
+    expect(await of('local/shop').approve(by)).toEqual({
+      declined: 'forbidden',
+      message: 'cordon reaches beyond the namespaces that ann is for',
+    });
+    expect(await made()).toEqual([]);
+    await deeds.approve(by);
+    const orders = await store.clusterOrders.list(9, null);
+    const places = await Promise.all(
+      orders.map(async ({ id, action }) => [action, await store.places.order(id)]),
+    );
+    expect(Object.fromEntries(places)).toEqual({
+      evict: { cluster: 'local', namespace: 'shop' },
+      cordon: { cluster: 'local', namespace: '-' },
+    });
+    const cordon = orders.find(({ action }) => action === 'cordon')?.id ?? '';
+    expect(await of('local/shop').undo({ order: cordon, actor: 'ann', reason: 'no' })).toMatchObject({
+      declined: 'not-found',
+    });
   });
 
   it('is held to its limits and to what is protected, gone, contained or given back', async () => {

@@ -81,7 +81,8 @@ export class Attempts implements WindowDetector {
 
   /** What makes a process's failure a refusal: it called somebody, took another identity, or serves for one that listens. */
   event(event: Event): void {
-    if (event.kind === 'action' && event.refused) this.#tries.refused += 1;
+    // Files that were found shut are what doors-tried counts.
+    if (event.kind === 'action' && event.refused && event.action !== 'open-failed') this.#tries.refused += 1;
     if (!asksToBeLetIn(event)) return;
     if (event.kind === 'flow' && this.#callers.size < MAX_ASKING && !this.#callers.has(event.peer))
       this.#callers.set(event.peer, event);

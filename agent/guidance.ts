@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import type { Frame } from './events/frame.ts';
 import type { ClusterPeers } from './identity/cluster-peers.ts';
 import type { RuleBook } from './rules/book.ts';
-import type { KeptProfiles, SentProfileBook } from './sent-profiles.ts';
+import { isKeptProfiles, type SentProfileBook } from './sent-profiles.ts';
 import { tame } from './uplink/summarize.ts';
 
 export interface GuidanceParts {
@@ -61,13 +61,13 @@ export class Guidance {
 
   /** What an earlier agent kept. */
   open(): void {
-    const rules = this.#read<SentRules>(RULES);
+    const rules = this.#read(RULES, isKeptRules);
     if (rules !== null) this.#useRules(rules);
-    const exceptions = this.#read<SentExceptions>(EXCEPTIONS);
+    const exceptions = this.#read(EXCEPTIONS, isKeptExceptions);
     if (exceptions !== null) this.#useExceptions(exceptions);
-    const profiles = this.#read<KeptProfiles>(PROFILES);
+    const profiles = this.#read(PROFILES, isKeptProfiles);
     if (profiles !== null) this.#parts.profiles.restore(profiles);
-    const peers = this.#read<SentPeers>(PEERS);
+    const peers = this.#read(PEERS, isKeptPeers);
     if (peers === null) return;
     this.#written = peers.version;
     this.#parts.push({ kind: 'peers', text: JSON.stringify(peers) });
@@ -143,10 +143,11 @@ export class Guidance {
     this.#parts.push({ kind: 'exceptions', text: JSON.stringify({ exceptions }) });
   }
 
-  #read<T extends { readonly version: string }>(name: Part): T | null {
+  /** Null: there is none, or it has another shape. */
+  #read<T>(name: Part, isKept: (value: unknown) => value is T): T | null {
     try {
-      const value = JSON.parse(readFileSync(join(this.#context.folder, name), 'utf8')) as T;
-      if (typeof value.version === 'string') return value;
+      const value: unknown = JSON.parse(readFileSync(join(this.#context.folder, name), 'utf8'));
+      if (isKept(value)) return value;
       this.counts.unreadable += 1;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.counts.unreadable += 1;
@@ -166,3 +167,23 @@ export class Guidance {
     }
   }
 }
+
+type Json = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
+const isVersioned = (value: unknown): value is Json & { readonly version: string } =>
+  isObject(value) && typeof value['version'] === 'string';
+
+const isRule = (value: unknown): boolean =>
+  isObject(value) && typeof value['name'] === 'string' && typeof value['text'] === 'string';
+
+function isKeptRules(value: unknown): value is SentRules {
+  if (!isVersioned(value)) return false;
+  const { rules } = value as Json;
+  return Array.isArray(rules) && rules.every(isRule);
+}
+
+/** Each of them is looked at by the pipeline, as it reads recordings too. */
+const isKeptExceptions = (value: unknown): value is SentExceptions =>
+  isVersioned(value) && Array.isArray((value as Json)['exceptions']);
+
+const isKeptPeers = (value: unknown): value is SentPeers => isVersioned(value);

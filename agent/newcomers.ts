@@ -121,7 +121,8 @@ export class Newcomers {
     const situation = this.#parts.situations.of(watched);
     const when = { timeNs: endNs, cpu: 0 };
     this.#parts.telling.found(verdict, { watched, situation, fact: null, when, event: null });
-    watched.foldedUntilNs = endNs + FOLDED_NS;
+    // One that alerts nobody stands for nothing.
+    if (!again) watched.foldedUntilNs = endNs + FOLDED_NS;
   }
 
   /** Workloads of the node but this one, sessions, node and other newcomers: those known well, and those that are still learnt. */

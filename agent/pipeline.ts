@@ -409,7 +409,8 @@ export class Pipeline {
   #network(text: string): void {
     try {
       const reply = replyOf(JSON.parse(text), ROW_FEATURES.length);
-      if (this.registry.baseline(reply.workload).shape.take(reply)) this.registry.touch(reply.workload);
+      const { shape, pinned } = this.registry.baseline(reply.workload);
+      if (!pinned && shape.take(reply)) this.registry.touch(reply.workload);
     } catch {
       this.#count('network', 1);
     }

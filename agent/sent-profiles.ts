@@ -21,6 +21,23 @@ export interface KeptProfiles {
   readonly resets: Readonly<Record<string, string>>;
 }
 
+type Json = Readonly<Record<string, unknown>>;
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
+
+const isProfile = (value: unknown): boolean =>
+  isObject(value) &&
+  typeof value['workload'] === 'string' &&
+  typeof value['pinned'] === 'boolean' &&
+  typeof value['reset'] === 'string';
+
+/** Whether it is what `kept` gave: a file may be of another version. */
+export function isKeptProfiles(value: unknown): value is KeptProfiles {
+  if (!isObject(value) || typeof value['version'] !== 'string') return false;
+  const { profiles, resets } = value;
+  if (!Array.isArray(profiles) || !isObject(resets)) return false;
+  return profiles.every(isProfile) && Object.values(resets).every((reset) => typeof reset === 'string');
+}
+
 /** Central sends no more. */
 const MAX_PROFILES = 200;
 
@@ -64,7 +81,11 @@ export class SentProfileBook {
     for (const { workload, pinned, reset } of this.#profiles) {
       if (reset !== (this.#resets.get(workload) ?? '')) {
         this.#resets.set(workload, reset);
-        if (reset !== '' && this.#change(workload, 'reset')) this.counts.reset += 1;
+        if (reset !== '' && this.#change(workload, 'reset')) {
+          this.counts.reset += 1;
+          // Its frame may wait: a pin now would be of the baseline before, and bring that back.
+          continue;
+        }
       }
       this.#pin(workload, pinned);
     }

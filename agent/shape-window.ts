@@ -16,7 +16,7 @@ export class ShapeWindow implements WindowDetector {
   #strange = false;
 
   /** One with loss has numbers too few. */
-  end(window: Window, { baseline: { shape, history }, steps, share }: Judging): Verdict[] {
+  end(window: Window, { baseline: { shape, history, pinned }, steps, share }: Judging): Verdict[] {
     const { care } = history;
     if (!window.complete) return [];
     this.#row = rowOf(window);
@@ -24,7 +24,7 @@ export class ShapeWindow implements WindowDetector {
     if (score.state === 'unknown') return [];
     const bits = bitsOfShape(score.score);
     this.bits = bits;
-    const change = shape.compare(this.#row, bits);
+    const change = pinned ? null : shape.compare(this.#row, bits);
     if (change !== null) care.changed(shape.name, change, 'rule');
     // A session's numbers are learnt with the workload's unless they are strange for a session as well.
     const verdict = judgeNumbers({ detector: shape.name, score, bits, weighed: bits * share, steps });
@@ -33,11 +33,12 @@ export class ShapeWindow implements WindowDetector {
   }
 
   /** What was told is not learnt, but counted: when it goes on the workload has changed. */
-  settle({ shape, workload }: Baseline, clean: boolean): TrainingRequest | null {
+  settle({ shape, workload, pinned }: Baseline, clean: boolean): TrainingRequest | null {
     this.bits = null;
     const [row, strange] = [this.#row, this.#strange];
     this.#row = null;
     this.#strange = false;
+    if (pinned) return null;
     if (strange) shape.pass();
     if (!clean || strange || row === null) return null;
     shape.learn(row);

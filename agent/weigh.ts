@@ -61,14 +61,14 @@ export class Weigh {
   /** The window ends, before it is closed: what it came to calibrates later ones, unless it is not whole or something grave goes on. */
   end(watched: Watched, endNs: bigint, alerted: boolean): void {
     const { registry } = this.#options;
-    const { history, state } = registry.baseline(watched.container.identity.workload);
+    const { history, state, pinned } = registry.baseline(watched.container.identity.workload);
     const { evidence, window, alarms } = watched;
     const whole = window.complete && watched.observed;
     if (whole) history.achieved.window(endNs - window.startNs, alarms);
     // While it is learnt everything is new once, and who breaks in must not make it seem usual.
     const usual = state === 'mature' && !alerted && !watched.disturbed && !watched.withheld;
     // Where life is seen in part, what is strange in that part is what calibrates; that nothing was seen says nothing.
-    if (usual && (whole || evidence.raw > 0)) history.learn(evidence.raw);
+    if (usual && !pinned && (whole || evidence.raw > 0)) history.learn(evidence.raw);
     evidence.end(this.#calibration(watched), whole);
     watched.alarms = 0;
     watched.disturbed = false;

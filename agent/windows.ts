@@ -354,7 +354,7 @@ export class Windows {
       costs.window(RARITY, () => baseline.learn({ ...period, version, source: key }));
     this.#rollouts.report(watched, baseline, when);
     const clean = learn.some(isClean);
-    if (clean && !loud) baseline.labels.learn(loudestName);
+    if (clean && !loud && !baseline.pinned) baseline.labels.learn(loudestName);
     this.#settle(watched, baseline, clean);
     const learnt = learn.some(({ complete, withheld }) => complete && !withheld) && !baseline.pinned;
     const wallMs = telling.wallOf(ending.bootNs);

@@ -184,7 +184,7 @@ const READ_ONLY = 3;
 const WRITTEN_FILE = /^\S+ w /;
 /** A door that was found shut: many of them are what rules count. */
 const SHUT = 1 / 2;
-const FAILED_OPEN = / open-failed(?: |$)/;
+const FAILED_OPEN = /^[^ ]+ open-failed(?: |$)/;
 /** Whom it meets on its own loopback is in its own pod. */
 const NEAR = 1 / 4;
 export const LOOPBACK = /^(?:udp\/)?(?:127\.|::1:|\[::1\])/;

@@ -15,6 +15,8 @@ const HARMLESS: ReadonlySet<string> = new Set([
   ...['session', 'periods', 'bits', 'tries', 'windows', 'containers', 'lost', 'args_bytes', 'dns_type'],
 ]);
 const KIND = /^[a-z-]{1,32} /;
+/** Of `det-` and `alr-`. */
+const PREFIX = 4;
 const PRIVATE = 'what it was is private (private-values)';
 
 export class Privacy {
@@ -22,6 +24,7 @@ export class Privacy {
   readonly #told: ReadonlySet<string>;
   readonly #own: () => HashKey;
   #hash: Hasher | null = null;
+  #ids: Hasher | null = null;
 
   /** `own`: the key until there is the fleet's; asked for when it is first needed. */
   constructor(options: {
@@ -47,6 +50,8 @@ export class Privacy {
     });
     return {
       ...detection,
+      id: this.#id(detection.id),
+      alert: this.#id(detection.alert),
       summary: `${detection.detector}: ${PRIVATE}`,
       facts: Object.fromEntries(facts),
       process: detection.process === null ? null : this.#actor(detection.process),
@@ -58,6 +63,7 @@ export class Privacy {
     const { evidence, detectors } = alert;
     return {
       ...alert,
+      id: this.#id(alert.id),
       title: `${detectors.join(', ')}: ${PRIVATE}`,
       explanation: [],
       context: [],
@@ -71,6 +77,18 @@ export class Privacy {
   /** A value by the name of its fact; empty where it is dropped. */
   value(name: string, value: string): string {
     return this.#fact(name, value) ?? '';
+  }
+
+  /**
+   * An id is a hash of what is private and otherwise known: without a key it could be tried until it fits. Always under the
+   * key of the node, which stays the same: central joins revisions and detections by it.
+   */
+  #id(id: string): string {
+    if (id === '') return '';
+    this.#ids ??= hasherOf(this.#own());
+    const hash = this.#ids;
+    const hex = [id, `${id} `].map((text) => Buffer.from(hash(text)).toString('hex')).join('');
+    return `${id.slice(0, PREFIX)}${hex.slice(0, 20)}`;
   }
 
   #actor(actor: Actor): Actor {

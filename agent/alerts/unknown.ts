@@ -111,6 +111,9 @@ export function judgeUnlike(unlike: Unlike): Verdict {
   const { workload, image } = container.identity;
   const did = textOf(deedsOf(facts));
   const lowered = again ? 'Lowered: it was told of another container of the workload within a day.' : '';
+  const stands = again
+    ? `What is new in it is told and weighed by itself. ${lowered}`
+    : `For ${foldedMinutes} min what is merely new in it stands under this one verdict and is not learnt but by quorum; rules alert at once.`;
   return {
     ...common(`${workload} ${container.id}`),
     severity: again ? 'low' : 'medium',
@@ -119,7 +122,7 @@ export function judgeUnlike(unlike: Unlike): Verdict {
     facts: { image, did, fresh: String(fresh), known: String(known), ...(again ? { lowered } : {}) },
     explanation:
       `${UNKNOWN}: in its first ${Math.round(seconds)} s a container of ${workload} did ${fresh} things that none of ${starts} starts of it and no steady window had, ` +
-      `and ${known} that they had: ${did}. For ${foldedMinutes} min what is merely new in it stands under this one verdict and is not learnt but by quorum; rules alert at once.${lowered === '' ? '' : ` ${lowered}`}`,
+      `and ${known} that they had: ${did}. ${stands}`,
     next: 'Compare its image and command with those of the workload: it is another program under a known name.',
   };
 }

@@ -100,8 +100,9 @@ function objectOf(event: ActionEvent): string {
   }
 }
 
-/** `nsenter setns net`, `ping raw-socket ip refused`. */
+/** `nsenter setns net`, `ping raw-socket ip refused`. The first word is the program whatever its name, the second what it did. */
 export function actionShape(event: ActionEvent): string {
-  const words = [event.exe, event.action, objectOf(event), event.refused ? 'refused' : ''];
+  const program = event.exe === '' ? '?' : event.exe.replaceAll(' ', '_');
+  const words = [program, event.action, objectOf(event), event.refused ? 'refused' : ''];
   return words.filter((word) => word !== '').join(' ');
 }

@@ -12,10 +12,9 @@ export const SENSITIVE_CALLS: ReadonlySet<string> = new Set(
 );
 
 /** Servers do these as they start and stop; the second word of an action's fact. */
-const ORDINARY_ACTIONS: ReadonlySet<string> = new Set(['set-id', 'capset', 'memfd', 'open-failed']);
+const ORDINARY_ACTION = /^[^ ]+ (?:set-id|capset|memfd|open-failed)(?: |$)/;
 
-export const isOrdinaryAction = (value: string): boolean =>
-  ORDINARY_ACTIONS.has(value.split(' ').find((word) => ORDINARY_ACTIONS.has(word)) ?? '');
+export const isOrdinaryAction = (value: string): boolean => ORDINARY_ACTION.test(value);
 
 /** Those that container runtimes give to anybody (Moby, oci/caps/defaults.go), but for raw sockets and device nodes. */
 const USUAL_CAPABILITIES: ReadonlySet<string> = new Set(

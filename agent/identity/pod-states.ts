@@ -32,16 +32,19 @@ const MAX_STATES = 4096;
 
 const keyOf = (uid: string, container: string): string => `${uid} ${container}`;
 
-function troubleOf(state: ContainerState, before: ContainerState | null): TroubleKind | null {
+/** `before`: what the list before said; null: nothing of the container, though its pod was in it where `known`. */
+function troubleOf(state: ContainerState, before: ContainerState | null, known: boolean): TroubleKind | null {
   const waits = WAITING[state.waiting];
   if (waits !== undefined) return waits;
-  const anew = before !== null && state.restarts > before.restarts;
+  const anew = before === null ? known && state.restarts > 0 : state.restarts > before.restarts;
   return anew && state.ended?.reason === 'OOMKilled' ? 'out-of-memory' : null;
 }
 
 export class PodStates {
   refused = 0;
   #states = new Map<string, ContainerState>();
+  /** Pods of the last list, but for those of which states were refused. */
+  #listed: ReadonlySet<string> = new Set();
   /** Workload, container and kind → when it was seen last, CLOCK_BOOTTIME ns. */
   readonly #seen = new Map<string, bigint>();
 
@@ -54,19 +57,22 @@ export class PodStates {
   take(pods: readonly Pod[], now: bigint): Trouble[] {
     const states = new Map<string, ContainerState>();
     const fresh: Trouble[] = [];
+    const listed = new Set(pods.map(({ uid }) => uid));
     for (const pod of pods)
       for (const state of pod.states ?? []) {
         if (states.size >= MAX_STATES) {
           this.refused += 1;
+          listed.delete(pod.uid);
           continue;
         }
         const key = keyOf(pod.uid, state.container);
         states.set(key, state);
-        const kind = troubleOf(state, this.#states.get(key) ?? null);
+        const kind = troubleOf(state, this.#states.get(key) ?? null, this.#listed.has(pod.uid));
         if (kind !== null && this.#isFresh(`${workloadKey(pod)} ${state.container} ${kind}`, now))
           fresh.push({ kind, pod, state });
       }
     this.#states = states;
+    this.#listed = listed;
     return fresh;
   }
 

@@ -1,7 +1,7 @@
 /** Somebody tries the doors of a workload whose ordinary days are known. */
 import { describe, expect, test } from 'vitest';
 import type { Detection } from '../../agent/alerts/detection.ts';
-import { exitRecord, flowEntry } from '../builders/records.ts';
+import { actionRecord, exitRecord, flowEntry } from '../builders/records.ts';
 import { API, NODE_PROCESS, shop } from '../builders/shop.ts';
 import { makePipeline, type World } from '../builders/world.ts';
 import { lots } from './models/volume/lots.ts';
@@ -219,4 +219,16 @@ test('what it is tried with for long is learnt in the end, and no door is kept f
   const before = day.told.length;
   day.go(240, prober);
   expect(day.told.length).toBe(before);
+});
+
+test('what was refused is a try at a door, but for files that cannot be opened, which doors-tried counts', () => {
+  const refused = (action: string, result: bigint): number => {
+    const day = known();
+    for (let n = 0; n < 60; n++) {
+      const by = { slot: SLOT, cgroup: CGROUP, ...NODE_PROCESS, time: day.world.later(), exe: 'node' };
+      day.world.records(actionRecord({ ...by, action, result, path: `/srv/f-${n}` }));
+    }
+    return day.go(1).told.length;
+  };
+  expect([refused('OPEN_FAILED', -13n), refused('SETNS', -1n)]).toEqual([0, 1]);
 });

@@ -1,5 +1,7 @@
 /** What is outside everything learnt: one verdict, that counts, and then learning under rules. */
 import { expect, test } from 'vitest';
+import { judgeUnlike } from '../../agent/alerts/unknown.ts';
+import type { Container } from '../../agent/identity/container.ts';
 import { cgroupRecord, novelRecord, SECOND } from '../builders/records.ts';
 import { API, breakIn, NODE_PROCESS, quiet, shop } from '../builders/shop.ts';
 import { cgroupPath, ID, run, UID, type World } from '../builders/world.ts';
@@ -248,4 +250,35 @@ test('a container in a pod that no list names is no stranger: its name is not kn
   const result = run(world);
   const seen = result.told.windows.some(({ container }) => container.cgroup === cgroup);
   expect([seen, unknownOf(result)]).toEqual([true, []]);
+});
+
+test('under a verdict that alerts nobody nothing is folded: what is new in the second container is told', () => {
+  const world = learnt();
+  starts(world, 4);
+  impostor(world, 'e');
+  world.tick();
+  impostor(world, 'f');
+  quiet(world, 3);
+  const rare = () =>
+    run(world).told.detections.filter(
+      ({ detector, container }) => detector === 'rarity' && container.id === ID('f'),
+    ).length;
+  const before = rare();
+  for (let n = 0; n < 5; n++) {
+    const peer = `198.51.100.${n + 1}`;
+    world.flow({ slot: slotOf('f'), direction: 'connect', peer, port: 9000 + n, exe: 'run' });
+    quiet(world, 1);
+  }
+  expect(rare()).toBeGreaterThan(before);
+});
+
+test.each([
+  [false, true],
+  [true, false],
+])('that things stand under the one verdict is said only where they do: again %s', (again, stands) => {
+  const identity = { workload: 'c/shop/Deployment/api/api', image: 'api' };
+  const container = { id: ID('e'), identity } as unknown as Container;
+  const counts = { seconds: 5, fresh: 9, known: 0, starts: 4, foldedMinutes: 5 };
+  const { explanation } = judgeUnlike({ container, facts: [], ...counts, again });
+  expect(explanation.includes('stands under this one verdict')).toBe(stands);
 });

@@ -1,6 +1,8 @@
 /** What the kubelet says of containers: one finding for a crash loop, and the reason beside whatever else is told. */
 import { expect, test } from 'vitest';
 import { POD_FEATURES } from '../../agent/features/catalogue.ts';
+import { PodStates } from '../../agent/identity/pod-states.ts';
+import type { Pod } from '../../agent/identity/pods.ts';
 import { windowMessage } from '../../agent/uplink/shapes.ts';
 import { ordinary, shop } from '../builders/shop.ts';
 import { ID, podList, run, UID, type World } from '../builders/world.ts';
@@ -109,4 +111,14 @@ test('each window of the container has what the kubelet says, by the names of th
   const told = Object.fromEntries(Object.entries(message).filter(([name]) => name.startsWith('pod')));
   expect(told).toEqual({ podRestarts: 3, podWaiting: '', podLastEnd: 'Error', podLifetimeMs: 12_000 });
   expect(POD_FEATURES.map(({ name }) => name)).toEqual(Object.keys(told));
+});
+
+test('the first end of a pod that was in the list before is told, that of a pod first seen is not', () => {
+  const state = { container: 'api', restarts: 1, waiting: '', ended: { reason: 'OOMKilled' } };
+  const of = (uid: string, states: readonly unknown[]): Pod =>
+    ({ uid, name: uid, namespace: 'shop', workload: { kind: 'Pod', name: uid }, states }) as unknown as Pod;
+  const pods = new PodStates();
+  expect(pods.take([of('a', []), of('b', [state])], 1n)).toEqual([]);
+  const troubles = pods.take([of('a', [state]), of('b', [state]), of('c', [state])], 2n);
+  expect(troubles.map(({ kind, pod }) => [kind, pod.uid])).toEqual([['out-of-memory', 'a']]);
 });

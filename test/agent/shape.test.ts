@@ -234,3 +234,23 @@ test('both networks are kept over a restart, and score as before', () => {
   expect(pipeline.registry.baseline(API).shape.promote()).toBe(true);
   expect(other.version).toBe(pipeline.registry.baseline(API).shape.version);
 });
+
+test('a baseline that is pinned changes none of its models, and takes no network', () => {
+  const { pipeline, told } = makePipeline();
+  const { frames } = days(90);
+  const models = (): string => {
+    const { shape, history, labels } = pipeline.registry.baseline(API);
+    return JSON.stringify([shape.save(), history.tail.save(), history.versions.save(), labels.save()]);
+  };
+  let pinned = '';
+  for (const [i, frame] of frames.entries()) {
+    if (i === Math.floor(frames.length / 2)) {
+      pipeline.registry.baseline(API).pinned = true;
+      pinned = models();
+      pipeline.frame(networkFrame(API, told.training[0]?.rows[0]?.length ?? 0));
+    }
+    pipeline.frame(frame);
+  }
+  expect(told.training.length).toBeGreaterThan(0);
+  expect(models()).toBe(pinned);
+});

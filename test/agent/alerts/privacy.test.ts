@@ -88,3 +88,27 @@ test('dropped, a fact is not there; harmless ones and exceptions are', () => {
   const facts = { path: '/bin/sh', peer: '10.0.0.7', session: '7:8', lost: '3', made_up_later: 'x' };
   expect(privacy.detection({ ...any, facts }).facts).toEqual({ peer: '10.0.0.7', session: '7:8', lost: '3' });
 });
+
+test.each([
+  'hashed',
+  'dropped',
+] as const)('%s, ids cannot be tried without the key, and still join', (how) => {
+  const idsOf = (privacy: Privacy) => ({
+    found: detections.map((one) => privacy.detection(one)).map(({ id, alert }) => [id, alert]),
+    raised: alerts.map((one) => privacy.alert(one).id),
+  });
+  const privacy = privacyOf(how);
+  const ids = idsOf(privacy);
+  const before = new Set([
+    ...detections.flatMap(({ id, alert }) => [id, alert]),
+    ...alerts.map(({ id }) => id),
+  ]);
+  const all = [...ids.found.flat(), ...ids.raised].filter((id) => id !== '');
+  expect(all.filter((id) => before.has(id) || !/^(?:det|alr)-[0-9a-f]{20}$/.test(id))).toEqual([]);
+  expect(new Set(ids.raised).size).toBe(new Set(alerts.map(({ id }) => id)).size);
+  const causes = new Set(ids.found.map(([, alert]) => alert));
+  expect(ids.raised.filter((id) => !causes.has(id))).toEqual([]);
+  privacy.use(OTHER);
+  expect(idsOf(privacy)).toEqual(ids);
+  expect(idsOf(new Privacy({ how, except: [], own: () => OTHER })).raised).not.toEqual(ids.raised);
+});

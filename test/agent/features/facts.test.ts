@@ -122,6 +122,8 @@ test('an entry of the flow map gives the same fact as its record', () => {
 test.each<[ActionFields, string | null]>([
   [{ action: 'SETNS', exe: 'nsenter', name: 'net' }, 'nsenter setns net'],
   [{ action: 'SETNS', exe: 'nsenter', args: [4n, 0x2002_0000n] }, 'nsenter setns mnt+pid'],
+  [{ action: 'SETNS', exe: 'my memfd x', name: 'net' }, 'my_memfd_x setns net'],
+  [{ action: 'CHMOD', exe: '', args: [0o4755n], path: '/opt/tool' }, '? chmod set-id'],
   [{ action: 'UNSHARE', exe: 'bwrap', args: [0x5000_0000n] }, 'bwrap unshare user+net'],
   [{ action: 'SET_ID', exe: 'nginx', args: [0n, 33n | (33n << 32n)] }, 'nginx set-id to 33'],
   [{ action: 'SET_ID', exe: 'sh', args: [0n], result: -1n }, 'sh set-id refused'],

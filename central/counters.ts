@@ -15,7 +15,7 @@ export function countersOf(metrics: Metrics) {
     summaries: metrics.counter('summaries_total', 'Summaries by what came of them.', ['result']),
     rows: metrics.counter(
       'report_entries_total',
-      'Entries of summaries by kind; foreign: of an id that is another node’s.',
+      'Entries of summaries by kind; foreign: of an id that is another node’s; uncounted: covered by an exception beyond the 10,000 that are counted.',
       ['kind'],
     ),
     sketches: metrics.counter(

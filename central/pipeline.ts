@@ -80,6 +80,7 @@ export interface Pipeline extends ReportSink, Deeds {
 interface Taken {
   readonly duplicate: boolean;
   readonly foreign: number;
+  readonly uncounted: number;
   readonly changes: readonly IncidentChange[];
   readonly suppressed: number;
   readonly answers: AnswerCounts;
@@ -170,17 +171,17 @@ class CentralPipeline implements Pipeline {
 
   /** One transaction: the report, its answers to orders, and what it does to incidents. */
   private async keep(store: StoreParts, report: Report): Promise<Taken> {
-    const { duplicate, alerts, foreign } = await store.reports.add(report);
-    if (duplicate) return { duplicate, foreign, changes: [], suppressed: 0, answers: NO_ANSWERS };
+    const { alerts, ...stored } = await store.reports.add(report);
+    if (stored.duplicate) return { ...stored, changes: [], suppressed: 0, answers: NO_ANSWERS };
     await store.sketches.add(report);
     await store.sessions.add(report);
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
-    if (alerts.length === 0) return { duplicate, foreign, changes: [], suppressed: 0, answers };
+    if (alerts.length === 0) return { ...stored, changes: [], suppressed: 0, answers };
     const evidence: Evidence[] = [];
     for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert));
     const found = await this.join(store, evidence);
-    return { duplicate, foreign, answers, ...found };
+    return { ...stored, answers, ...found };
   }
 
   /** What new evidence does to incidents, inside a transaction. */
@@ -223,6 +224,7 @@ class CentralPipeline implements Pipeline {
     for (const kind of ['windows', 'detections', 'alerts', 'containers', 'sessions'] as const)
       rows.inc({ kind }, report[kind].length);
     rows.inc({ kind: 'foreign' }, taken.foreign);
+    rows.inc({ kind: 'uncounted' }, taken.uncounted);
     this.tallyJoined(taken);
     for (const { state } of taken.answers.answered) answers.inc({ state });
     answers.inc({ state: 'unknown' }, taken.answers.unknown);

@@ -15,12 +15,19 @@ export interface UpkeepParts {
   readonly log: Log;
 }
 
-async function prune({ store, settings, nowMs }: UpkeepParts, signal: AbortSignal): Promise<number> {
+/** How many went, and whether the next to go are what central wrote: otherwise they stay. */
+async function prune(
+  { store, settings, nowMs }: UpkeepParts,
+  signal: AbortSignal,
+): Promise<{ rows: number; unlike: boolean }> {
   const now = nowMs();
-  let all = 0;
-  for (let last = STEPS; last === STEPS && !signal.aborted; all += last)
-    last = await store.pruneSteps({ beforeMs: now - settings['keep-steps'], nowMs: now, most: STEPS });
-  return all;
+  let rows = 0;
+  for (;;) {
+    if (signal.aborted) return { rows, unlike: false };
+    const some = await store.pruneSteps({ beforeMs: now - settings['keep-steps'], nowMs: now, most: STEPS });
+    rows += some ?? 0;
+    if (some !== STEPS) return { rows, unlike: some === null };
+  }
 }
 
 export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Promise<void> } {
@@ -31,6 +38,11 @@ export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Pr
     ['table', 'reason'],
   );
   const bytes = metrics.gauge('database_bytes', 'Bytes of the database in use.', []);
+  const refused = metrics.counter(
+    'prune_refused_total',
+    'Times that steps of which the time is over were kept, because they are not what central wrote.',
+    [],
+  );
   return {
     async run(signal) {
       const limits = {
@@ -39,7 +51,11 @@ export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Pr
         maxBytes: settings['database-bytes'],
       };
       const deleted = await store.deleteOld(limits, signal);
-      const steps = await prune(parts, signal);
+      const { rows: steps, unlike } = await prune(parts, signal);
+      if (unlike) {
+        refused.inc();
+        log.error('steps are not what was written: none are deleted, look with picket audit verify');
+      }
       const all = steps > 0 ? [...deleted, { table: 'steps', reason: 'age', rows: steps }] : deleted;
       for (const { table, reason, rows: count } of all) rows.inc({ table, reason }, count);
       if (all.length > 0) log.info({ deleted: all }, 'old rows deleted');

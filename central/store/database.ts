@@ -54,8 +54,8 @@ export interface Store extends StoreParts {
   /** All of it or nothing. Inside, only the parts that are handed in may be used: the connection is taken. */
   transaction<T>(work: (parts: StoreParts) => Promise<T>): Promise<T>;
   deleteOld(limits: Retention, signal: AbortSignal): Promise<Deleted>;
-  /** Takes the oldest steps from before then away; the chain stays provable. Says how many. */
-  pruneSteps(limits: { beforeMs: number; nowMs: number; most: number }): Promise<number>;
+  /** Takes the oldest steps from before then away; the chain stays provable. Says how many; null: none, they are not what was written. */
+  pruneSteps(limits: { beforeMs: number; nowMs: number; most: number }): Promise<number | null>;
   bytes(): Promise<number>;
   close(): Promise<void>;
 }

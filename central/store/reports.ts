@@ -10,6 +10,8 @@ export interface Stored {
   readonly alerts: readonly ReportedAlert[];
   /** Detections and alerts whose id belongs to another node's: not stored. */
   readonly foreign: number;
+  /** What exceptions covered that are too many to be counted each. */
+  readonly uncounted: number;
 }
 
 async function upsertNode(db: Handle, report: Report): Promise<{ newest: boolean }> {
@@ -209,14 +211,33 @@ async function hit(db: Handle, name: string, { hits, atMs }: { hits: number; atM
     .execute();
 }
 
-/** What the node itself found to be covered by an exception that it was told of. */
-async function countExcepted(db: Handle, { detections, receivedMs }: Report): Promise<void> {
+/** Names are a node's word, as is what it says they covered: beyond so many only those that are known are counted. */
+const MOST_HITS = 10_000;
+
+/** What the node itself found to be covered by an exception that it was told of. Says how many it did not count. */
+async function countExcepted(db: Handle, { detections, receivedMs }: Report): Promise<number> {
   const hits = new Map<string, number>();
   for (const { facts } of detections) {
     const name = facts['excepted'];
     if (name !== undefined) hits.set(name, (hits.get(name) ?? 0) + 1);
   }
-  for (const [name, count] of hits) await hit(db, name, { hits: count, atMs: receivedMs });
+  if (hits.size === 0) return 0;
+  const known = new Set<string>();
+  for (const names of chunks([...hits.keys()], 1000))
+    for (const table of ['exception_hits', 'exceptions'] as const)
+      for (const { name } of await db.selectFrom(table).select('name').where('name', 'in', names).execute())
+        known.add(name);
+  const { rows } = await db
+    .selectFrom('exception_hits')
+    .select(db.fn.countAll<number>().as('rows'))
+    .executeTakeFirstOrThrow();
+  let [room, uncounted] = [MOST_HITS - Number(rows), 0];
+  for (const [name, count] of hits) {
+    if (!known.has(name)) room -= 1;
+    if (known.has(name) || room >= 0) await hit(db, name, { hits: count, atMs: receivedMs });
+    else uncounted += count;
+  }
+  return uncounted;
 }
 
 /** Of all workloads asked about at once; a workload of more has no outliers to be told. */
@@ -243,19 +264,20 @@ export function reportStore(db: Handle): ReportStore {
         .values({ cluster, node, boot, sequence, received_ms: receivedMs })
         .onConflict((conflict) => conflict.doNothing())
         .executeTakeFirst();
-      if (receipt.numInsertedOrUpdatedRows === 0n) return { duplicate: true, alerts: [], foreign: 0 };
+      if (receipt.numInsertedOrUpdatedRows === 0n)
+        return { duplicate: true, alerts: [], foreign: 0, uncounted: 0 };
       const { newest } = await upsertNode(db, report);
       if (newest) await replaceContainers(db, report);
       await insertWindows(db, report);
       let foreign = await insertDetections(db, report);
-      await countExcepted(db, report);
+      const uncounted = await countExcepted(db, report);
       const alerts: ReportedAlert[] = [];
       for (const one of report.alerts) {
         const result = await insertAlert(db, report, one);
         if (result === 'changed') alerts.push(one);
         if (result === 'foreign') foreign += 1;
       }
-      return { duplicate: false, alerts, foreign };
+      return { duplicate: false, alerts, foreign, uncounted };
     },
     nodes: (most) =>
       db.selectFrom('nodes').select(['cluster', 'node', 'last_seen_ms as lastSeenMs']).limit(most).execute(),

@@ -8,6 +8,9 @@ const PAGES = 2000;
 /** The rest of a database that is over its size is deleted at the next run. */
 const MOST_FOR_SIZE = 200_000;
 
+/** What is that much younger than the oldest of all goes later, when there is too much. */
+const ROUND_MS = 3_600_000;
+
 /** What was seen: much, and worth little once it is told. */
 const DETAILS = [
   ['windows', 'wall_ms'],
@@ -22,8 +25,8 @@ const DETAILS = [
 /** What was made of it, and done about it. What is in force is kept whatever its age. */
 const ENDED = sql`state in ('done', 'failed', 'refused', 'released', 'expired')`;
 const STORY: readonly (readonly [table: string, column: string, and: RawBuilder<unknown> | null])[] = [
-  ['incidents', 'last_ms', null],
-  ['plans', 'made_ms', null],
+  ['incidents', 'last_ms', sql`state not in ('contained', 'awaiting')`],
+  ['plans', 'made_ms', sql`state <> 'proposed'`],
   ['alerts', 'last_wall_ms', null],
   ['orders', 'issued_ms', ENDED],
   ['cluster_orders', 'issued_ms', ENDED],
@@ -43,12 +46,23 @@ export type Deleted = readonly {
   readonly rows: number;
 }[];
 
+type Rule = (typeof STORY)[number];
+
+/** Of all that these may delete; null: nothing is left. */
+async function oldestOf(db: Handle, rules: readonly Rule[]): Promise<number | null> {
+  const times: number[] = [];
+  for (const [table, column, and] of rules) {
+    const where = and === null ? sql`` : sql`where ${and}`;
+    const { rows } = await sql<{ oldest: number | null }>`
+      select min(${sql.ref(column)}) as oldest from ${sql.table(table)} ${where}`.execute(db);
+    const oldest = rows[0]?.oldest ?? null;
+    if (oldest !== null) times.push(oldest);
+  }
+  return times.length === 0 ? null : Math.min(...times);
+}
+
 /** One batch; fewer than BATCH: there are no more. */
-async function deleteSome(
-  db: Handle,
-  [table, column, and]: (typeof STORY)[number] | readonly [string, string, null],
-  beforeMs: number,
-): Promise<number> {
+async function deleteSome(db: Handle, [table, column, and]: Rule, beforeMs: number): Promise<number> {
   const where = sql`${sql.ref(column)} < ${beforeMs}${and === null ? sql`` : sql` and ${and}`}`;
   const result = await sql`delete from ${sql.table(table)} where rowid in
     (select rowid from ${sql.table(table)} where ${where} order by ${sql.ref(column)} limit ${BATCH})`.execute(
@@ -88,22 +102,21 @@ export async function bytesOf(db: Handle): Promise<number> {
   return ((await one('page_count')) - (await one('freelist_count'))) * (await one('page_size'));
 }
 
-/** The oldest of each table in turn, details before the story, until it fits. */
+/** The oldest first whichever table it is in, details before the story, until it fits. */
 async function ofSize(db: Handle, { maxBytes }: Retention, signal: AbortSignal): Promise<Deleted> {
   const rows = new Map<string, number>();
-  const always = Number.MAX_SAFE_INTEGER;
   let total = 0;
   const over = async (): Promise<boolean> =>
     maxBytes > 0 && total < MOST_FOR_SIZE && !signal.aborted && (await bytesOf(db)) > maxBytes;
   for (const rules of [DETAILS.map(([table, column]) => [table, column, null] as const), STORY])
-    for (let last = 1; last > 0 && (await over()); ) {
-      last = 0;
+    while (await over()) {
+      const oldest = await oldestOf(db, rules);
+      if (oldest === null) break;
       for (const rule of rules) {
-        const some = await deleteSome(db, rule, always);
+        const some = await deleteSome(db, rule, oldest + ROUND_MS);
         if (some > 0) rows.set(rule[0], (rows.get(rule[0]) ?? 0) + some);
-        last += some;
+        total += some;
       }
-      total += last;
     }
   return [...rows].map(([table, count]) => ({ table, reason: 'size', rows: count }));
 }

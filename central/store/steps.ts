@@ -1,7 +1,8 @@
 /** The table of what was done, by whom, to which lines are only added until their time is over; each line is chained to the one before with the audit key. */
-import { createHmac } from 'node:crypto';
+import { sql } from 'kysely';
 import type { Step } from '../respond/execute.ts';
-import { goneSteps } from './prune-steps.ts';
+import { follows, hashOf, START } from './chain.ts';
+import { goneOf, goneSteps } from './prune-steps.ts';
 import type { Handle } from './rows.ts';
 
 export interface StepStore {
@@ -24,24 +25,65 @@ export interface TrailVerdict {
   readonly head: TrailHead;
   /** The first line that does not follow from the one before, or that is not what it was known to be. */
   readonly broken: { readonly line: number; readonly because: string } | null;
+  /** Lines that were to be compared and are not kept any more: of them nothing can be said, and `whole` is not. */
+  readonly unproved: readonly number[];
 }
 
-interface Chained {
-  at_ms: number;
-  actor: string;
-  action: string;
-  incident: string;
-  order_id: string;
-  text: string;
-}
-const START = '';
 const PAGE = 1000;
 
-/** JSON of a list: no value can be moved from one field to the next. */
-function hashOf(key: Uint8Array, previous: string, row: Chained): string {
-  const { at_ms, actor, action, incident, order_id, text } = row;
-  const line = JSON.stringify([previous, at_ms, actor, action, incident, order_id, text]);
-  return createHmac('sha256', key).update(line).digest('hex');
+/** `line` null, and so all after it: nothing was pruned. */
+interface EndRow {
+  lines: number;
+  newest: string | null;
+  line: number | null;
+  hash: string;
+  last_id: number;
+  at_ms: number;
+  seal: string;
+}
+
+/** Pruning that goes on while the chain is followed takes lines away from under it: it is then followed anew. */
+const MOST_TRIES = 20;
+const UNLIKE = 'it was another line when it was last looked at';
+
+/** Null: it was pruned meanwhile. */
+async function followed(
+  db: Handle,
+  key: Uint8Array,
+  known: readonly TrailHead[],
+): Promise<TrailVerdict | null> {
+  const gone = await goneSteps(db, key);
+  let [previous, after, line] = [gone?.hash ?? START, 0, gone?.line ?? 0];
+  const pruned = line;
+  let broken: TrailVerdict['broken'] =
+    gone === null ? { line: 1, because: 'what is written down of older lines is not of this key' } : null;
+  const wanted = new Map(known.filter((head) => head.line > 0).map((head) => [head.line, head.hash]));
+  if ((wanted.get(line) ?? previous) !== previous) broken ??= { line, because: UNLIKE };
+  for (;;) {
+    const rows = await db
+      .selectFrom('steps')
+      .selectAll()
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute();
+    for (const row of rows) {
+      line += 1;
+      if (!follows(key, previous, row))
+        broken ??= { line, because: 'it does not follow from the line before' };
+      if ((wanted.get(line) ?? row.hash) !== row.hash) broken ??= { line, because: UNLIKE };
+      previous = row.hash;
+      after = row.id;
+    }
+    if (rows.length < PAGE) break;
+  }
+  const beyond = Math.max(0, ...wanted.keys());
+  if (beyond > line)
+    broken ??= { line: line + 1, because: `it is gone: there were at least ${beyond} lines` };
+  if (broken !== null && (await goneSteps(db, key))?.line !== gone?.line) return null;
+  const unproved = [...wanted.keys()].filter((at) => at < pruned).sort((a, b) => a - b);
+  const whole = broken === null && unproved.length === 0;
+  return { whole, pruned, lines: line, head: { line, hash: previous }, broken, unproved };
 }
 
 export function stepStore(db: Handle, key: Uint8Array): StepStore {
@@ -62,49 +104,25 @@ export function stepStore(db: Handle, key: Uint8Array): StepStore {
         .execute();
     },
     async head() {
-      const { lines } = await db
-        .selectFrom('steps')
-        .select(db.fn.countAll<number>().as('lines'))
-        .executeTakeFirstOrThrow();
-      const last = await db
-        .selectFrom('steps')
-        .select('hash')
-        .orderBy('id', 'desc')
-        .limit(1)
-        .executeTakeFirst();
-      const gone = await goneSteps(db, key);
-      return { line: (gone?.line ?? 0) + Number(lines), hash: last?.hash ?? gone?.hash ?? START };
+      // One statement: pruning between two would make lines count twice.
+      const { rows } = await sql<EndRow>`select (select count(*) from steps) as lines,
+        (select hash from steps order by id desc limit 1) as newest, gone.*
+        from (select 1) left join (select * from steps_pruned order by line desc limit 1) as gone`.execute(
+        db,
+      );
+      const [end] = rows;
+      const gone = goneOf(
+        end === undefined || end.line === null ? undefined : { ...end, line: end.line },
+        key,
+      );
+      return { line: (gone?.line ?? 0) + (end?.lines ?? 0), hash: end?.newest ?? gone?.hash ?? START };
     },
     async verify(known) {
-      const gone = await goneSteps(db, key);
-      let [previous, after, line] = [gone?.hash ?? START, 0, gone?.line ?? 0];
-      const pruned = line;
-      let broken: TrailVerdict['broken'] =
-        gone === null ? { line: 1, because: 'what is written down of older lines is not of this key' } : null;
-      const wanted = new Map(known.filter((head) => head.line > 0).map((head) => [head.line, head.hash]));
-      for (;;) {
-        const rows = await db
-          .selectFrom('steps')
-          .selectAll()
-          .where('id', '>', after)
-          .orderBy('id')
-          .limit(PAGE)
-          .execute();
-        for (const row of rows) {
-          line += 1;
-          if (row.previous !== previous || row.hash !== hashOf(key, previous, row))
-            broken ??= { line, because: 'it does not follow from the line before' };
-          if ((wanted.get(line) ?? row.hash) !== row.hash)
-            broken ??= { line, because: 'it was another line when it was last looked at' };
-          previous = row.hash;
-          after = row.id;
-        }
-        if (rows.length < PAGE) break;
+      for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+        const verdict = await followed(db, key, known);
+        if (verdict !== null) return verdict;
       }
-      const beyond = Math.max(0, ...wanted.keys());
-      if (beyond > line)
-        broken ??= { line: line + 1, because: `it is gone: there were at least ${beyond} lines` };
-      return { whole: broken === null, pruned, lines: line, head: { line, hash: previous }, broken };
+      throw new Error(`steps: pruned each of ${MOST_TRIES} times that the chain was followed`);
     },
   };
 }

@@ -11,6 +11,8 @@ interface Verdict {
   readonly lines: number;
   readonly head: { readonly line: number; readonly hash: string };
   readonly broken: { readonly line: number; readonly because: string } | null;
+  /** Left out by centrals of before it was told. */
+  readonly unproved?: readonly number[];
 }
 
 async function run(call: Call): Promise<number> {
@@ -20,12 +22,15 @@ async function run(call: Call): Promise<number> {
   const from = call.flags['from'];
   const query = from === undefined ? '' : `?from=${encodeURIComponent(String(from))}`;
   const verdict = (await people(call).get(`/api/v1/audit${query}`)) as Verdict;
-  const { whole, pruned = 0, lines, head, broken } = verdict;
+  const { whole, pruned = 0, lines, head, broken, unproved = [] } = verdict;
   if (call.json) io.out(`${toJson(verdict)}\n`);
   else {
     io.out(`${count(lines, 'line')}, the last is ${head.line}:${safe(head.hash)}\n`);
     if (pruned > 0) io.out(`the first ${pruned} are not kept any more; the chain is followed from there\n`);
-    io.out(whole || broken === null ? 'whole\n' : `BROKEN at line ${broken.line}: ${safe(broken.because)}\n`);
+    for (const line of unproved)
+      io.out(`NOT PROVED: line ${line} is not kept any more and cannot be compared\n`);
+    if (broken !== null) io.out(`BROKEN at line ${broken.line}: ${safe(broken.because)}\n`);
+    else if (whole) io.out('whole\n');
   }
   return whole ? EXIT.ok : EXIT.failed;
 }

@@ -6,6 +6,7 @@ import { CompiledQuery, type Dialect } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Report } from '../../central/ingest/report.ts';
 import { fileDialect, openStore, type Store } from '../../central/store/database.ts';
+import type { TrailHead } from '../../central/store/steps.ts';
 import { alert, BOOT, container, detection } from '../builders/summaries.ts';
 
 const IMPLEMENTERS: Readonly<Record<string, (folder: string) => Dialect>> = {
@@ -203,6 +204,42 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     expect(await store.deleteOld(limits, signal())).toEqual([]);
   });
 
+  it('deletes what is old before what is young, whichever table it is in', async () => {
+    const windows = Array.from({ length: 4000 }, (_, index) => window(BigInt(index)));
+    const wallMs = 1_800_000_000_000 + 7_200_000;
+    const detections = Array.from({ length: 600 }, (_, at) => detection(web, { id: `d-${at}`, wallMs }));
+    await add(report(1, { windows, detections }));
+    const limits = {
+      detailsBeforeMs: 0,
+      storyBeforeMs: 0,
+      maxBytes: Math.floor((await store.bytes()) * 0.8),
+    };
+    await store.deleteOld(limits, signal());
+    const { windows: left = 0, detections: kept } = await store.views.counts();
+    expect([left > 0 && left < 4000, kept]).toEqual([true, 600]);
+  });
+
+  it('keeps incidents that are contained or wait and plans that are proposed, whatever their age and size', async () => {
+    const run = async (text: string) =>
+      (await dialect.createDriver().acquireConnection()).executeQuery<{ id: string }>(
+        CompiledQuery.raw(text),
+      );
+    for (const state of ['open', 'awaiting', 'contained', 'closed'])
+      await run(
+        `insert into incidents values ('${state}', 'c', '${state}', 'high', '', '', 1, 1, 1, 0, '{}')`,
+      );
+    for (const state of ['proposed', 'executed'])
+      await run(
+        `insert into plans (id, incident, state, document, made_ms) values ('${state}', 'i', '${state}', '{}', 1)`,
+      );
+    const left = async () =>
+      (await run('select id from incidents union select id from plans order by id')).rows.map(({ id }) => id);
+    await store.deleteOld({ detailsBeforeMs: 0, storyBeforeMs: 0, maxBytes: 1 }, signal());
+    expect(await left()).toEqual(['awaiting', 'contained', 'proposed']);
+    await store.deleteOld({ detailsBeforeMs: 0, storyBeforeMs: 1000, maxBytes: 0 }, signal());
+    expect(await left()).toEqual(['awaiting', 'contained', 'proposed']);
+  });
+
   it('takes the oldest steps away and keeps the rest provable', async () => {
     for (const text of ['one', 'two', 'three', 'four']) await store.steps.append(step(text));
     const head = await store.steps.head();
@@ -225,7 +262,58 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     await run(`insert into steps_pruned values (1, 1, 'made up', 5000, 'no seal')`);
     await run('delete from steps where id = 1');
     expect((await store.steps.verify([])).broken).toMatchObject({ line: 1 });
-    expect(await store.pruneSteps({ beforeMs: Number.MAX_SAFE_INTEGER, nowMs: 1, most: 9 })).toBe(0);
+    expect(await store.pruneSteps({ beforeMs: Number.MAX_SAFE_INTEGER, nowMs: 1, most: 9 })).toBeNull();
+  });
+
+  it('has the same end whenever it is asked while steps are pruned, and is whole then', async () => {
+    for (let at = 0; at < 30; at += 1) await store.steps.append(step(`${at}`));
+    const head = await store.steps.head();
+    const prune = { beforeMs: Number.MAX_SAFE_INTEGER, nowMs: 5000, most: 1 };
+    for (let at = 0; at < 12; at += 1) {
+      const [now, verdict] = await Promise.all([
+        store.steps.head(),
+        store.steps.verify([head]),
+        store.pruneSteps(prune),
+      ]);
+      expect([now, verdict.broken, verdict.lines]).toEqual([head, null, 30]);
+    }
+  });
+
+  it('prunes no step that is not what was written', async () => {
+    for (const text of ['one', 'two', 'three']) await store.steps.append(step(text));
+    const run = async (text: string) =>
+      (await dialect.createDriver().acquireConnection()).executeQuery(CompiledQuery.raw(text));
+    await run('drop trigger steps_no_update');
+    await run(`update steps set text = 'too' where id = 2`);
+    expect(await store.pruneSteps({ beforeMs: 1000, nowMs: 1000, most: 9 })).toBeNull();
+    expect((await store.steps.verify([])).broken).toMatchObject({ line: 2 });
+    // What is before it may go.
+    expect(await store.pruneSteps({ beforeMs: 1000, nowMs: 1000, most: 1 })).toBe(1);
+  });
+
+  it('compares the last line that was pruned, and says of earlier ones that they cannot be', async () => {
+    const heads: TrailHead[] = [];
+    for (const text of ['one', 'two', 'three', 'four']) {
+      await store.steps.append(step(text));
+      heads.push(await store.steps.head());
+    }
+    await store.pruneSteps({ beforeMs: 1000, nowMs: 1000, most: 2 });
+    const verify = async (line: number, hash = 'ab'.repeat(32)) => {
+      const { whole, broken, unproved } = await store.steps.verify([{ line, hash }]);
+      return [whole, broken?.line ?? null, unproved];
+    };
+    expect(await verify(2, heads[1]?.hash)).toEqual([true, null, []]);
+    expect(await verify(2)).toEqual([false, 2, []]);
+    expect(await verify(1)).toEqual([false, null, [1]]);
+  });
+
+  it('counts hits of at most so many names of a node’s, and says what it did not count', async () => {
+    const excepted = (name: string) => detection(web, { id: `d-${name}`, facts: { excepted: name } });
+    const names = Array.from({ length: 10_000 }, (_, at) => `made-up-${at}`);
+    expect((await add(report(1, { detections: names.map(excepted) }))).uncounted).toBe(0);
+    const { uncounted } = await add(report(2, { detections: [excepted('further'), excepted('made-up-1')] }));
+    const hits = await store.views.exceptionHits();
+    expect([uncounted, Object.keys(hits).length, hits['made-up-1']?.hits]).toEqual([1, 10_000, 2]);
   });
 
   it('says that it is full, keeps nothing of that report, and goes on when there is space', async () => {

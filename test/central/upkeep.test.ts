@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { createUpkeep } from '../../central/upkeep.ts';
+import { createMetrics } from '../../kit/metrics.ts';
+
+test('tells steps that are not what was written, and goes on', async () => {
+  const metrics = createMetrics('central');
+  const told: string[] = [];
+  const pruned = [500, null];
+  const upkeep = createUpkeep({
+    store: {
+      deleteOld: async () => [],
+      pruneSteps: async () => pruned.shift() ?? null,
+      bytes: async () => 7,
+    },
+    settings: { retention: 1, 'keep-incidents': 1, 'keep-steps': 1, 'database-bytes': 0 },
+    nowMs: () => 10,
+    metrics,
+    log: { info: () => undefined, error: (text: string) => told.push(text) } as never,
+  });
+  await upkeep.run(new AbortController().signal);
+  expect(told).toEqual(['steps are not what was written: none are deleted, look with picket audit verify']);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('picket_central_prune_refused_total 1');
+  expect(text).toContain('picket_central_deleted_rows_total{table="steps",reason="age"} 500');
+  expect(text).toContain('picket_central_database_bytes 7');
+});

@@ -273,6 +273,12 @@ class RunningCentral implements Central {
       [],
       (gauge) => gauge.set(guidance.addresses),
     );
+    this.metrics.gauge(
+      'named_addresses_left_out',
+      'Addresses of clusters too many to be told to nodes.',
+      [],
+      (gauge) => gauge.set(guidance.addressesLeftOut),
+    );
     return guidance;
   }
 
@@ -305,7 +311,7 @@ class RunningCentral implements Central {
       source: store.objects,
       deeds: pipeline,
       rules: { check: checkRule, use: (cluster, rules) => guidance.useRules(cluster, rules) },
-      usePeers: (cluster, peers) => guidance.usePeers(cluster, peers),
+      usePeers: (cluster, peers, leftOut) => guidance.usePeers(cluster, peers, leftOut),
       profiles: {
         use: (cluster, profiles) => guidance.useProfiles(cluster, profiles),
         onNodes: (cluster) => guidance.profilesOn(cluster),

@@ -35,6 +35,7 @@ export class Guidance {
   /** By cluster; of one that is not here it is not known which there are. */
   readonly #rules = new Map<string, Input<NonNullable<Reply['rules']>>>();
   readonly #peers = new Map<string, PeerTable>();
+  readonly #addressesLeftOut = new Map<string, number>();
   readonly #profiles = new Map<string, Input<NonNullable<Reply['profiles']>>>();
   readonly #standing = new Map<string, ReportedStanding>();
   /** The versions that a node was last told to fetch. */
@@ -64,7 +65,8 @@ export class Guidance {
   }
 
   /** Names of all addresses of the cluster from now on. */
-  usePeers(cluster: string, peers: ReadonlyMap<string, string>): void {
+  usePeers(cluster: string, peers: ReadonlyMap<string, string>, leftOut: number): void {
+    this.#addressesLeftOut.set(cluster, leftOut);
     const table = this.#peers.get(cluster) ?? new PeerTable();
     this.#peers.set(cluster, table);
     table.use(peers);
@@ -73,6 +75,11 @@ export class Guidance {
   /** Addresses with a name, of all clusters. */
   get addresses(): number {
     return [...this.#peers.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Addresses that nodes are not told of, because there are too many. */
+  get addressesLeftOut(): number {
+    return [...this.#addressesLeftOut.values()].reduce((sum, count) => sum + count, 0);
   }
 
   /**
@@ -168,7 +175,7 @@ const sentOf = ({ name, workload, detector, facts, expiresMs }: ExceptionRule): 
 function bounded(all: readonly Sent[]): Sent[] {
   let bytes = 0;
   return all.slice(0, MAX_EXCEPTIONS).filter((one) => {
-    bytes += JSON.stringify(one).length;
+    bytes += Buffer.byteLength(JSON.stringify(one));
     return bytes <= MAX_EXCEPTION_BYTES;
   });
 }

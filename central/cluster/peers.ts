@@ -11,8 +11,8 @@ import { workloadOfPod } from '../../kit/kube/workload.ts';
 export interface PeerObjectsParts {
   readonly cluster: string;
   readonly client: KubeClient;
-  /** Address → `namespace/Kind/name`, from now on. */
-  readonly use: (cluster: string, peers: ReadonlyMap<string, string>) => void;
+  /** Address → `namespace/Kind/name`, from now on; `leftOut`: addresses that were too many. */
+  readonly use: (cluster: string, peers: ReadonlyMap<string, string>, leftOut: number) => void;
   readonly onError: (error: unknown) => void;
   readonly timing?: WatchTiming | undefined;
 }
@@ -28,6 +28,8 @@ const MAX_PODS = 20_000;
 const MAX_SERVICES = 5000;
 const MAX_SLICES = 10_000;
 export const MAX_ADDRESSES = 20_000;
+/** Of addresses and their names: every node is sent all of them, in one reply with the rest. */
+export const MAX_BYTES = 2 * 1024 * 1024;
 const MAX_NAME = 512;
 /** Of one object. */
 const MAX_OF_ONE = 100;
@@ -121,13 +123,19 @@ export class PeerObjects {
   pass(): void {
     if (!this.#changed || !this.#mirrors.every((mirror) => mirror.known)) return;
     this.#changed = false;
-    this.#parts.use(this.#parts.cluster, tableOf(this.#mirrors.map((mirror) => mirror.all())));
+    const { names, leftOut } = tableOf(this.#mirrors.map((mirror) => mirror.all()));
+    this.#parts.use(this.#parts.cluster, names, leftOut);
   }
 }
 
 /** The first kind that has an address names it. One that two of a kind claim, as those of a node may be, names nobody. */
-export function tableOf(kinds: readonly (readonly Named[])[]): ReadonlyMap<string, string> {
-  const table = new Map<string, string>();
+export function tableOf(kinds: readonly (readonly Named[])[]): {
+  readonly names: ReadonlyMap<string, string>;
+  readonly leftOut: number;
+} {
+  const names = new Map<string, string>();
+  const beyond = new Set<string>();
+  let bytes = 0;
   for (const kind of kinds) {
     const own = new Map<string, string | null>();
     for (const { name, addresses } of kind)
@@ -135,8 +143,14 @@ export function tableOf(kinds: readonly (readonly Named[])[]): ReadonlyMap<strin
         const before = own.get(address);
         own.set(address, before === undefined || before === name ? name : null);
       }
-    for (const [address, name] of own)
-      if (name !== null && !table.has(address) && table.size < MAX_ADDRESSES) table.set(address, name);
+    for (const [address, name] of own) {
+      if (name === null || names.has(address) || beyond.has(address)) continue;
+      const more = address.length + Buffer.byteLength(name);
+      if (names.size < MAX_ADDRESSES && bytes + more <= MAX_BYTES) {
+        names.set(address, name);
+        bytes += more;
+      } else beyond.add(address);
+    }
   }
-  return table;
+  return { names, leftOut: beyond.size };
 }

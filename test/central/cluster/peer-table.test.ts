@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PeerTable } from '../../../central/cluster/peer-table.ts';
-import { tableOf } from '../../../central/cluster/peers.ts';
+import { MAX_BYTES, tableOf } from '../../../central/cluster/peers.ts';
 
 const many = (more: Record<string, string> = {}): Map<string, string> =>
   new Map(
@@ -50,15 +50,26 @@ test('what comes back to an earlier version is told from the last time that it w
 
 test('pods go before services, and what two of a kind claim names nobody', () => {
   const one = (key: string, name: string, ...addresses: string[]) => ({ key, name, addresses });
-  const table = tableOf([
+  const { names, leftOut } = tableOf([
     [one('a', 'shop/Deployment/web', '10.1.0.1'), one('b', 'shop/Deployment/web', '10.1.0.2', '10.1.0.1')],
     [one('c', 'shop/Service/web', '10.96.0.1', '10.1.0.1')],
     [one('d', 'a/Service/x', '10.9.9.9'), one('e', 'b/Service/y', '10.9.9.9', '10.9.9.8')],
   ]);
-  expect(Object.fromEntries(table)).toEqual({
+  expect(leftOut).toBe(0);
+  expect(Object.fromEntries(names)).toEqual({
     '10.1.0.1': 'shop/Deployment/web',
     '10.1.0.2': 'shop/Deployment/web',
     '10.96.0.1': 'shop/Service/web',
     '10.9.9.8': 'b/Service/y',
   });
+});
+
+test('a table is bounded by bytes too, and says how many addresses it leaves out', () => {
+  const long = (at: number) => `${'n'.repeat(253)}/Deployment/${at}${'w'.repeat(200)}`;
+  const pods = Array.from({ length: 10_000 }, (_, at) => ({
+    ...{ key: `${at}`, name: long(at), addresses: [`10.1.${at >> 8}.${at & 255}`] },
+  }));
+  const { names, leftOut } = tableOf([pods, []]);
+  const bytes = [...names].reduce((sum, [address, name]) => sum + address.length + name.length, 0);
+  expect([bytes <= MAX_BYTES, bytes > MAX_BYTES - 1000, names.size + leftOut]).toEqual([true, true, 10_000]);
 });

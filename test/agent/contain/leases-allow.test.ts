@@ -54,6 +54,15 @@ test('what a list lets through is not taken for a hole', async () => {
   ]);
 });
 
+test('a list that lets all through leaves nothing to try, and nothing is told as tried and refused', async () => {
+  const { leases, reports } = world({ tries: { tcp4: 0, tcp6: 0, udp4: 0, udp6: 0 } });
+  await leases.receive(signed(order({ allow: ['to 0.0.0.0/0', 'to ::/0'] })));
+  expect([reports[0]?.verified, reports[0]?.proof?.[0]]).toEqual([
+    'read-back',
+    'network: entry and programs read back; not tried: the list lets all through',
+  ]);
+});
+
 test('two leases let through only what both do, and a release gives the other list back', async () => {
   const { leases, containments } = world();
   await leases.receive(signed(order({ allow: ['to 10.0.0.0/8 tcp 5432', 'to fd00::7'] })));

@@ -6,7 +6,8 @@
  *     from 10.1.0.7 tcp 80-90    what the peer begins, to these ports of the container
  *     to fd00::7                 without ports: all of IP
  *
- * Ports without a protocol are TCP's.
+ * Ports without a protocol are TCP's, and so is all that a peer begins: only of TCP can be told who begins. Datagrams that
+ * a peer may send to a port can be answered, or begun, from that port.
  */
 import { BlockList, isIP } from 'node:net';
 
@@ -51,7 +52,9 @@ export function parseAllowed(text: string): AllowedPeer | string | null {
   const high = from === undefined ? MAX_PORT : Number(to ?? from);
   if (high > MAX_PORT || low > high || (from !== undefined && low === 0))
     return `${JSON.stringify(text)}: ports are 1 to ${MAX_PORT}, the lower first`;
-  const spoken = protocol ?? (from === undefined ? 'any' : 'tcp');
+  if (direction === 'from' && protocol === 'udp' && from === undefined)
+    return `${JSON.stringify(text)}: of datagrams nobody can tell who began; name the container's port`;
+  const spoken = protocol ?? (from === undefined && direction === 'to' ? 'any' : 'tcp');
   return {
     direction: direction === 'to' ? 'to' : 'from',
     address,

@@ -7,7 +7,7 @@ test('reads rules', () => {
   expect(parseAllowed('to 10.0.0.0/8 5432')).toEqual(peer); // ports are TCP's
   expect(parseAllowed('from fd00::7')).toEqual({
     ...{ direction: 'from', address: 'fd00::7', bits: 128 },
-    ...{ protocol: 'any', low: 0, high: 65_535 },
+    ...{ protocol: 'tcp', low: 0, high: 65_535 }, // who begins can be told of TCP alone
   });
   expect(parseAllowed('to 10.0.0.1 udp')).toMatchObject({ protocol: 'udp', low: 0, high: 65_535 });
   expect(parseAllowed('dns')).toBeNull();
@@ -21,6 +21,7 @@ test.each([
   ['to fd00::/129', 'at most 128 bits'],
   ['to ::ffff:10.0.0.1', 'as the IPv4 address'],
   ['to ::FFFF:a00:1 tcp 80', 'as the IPv4 address'],
+  ['from 10.0.0.0/8 udp', 'nobody can tell who began'],
   ['to 10.0.0.1 tcp 90-80', 'the lower first'],
   ['to 10.0.0.1 tcp 0', 'ports are 1 to'],
   ['to 10.0.0.1 tcp 65536', 'ports are 1 to'],

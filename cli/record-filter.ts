@@ -90,7 +90,8 @@ export class CgroupFilter {
   }
 }
 
-function pathIn(record: Buffer): string {
+/** The cgroup's path in a record of one, up to its first zero byte. */
+export function pathIn(record: Buffer): string {
   const bytes = Math.min(record.readUInt32LE(LAYOUT['cgroup_record.path_bytes']), LAYOUT.CGROUP_PATH_BYTES);
   const from = LAYOUT['cgroup_record.path'];
   return record

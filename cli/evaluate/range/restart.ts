@@ -8,6 +8,7 @@ import { entryBytes } from '../../../agent/events/decode.ts';
 import type { CgroupFound, Frame, SlotTick, Tick } from '../../../agent/events/frame.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import { ownerOf } from '../../../agent/identity/cgroup.ts';
+import { pathIn } from '../../record-filter.ts';
 
 const HEADER = LAYOUT['sizeof record_header'];
 /** Above every inode number that a cgroup file system gives. */
@@ -157,15 +158,6 @@ function piecesOf(bytes: Buffer): Buffer[] {
     at += size;
   }
   return pieces;
-}
-
-function pathIn(record: Buffer): string {
-  const bytes = Math.min(record.readUInt32LE(LAYOUT['cgroup_record.path_bytes']), LAYOUT.CGROUP_PATH_BYTES);
-  const from = LAYOUT['cgroup_record.path'];
-  return record
-    .subarray(from, from + bytes)
-    .toString('utf8')
-    .replace(/\0.*$/s, '');
 }
 
 /** The record of a cgroup that is gone. */

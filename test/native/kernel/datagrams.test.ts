@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeFlows } from '../../../agent/events/decode.ts';
 import type { Probe } from '../../../native/index.ts';
-import { cleanUp, makeCgroup, openTestProbe, skipReason, startDoer } from '../kernel-fixtures.ts';
+import { cleanUp, makeCgroup, openTestProbe, skipReason, startDoer, until } from '../kernel-fixtures.ts';
 
 interface Sums {
   readonly direction: string;
@@ -58,8 +58,9 @@ describe.skipIf(skipReason('datagrams') !== null)('datagrams', () => {
     const both = { peer, port: 17901, opened: 1, in: [5000, 5], out: [5000, 5] };
     expect(ofClient).toEqual([{ ...both, direction: 'connect' }]);
     expect(ofServer).toEqual([{ ...both, direction: 'accept' }]);
-    const [told] = of('RECORD_FLOW', client.id);
-    expect([told?.pid, told?.text('exe', 32)]).toEqual([asker.pid, 'doer']);
+    await until(() => of('RECORD_FLOW', client.id).length > 0 && of('RECORD_FLOW', server.id).length > 0);
+    const told = of('RECORD_FLOW', client.id);
+    expect(told.map((record) => [record.pid, record.text('exe', 32)])).toEqual([[asker.pid, 'doer']]);
     expect(of('RECORD_FLOW', server.id).map(({ pid }) => pid)).toEqual([0]);
   });
 

@@ -30,7 +30,7 @@ import {
 } from './respond/execute.ts';
 import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
-import type { PlanStep } from './respond/plan.ts';
+import { decidedByOthers, type PlanStep, planContainment } from './respond/plan.ts';
 import type { Action, PolicySet } from './respond/policy.ts';
 import { undo } from './respond/undo.ts';
 import type { Store, StoreParts } from './store/database.ts';
@@ -113,6 +113,7 @@ class CentralPipeline implements Pipeline {
     if (versions(policies) === versions(this.inForce)) return;
     this.inForce = policies;
     await this.putInForce();
+    await this.respondToAll();
   }
 
   async guard(target: Involved, action: Action): Promise<Pick<PlanStep, 'verdict' | 'because'>> {
@@ -125,12 +126,23 @@ class CentralPipeline implements Pipeline {
     const { store, clock } = this.parts;
     const policies = this.inForce;
     const atMs = clock.wallMs();
-    await store.transaction(async ({ journal, steps }) => {
+    await store.transaction(async (parts) => {
+      const { journal, steps } = parts;
       const { added, removed } = await journal.putInForce(policies.documents, { actor: 'central', atMs });
       if (added.length + removed.length === 0) return;
       const text = `in force: ${added.join(', ') || 'nothing new'}; no more: ${removed.join(', ') || 'nothing'}`;
       await steps.append({ atMs, actor: 'central', action: 'policies', incident: '', order: '', text });
+      await this.askAgain(parts, atMs);
     });
+  }
+
+  /** Who puts a policy in force has it answer also what is under way: an incident may never become worse than it is. */
+  private async askAgain({ incidents, response }: StoreParts, nowMs: number): Promise<void> {
+    for (const incident of await incidents.underWay()) {
+      const last = await response.lastPlan(incident.id);
+      const now = planContainment(incident, this.inForce.policies, nowMs);
+      if (last === null || decidedByOthers(last, now)) await incidents.askAgain(incident.id);
+    }
   }
 
   async enrolled(enrolment: Enrolment): Promise<void> {
@@ -256,7 +268,7 @@ class CentralPipeline implements Pipeline {
     this.parts.notify(aboutOrder(event, order, { incident, actor }));
   }
 
-  /** Each incident that was opened or has become worse and was not responded to; also after a restart. */
+  /** Each incident that is to be responded to: opened, become worse, or under other policies now; also after a restart. */
   private async respondToAll(): Promise<void> {
     for (const { id } of await this.parts.store.incidents.unanswered())
       try {

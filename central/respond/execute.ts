@@ -26,6 +26,8 @@ export interface ResponseStore extends ClusterStore {
   savePlan(plan: Plan, state: PlanState): Promise<void>;
   /** The last plan of an incident that waits for a person. */
   proposedPlan(incident: string): Promise<Plan | null>;
+  /** The last plan of an incident, whatever became of it. */
+  lastPlan(incident: string): Promise<Plan | null>;
   addOrder(order: Order): Promise<void>;
   order(id: string): Promise<Order | null>;
   updateOrder(
@@ -149,6 +151,8 @@ export async function respond(
   await store.savePlan(plan, proposed ? 'proposed' : wanted.length > 0 ? 'executed' : 'recorded');
   if (orders.length > 0) await store.setIncidentState(incident.id, 'contained');
   else if (proposed && incident.state !== 'contained') await store.setIncidentState(incident.id, 'awaiting');
+  // The policy that asked is not in force any more.
+  else if (incident.state === 'awaiting') await store.setIncidentState(incident.id, 'open');
   return { plan, printed, orders, clusterOrders, proposed };
 }
 

@@ -60,15 +60,25 @@ function stepFor(target: Involved, incident: Incident, policies: readonly Policy
   };
 }
 
-/** One step per container of the incident. The id derives from incident and revision: planned twice, it is one plan. */
+const policyOf = ({ policy }: PlanStep): string =>
+  policy === null ? '' : `${policy.name} ${policy.version}`;
+
+/**
+ * One step per container of the incident. The id derives from incident, revision and policies: planned twice, it is one
+ * plan.
+ */
 export function planContainment(incident: Incident, policies: readonly Policy[], nowMs: number): Plan {
-  const digest = createHash('sha256').update(`${incident.id} ${incident.revision}`).digest('hex');
-  return {
-    id: `pln-${digest.slice(0, 20)}`,
-    incident: incident.id,
-    madeMs: nowMs,
-    steps: incident.involved.map((target) => stepFor(target, incident, policies)),
-  };
+  const steps = incident.involved.map((target) => stepFor(target, incident, policies));
+  const made = [incident.id, incident.revision, ...steps.map(policyOf)];
+  const digest = createHash('sha256').update(made.join('\n')).digest('hex');
+  return { id: `pln-${digest.slice(0, 20)}`, incident: incident.id, madeMs: nowMs, steps };
+}
+
+/** Whether another policy, or another version of one, decides about a container than when `before` was made. */
+export function decidedByOthers(before: Plan, now: Plan): boolean {
+  const keyOf = ({ target }: PlanStep): string => `${target.node}/${target.id}`;
+  const was = new Map(before.steps.map((step) => [keyOf(step), policyOf(step)]));
+  return now.steps.some((step) => policyOf(step) !== was.get(keyOf(step)));
 }
 
 export function placeOf(target: Involved): string {

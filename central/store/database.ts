@@ -71,6 +71,7 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     setIncidentState: incidents.setState,
     savePlan: orders.savePlan,
     proposedPlan: orders.proposedPlan,
+    lastPlan: orders.lastPlan,
     addOrder: orders.add,
     order: orders.get,
     updateOrder: orders.update,

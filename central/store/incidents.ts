@@ -12,6 +12,10 @@ export interface IncidentStore {
   /** Opened or escalated and not yet responded to: all, or this one if it is. */
   unanswered(id?: string): Promise<readonly Incident[]>;
   answered(id: string): Promise<void>;
+  /** Those that were responded to and are not closed, newest first. */
+  underWay(): Promise<readonly Incident[]>;
+  /** It is to be responded to once more. */
+  askAgain(id: string): Promise<void>;
   /** Closes incidents that have been quiet since `beforeMs` and hold no containment. Says which; the rest next time. */
   closeQuiet(beforeMs: number): Promise<readonly Incident[]>;
 }
@@ -97,6 +101,20 @@ export function incidentStore(db: Handle): IncidentStore {
     },
     async answered(id) {
       await db.updateTable('incidents').set({ unanswered: 0 }).where('id', '=', id).execute();
+    },
+    async underWay() {
+      const rows = await db
+        .selectFrom('incidents')
+        .select(['document', 'state'])
+        .where('state', '!=', 'closed')
+        .where('unanswered', '=', 0)
+        .orderBy('last_ms', 'desc')
+        .limit(CANDIDATES)
+        .execute();
+      return rows.map(parse);
+    },
+    async askAgain(id) {
+      await db.updateTable('incidents').set({ unanswered: 1 }).where('id', '=', id).execute();
     },
     async closeQuiet(beforeMs) {
       const quiet = await db

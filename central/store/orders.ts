@@ -110,6 +110,7 @@ export interface OrderStore {
   situation(incident: string, nowMs: number): Promise<Situation>;
   savePlan(plan: Plan, state: PlanState): Promise<void>;
   proposedPlan(incident: string): Promise<Plan | null>;
+  lastPlan(incident: string): Promise<Plan | null>;
 }
 
 /** What is done in the cluster about a container, as the guard counts it. */
@@ -293,6 +294,15 @@ export function orderStore(db: Handle): OrderStore {
         .select('document')
         .where('incident', '=', incident)
         .where('state', '=', 'proposed')
+        .orderBy('made_ms', 'desc')
+        .executeTakeFirst();
+      return row === undefined ? null : planOf(row.document);
+    },
+    async lastPlan(incident) {
+      const row = await db
+        .selectFrom('plans')
+        .select('document')
+        .where('incident', '=', incident)
         .orderBy('made_ms', 'desc')
         .executeTakeFirst();
       return row === undefined ? null : planOf(row.document);

@@ -461,6 +461,24 @@ describe('containments', () => {
     await becomes({ ord: 'Pending' });
   });
 
+  test('a policy that is put in force answers what is under way; one that goes asks no more', async () => {
+    await start();
+    await send(attack([container('web-1')]) as Json);
+    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
+    await becomes({ pln: 'Proposed' });
+    const [asked] = objects();
+    const other = { ...enforce(), metadata: { name: 'elsewhere' } };
+    api.put(`${ROOT}/picketpolicies`, { ...other, spec: { match: { namespaces: ['none'] }, mode: 'ask' } });
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(2), SOON);
+    expect(objects()).toEqual([asked]);
+    api.remove(`${ROOT}/picketpolicies`, null, 'everywhere-ask');
+    await becomes({});
+    const { value } = await central.call('GET', '/api/v1/incidents');
+    expect(value['incidents']).toMatchObject([{ state: 'open' }]);
+    const steps = (await central.call('GET', '/api/v1/steps')).value['steps'] as Json[];
+    expect(steps.filter(({ action }) => action === 'plan')).toHaveLength(3);
+  });
+
   test('a proposal that is deleted is put away and does not come back', async () => {
     api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
     await start();

@@ -441,7 +441,8 @@ export class Pipeline {
       this.#containers.removed(event.cgroup, event.time);
       return;
     }
-    this.#containers.made(event.cgroup, event.path, event.time);
+    if (event.path === null && event.isNew) this.#containers.begun(event.cgroup, event.time);
+    else this.#containers.made(event.cgroup, event.path, event.time);
     const container = this.#containers.find(event.cgroup, event.slot, LAYOUT.SLOT_HOST);
     if (container !== null) this.#windows.began(container, event);
     if (event.path === null) this.#sink.lookupCgroup(event.cgroup);

@@ -154,6 +154,7 @@ struct flow_entry {
 
 #define CGROUP_MADE 1    /* a container's cgroup was given header.slot */
 #define CGROUP_REMOVED 2 /* it is gone; the slot may be freed once its counts were read */
+#define CGROUP_BEGUN 3   /* as CGROUP_MADE, and it was made at this time, though its path is not known here */
 
 struct cgroup_record {
 	struct record_header header;

@@ -102,6 +102,8 @@ export interface CgroupEvent extends EventBase {
   readonly change: 'made' | 'removed';
   /** Below the cgroup2 mount point; null when the kernel side did not know it. */
   readonly path: string | null;
+  /** It was made at this time; else it may have been there before and acted only now. */
+  readonly isNew: boolean;
 }
 
 export interface DeniedEvent extends EventBase {

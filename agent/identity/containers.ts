@@ -43,8 +43,8 @@ export class Containers {
   readonly #byCgroup = new Map<number, Entry | null>();
   /** What had an id before its container of now. */
   readonly #earlier = new Map<number, Entry>();
-  /** Came without a path, and not found yet. */
-  readonly #nameless = new Set<number>();
+  /** Came without a path, and not found yet: when it was made, or null where that is not known. */
+  readonly #nameless = new Map<number, bigint | null>();
   readonly #pods = new Map<string, KeptPod>();
   readonly #podByContainer = new Map<string, { pod: Pod; container: PodContainer }>();
   readonly #podByAddress = new Map<string, Pod>();
@@ -107,8 +107,7 @@ export class Containers {
     const known = this.#byCgroup.get(id);
     if (known !== undefined && (known?.owner?.path ?? null) === (owner?.path ?? null))
       return known?.container ?? null;
-    // Without a path it was there before us: its age is not known.
-    const container = this.#add(id, path, owner, null);
+    const container = this.#add(id, path, owner, this.#nameless.get(id) ?? null);
     if (this.#nameless.delete(id)) this.hasSlot(id);
     return container;
   }
@@ -125,16 +124,34 @@ export class Containers {
       this.hasSlot(cgroup);
       return;
     }
-    if (lives) this.#gone(before, time);
-    if (before != null && before.container.cgroup === cgroup) this.#earlier.set(cgroup, before);
-    this.#byCgroup.delete(cgroup);
+    this.#leave(cgroup, time);
     if (path === null) {
-      if (this.#nameless.size >= MAX_NAMELESS) this.#nameless.clear();
-      this.#nameless.add(cgroup);
+      this.#await(cgroup, null);
       return;
     }
     this.#add(cgroup, path, ownerOf(path), time);
     this.hasSlot(cgroup);
+  }
+
+  /** A cgroup that was made just now and whose path is to be found: on a node that is itself a container, all of them. */
+  begun(cgroup: number, time: bigint): void {
+    this.#leave(cgroup, time);
+    this.#await(cgroup, time);
+  }
+
+  /** What had the id was another cgroup. */
+  #leave(cgroup: number, time: bigint): void {
+    const before = this.#byCgroup.get(cgroup);
+    if (before != null && before.container.cgroup === cgroup) {
+      if (before.goneAt === null) this.#gone(before, time);
+      this.#earlier.set(cgroup, before);
+    }
+    this.#byCgroup.delete(cgroup);
+  }
+
+  #await(cgroup: number, madeAt: bigint | null): void {
+    if (this.#nameless.size >= MAX_NAMELESS) this.#nameless.clear();
+    this.#nameless.set(cgroup, madeAt);
   }
 
   /** Stands for a cgroup that could not be named at all. */

@@ -11,7 +11,8 @@ int BPF_PROG(cgroup_made, struct cgroup *cgroup, const char *path)
 	/* The path begins at the hierarchy's root: below another it is looked up by id. A function that is verified alone
 	 * takes no pointer of the context; the cgroup's own to itself is the same as a number. */
 	if (is_ours(cgroup))
-		find_slot((__u64)BPF_CORE_READ(cgroup, self.cgroup), cgroup_root == ROOT_ID ? (__u64)path : 0, &found);
+		find_slot((__u64)BPF_CORE_READ(cgroup, self.cgroup),
+			  cgroup_root == ROOT_ID ? (__u64)path : PATH_ELSEWHERE, &found);
 	return 0;
 }
 

@@ -134,6 +134,9 @@ __noinline __u64 find_owner(__u64 cgroup_address)
 	return walk.container ? walk.container : walk.service;
 }
 
+/* In the place of a path: it is made just now, below another root than ours, from which its path does not begin. */
+#define PATH_ELSEWHERE 1
+
 static __always_inline void report_cgroup(__u32 event, __u64 owner, __u32 slot, const char *path)
 {
 	struct cgroup_record *record =
@@ -143,7 +146,9 @@ static __always_inline void report_cgroup(__u32 event, __u64 owner, __u32 slot, 
 		return;
 	fill_process(&record->header);
 	record->event = event;
-	if (path) {
+	if ((__u64)path == PATH_ELSEWHERE) {
+		record->event = CGROUP_BEGUN;
+	} else if (path) {
 		long length = bpf_probe_read_kernel_str(record->path, sizeof(record->path), path);
 		if (length > 1 && length < CGROUP_PATH_BYTES) /* a longer one is cut: looked up by id */
 			record->path_bytes = length;

@@ -186,12 +186,12 @@ export function flowEntry(
   return bytes;
 }
 
-export function cgroupRecord(fields: HeaderFields & { made: boolean; path: string | null }): Buffer {
+export function cgroupRecord(
+  fields: HeaderFields & { made: boolean; path: string | null; begun?: boolean },
+): Buffer {
   const bytes = record(LAYOUT.RECORD_CGROUP, LAYOUT['sizeof cgroup_record'], fields);
-  bytes.writeUInt32LE(
-    fields.made ? LAYOUT.CGROUP_MADE : LAYOUT.CGROUP_REMOVED,
-    LAYOUT['cgroup_record.event'],
-  );
+  const made = fields.begun === true ? LAYOUT.CGROUP_BEGUN : LAYOUT.CGROUP_MADE;
+  bytes.writeUInt32LE(fields.made ? made : LAYOUT.CGROUP_REMOVED, LAYOUT['cgroup_record.event']);
   if (fields.path === null) return bytes;
   const path = Buffer.from(`${fields.path}\0`);
   bytes.writeUInt32LE(path.length, LAYOUT['cgroup_record.path_bytes']);

@@ -121,6 +121,16 @@ test('a cgroup that came without a path is known once it is found, as one that w
   expect(find(500)).toMatchObject({ cgroup: 500, madeAt: null });
 });
 
+test('a cgroup that was made just now without a path has its age once it is found; what had its id is gone', () => {
+  containers.made(500, `/system.slice/docker-${ID('b')}.scope`, SECOND);
+  containers.begun(500, 3n * SECOND);
+  expect(find(500)).toBeNull();
+  containers.found(500, path);
+  expect(find(500)).toMatchObject({ id: ID('a'), madeAt: 3n * SECOND });
+  expect(containers.find(500, 2, 1, 2n * SECOND)?.id).toBe(ID('b'));
+  expect(told).toEqual(['new 500', 'gone 500', 'new 500']);
+});
+
 test('a deleted pod’s names stay for late records', () => {
   containers.pods(pods, SECOND);
   containers.pods([], 2n * SECOND);

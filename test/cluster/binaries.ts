@@ -23,6 +23,9 @@ export class UnavailableError extends Error {
   }
 }
 
+/** Exit code of a process that this machine has not what a cluster is made of. */
+export const UNAVAILABLE = 75;
+
 /** Names that main.go answers to. */
 const PROGRAMS = [
   'kube-apiserver',

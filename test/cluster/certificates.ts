@@ -34,6 +34,8 @@ const leaves = (address: string): Readonly<Record<string, Leaf>> => ({
     names: ['node1', 'localhost', '127.0.0.1', address],
   },
   admin: { subject: 'O=system:masters, CN=admin' },
+  // A person who may do nothing but what a test allows.
+  dana: { subject: 'O=shop-people, CN=dana' },
   'kubelet-client': { subject: 'O=system:masters, CN=apiserver-kubelet-client' },
   'kube-controller-manager': { subject: 'CN=system:kube-controller-manager' },
   'kube-scheduler': { subject: 'CN=system:kube-scheduler' },

@@ -4,14 +4,15 @@
  *   node test/cluster/main.ts up | down        bring it up, take it away
  *   node test/cluster/main.ts kubectl ...      and helm ...: against it, as admin
  *   node test/cluster/main.ts inside CMD...    a command with its network and files
- *   node test/cluster/main.ts build            only programs and image, into the cache
+ *   node test/cluster/main.ts build            only programs and image, into the cache; ends with 75 where that cannot be
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { debianRoot, programs } from './binaries.ts';
+import { debianRoot, programs, UNAVAILABLE, UnavailableError } from './binaries.ts';
 import { attach, down, up } from './cluster.ts';
 import { picketImage } from './image.ts';
+import { alertmanagerRoot } from './people.ts';
 
 /** On this terminal; returns the exit code. */
 async function attached(argv: readonly string[]): Promise<number> {
@@ -34,7 +35,7 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
     return 0;
   },
   build: async () => {
-    console.log(`${await programs()}\n${await debianRoot()}\n${await picketImage()}`);
+    for (const make of [programs, debianRoot, alertmanagerRoot, picketImage]) console.log(await make());
     return 0;
   },
   kubectl: async (args) => attached([join(await programs(), 'kubectl'), ...args]),
@@ -51,4 +52,9 @@ if (command === undefined) {
       ?.replace(/^\/?\*+ ?| \* ?/gm, ''),
   );
   process.exitCode = 2;
-} else process.exitCode = await command(args);
+} else
+  process.exitCode = await command(args).catch((error: unknown) => {
+    if (!(error instanceof UnavailableError)) throw error;
+    console.log(error.message);
+    return UNAVAILABLE;
+  });

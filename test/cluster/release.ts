@@ -3,11 +3,15 @@ import { CHART } from './chart.ts';
 import type { Cluster } from './cluster.ts';
 import { until } from './command.ts';
 import { IMAGE } from './image.ts';
+import { NOTIFY_DOCUMENTS, SECRETS } from './people.ts';
 
 export const NAMESPACE = 'picket';
 
 /** Known before the release is there, for an API server that is told at its start. */
 export const CENTRAL_ADDRESS = '10.96.0.70';
+
+/** Keys of those who are told. */
+const SECRET = 'picket-people';
 
 /** What differs from the chart's own: the image made here, no volumes to be had, the pods' part of the machine's cgroups. */
 export function valuesOf(cluster: Cluster): Record<string, unknown> {
@@ -15,16 +19,30 @@ export function valuesOf(cluster: Cluster): Record<string, unknown> {
     cluster: 'test',
     image: { ...IMAGE, pullPolicy: 'Never' },
     settings: { 'cgroup-root': cluster.unifiedCgroup, window: '1s', 'learn-windows': 10 },
-    central: { persistence: { enabled: false }, clusterIP: CENTRAL_ADDRESS, audit: true, admission: true },
+    central: {
+      persistence: { enabled: false },
+      clusterIP: CENTRAL_ADDRESS,
+      audit: true,
+      admission: true,
+      notify: { documents: NOTIFY_DOCUMENTS, secret: SECRET },
+    },
   };
 }
 
 export async function install(cluster: Cluster, more: Record<string, unknown> = {}): Promise<void> {
-  await cluster.apply({
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: NAMESPACE, labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
-  });
+  await cluster.apply(
+    {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: NAMESPACE, labels: { 'pod-security.kubernetes.io/enforce': 'privileged' } },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: SECRET, namespace: NAMESPACE },
+      stringData: SECRETS,
+    },
+  );
   const values = JSON.stringify({ ...valuesOf(cluster), ...more });
   const args = [
     'upgrade',
@@ -52,6 +70,27 @@ export function picket(
 ): Promise<string> {
   const pod = part === 'central' ? 'deployment/picket-central' : 'daemonset/picket-agent';
   return cluster.kubectl(['exec', '-n', NAMESPACE, pod, '-c', part, '--', 'picket', ...args]);
+}
+
+/** The incidents of central, each with its story. */
+export async function incidents(cluster: Cluster): Promise<Record<string, unknown>[]> {
+  const read = async (...args: string[]): Promise<Record<string, unknown>> =>
+    JSON.parse(await picket(cluster, 'central', ['incidents', ...args, '--json'])) as Record<string, unknown>;
+  const { incidents: lines } = (await read()) as { incidents: { id: string }[] };
+  return Promise.all(lines.map(({ id }) => read(id)));
+}
+
+/** A counter of central, by its line's beginning; 0 where it was never counted. */
+export async function metric(cluster: Cluster, line: string): Promise<number> {
+  const service = `/api/v1/namespaces/${NAMESPACE}/services/picket-central:metrics/proxy/metrics`;
+  const text = await cluster.kubectl(['get', '--raw', service]);
+  return Number(
+    text
+      .split('\n')
+      .find((one) => one.startsWith(line))
+      ?.split(' ')
+      .at(-1) ?? 0,
+  );
 }
 
 /** Lines of the alert log, as the agent writes them to standard output for whoever collects logs. */

@@ -6,16 +6,14 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { programs, UnavailableError } from './binaries.ts';
+import { programs, UNAVAILABLE, UnavailableError } from './binaries.ts';
 import { type Cluster, down, up } from './cluster.ts';
 import { picketImage } from './image.ts';
+import { alertmanagerRoot } from './people.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Counted by `npm run test:cluster`. */
 const report = join(ROOT, '.cache/cluster-report.json');
-/** Exit code of a process that this machine has not what a cluster is made of. */
-const UNAVAILABLE = 75;
-
 async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
   const began = Date.now();
   const made = await work();
@@ -41,7 +39,7 @@ async function main(args: string[]): Promise<number> {
   let cluster: Cluster;
   try {
     if (process.getuid?.() !== 0) throw new UnavailableError('a cluster needs root');
-    await timed('programs', () => programs());
+    await timed('programs', async () => [await programs(), await alertmanagerRoot()]);
     const image = await timed('image', picketImage);
     cluster = await timed('up', () => up());
     await timed('image imported', () => cluster.importImage(image));

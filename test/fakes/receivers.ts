@@ -22,13 +22,21 @@ export interface KeyPair {
   readonly certificate: string;
 }
 
-const listen = (server: Server | ReturnType<typeof createHttp>): Promise<number> =>
-  new Promise((resolve) =>
-    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port)),
-  );
+/** Where a receiver is; a free port of this machine's loopback unless told otherwise. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+const ANYWHERE: Place = { host: '127.0.0.1', port: 0 };
+
+const listen = (server: Server | ReturnType<typeof createHttp>, { host, port }: Place): Promise<number> =>
+  new Promise((resolve) => server.listen(port, host, () => resolve((server.address() as AddressInfo).port)));
 
 /** `reply` checks a request as the real receiver would: status and body of the answer. */
-export async function httpReceiver(reply: (request: Request) => [number, string]): Promise<HttpReceiver> {
+export async function httpReceiver(
+  reply: (request: Request) => [number, string],
+  place = ANYWHERE,
+): Promise<HttpReceiver> {
   const requests: Request[] = [];
   const refusals: HttpReceiver['refusals'] = [];
   const server = createHttp((request, response) => {
@@ -45,9 +53,9 @@ export async function httpReceiver(reply: (request: Request) => [number, string]
       return response.writeHead(status).end(text);
     });
   });
-  const port = await listen(server);
+  const port = await listen(server, place);
   return {
-    origin: `http://127.0.0.1:${port}`,
+    origin: `http://${place.host}:${port}`,
     requests,
     refusals,
     close: () =>
@@ -78,6 +86,7 @@ export async function mailReceiver(options: {
   security: 'tls' | 'starttls' | 'none';
   pair: KeyPair;
   password?: string;
+  place?: Place;
 }): Promise<MailReceiver> {
   const mails: Mail[] = [];
   const refusals: number[] = [];
@@ -113,7 +122,7 @@ export async function mailReceiver(options: {
   });
   // Clients that break off are what some tests are about.
   server.on('error', () => {});
-  const port = await listen(server.server as Server);
+  const port = await listen(server.server as Server, options.place ?? ANYWHERE);
   return {
     port,
     mails,
@@ -167,7 +176,7 @@ export async function syslogReceiver(
   };
   const server =
     transport === 'tls' ? createTls({ key: pair.key, cert: pair.certificate }, take) : createTcp(take);
-  const port = await listen(server);
+  const port = await listen(server, ANYWHERE);
   return {
     port,
     messages,

@@ -41,7 +41,7 @@ COPY --from=builder /opt/node /usr/local/bin/node
 COPY --from=builder /opt/picket/package.json /opt/picket/LICENSE ./
 COPY --from=builder /opt/picket/native/bpf/LICENSE /opt/picket/native/bpf/LICENSE.GPL-2.0 /opt/picket/native/bpf/LICENSE.BSD-2-Clause native/bpf/
 COPY --from=builder /opt/picket/node_modules node_modules
-COPY --from=builder /opt/picket/build/Release/picket.node build/Release/picket.node
+COPY --from=builder /opt/picket/build/Release/picket.node /opt/picket/build/Release/picket-canary build/Release/
 COPY --from=builder /opt/picket/dist dist
 # `exec`: picket is process 1 and gets the signals itself.
 RUN printf '#!/bin/sh\nexec /usr/local/bin/node --disable-warning=ExperimentalWarning --max-semi-space-size=1 --v8-pool-size=1 /opt/picket/dist/cli/main.js "$@"\n' \

@@ -1,6 +1,9 @@
 /** Builds the agent's parts, passes values from stage to stage, starts and stops them. */
 import { join } from 'node:path';
 import type { Log } from '../kit/log.ts';
+import { canaryPath } from '../native/index.ts';
+import { canaryLine } from './alerts/canary.ts';
+import { Canaries } from './canary.ts';
 import { Containment } from './containment.ts';
 import { type AgentOptions, type Context, contextOf } from './context.ts';
 import { Guidance } from './guidance.ts';
@@ -18,7 +21,7 @@ import { RuleBook } from './rules/book.ts';
 import { SentProfileBook } from './sent-profiles.ts';
 import { FrameQueue } from './source/queue.ts';
 import { Training } from './training.ts';
-import { orderReportEntry } from './uplink/summarize.ts';
+import { canaryEntry, orderReportEntry } from './uplink/summarize.ts';
 import { Upward } from './upward.ts';
 
 export type { AgentOptions } from './context.ts';
@@ -53,6 +56,7 @@ export class Agent {
   private readonly rules: RuleBook;
   private readonly guidance: Guidance;
   private readonly profiles: SentProfileBook;
+  private readonly canaries: Canaries;
 
   /** Makes the parts; opens nothing but the state folder. */
   constructor(options: AgentOptions) {
@@ -74,7 +78,8 @@ export class Agent {
       pipeline: this.pipeline,
       handled: ({ kind }) => {
         if (kind === 'pods') this.containment.leases.sweep();
-        else if (kind !== 'tick' && this.pipeline.waiting().length > 0) this.machine.pods?.refresh();
+        else if (kind === 'tick') setImmediate(() => this.proveSight());
+        else if (this.pipeline.waiting().length > 0) this.machine.pods?.refresh();
       },
     });
     this.queue = new FrameQueue((frame) => this.intake.frame(frame));
@@ -89,6 +94,7 @@ export class Agent {
       peers: this.pipeline.peers,
       profiles: this.profiles,
     });
+    this.canaries = this.makeCanaries();
     this.training = new Training(context, this.queue);
     this.machine = new Machine(context, this.queue, () =>
       this.pipeline.containers().filter(({ kind }) => kind !== 'host'),
@@ -149,7 +155,43 @@ export class Agent {
 
   private parts() {
     const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules, guidance } = this;
-    return { pipeline, queue, intake, machine, containment, outlet, upward, training, rules, guidance };
+    const { canaries } = this;
+    return {
+      pipeline,
+      queue,
+      intake,
+      machine,
+      containment,
+      outlet,
+      upward,
+      training,
+      rules,
+      guidance,
+      canaries,
+    };
+  }
+
+  /** Not within the frame: what is awaited is a frame of its own. */
+  private proveSight(): void {
+    if (!this.context.lifetime.signal.aborted) this.canaries.tick();
+  }
+
+  /** A recording has those of the machine that it was made on. */
+  private makeCanaries(): Canaries {
+    const { settings, clock, replay, addon } = this.context;
+    return new Canaries({
+      intervalMs: replay === null ? settings['canary-interval'] : 0,
+      clock,
+      run: (nonce) => addon().runCanary({ path: canaryPath(), nonce }),
+      push: (frame) => this.queue.push(frame),
+      write: (canary, wallMs) =>
+        void this.outlet.alertLog.write(canaryLine(canary, { wallMs, ...this.context.where })),
+      tell: (canary) => {
+        this.upward.append(() => canaryEntry(canary));
+        this.upward.wake();
+      },
+      random: Math.random,
+    });
   }
 
   private makePipeline(): Pipeline {
@@ -185,6 +227,7 @@ export class Agent {
           this.containment.leases.gone(container);
           this.outlet.gone(container, this.pipeline.lifeOf(container));
         },
+        canary: (canary, wallMs) => this.canaries.seen(canary, wallMs),
         profile: (profile) => this.machine.profile(profile),
         train: (request) => this.training.train(request),
         lookupCgroup: (cgroup) => this.machine.lookup(cgroup),

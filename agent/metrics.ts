@@ -25,6 +25,13 @@ export interface Numbers {
   readonly workloads: number;
   readonly profiles: ProfileCounts;
   readonly promise: PromiseStatus;
+  readonly canary: {
+    readonly intervalMs: number;
+    readonly results: Readonly<Record<string, number>>;
+    readonly detectMs: number | null;
+    readonly provedMs: number | null;
+    readonly ageMs: number;
+  };
   readonly roles: Readonly<Record<string, number>>;
   readonly training: TrainerCounts;
   readonly costs: Pick<Costs, 'by' | 'windows'>;
@@ -310,6 +317,36 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     '1 while nothing can be contained here, by the code of the reason.',
     'code',
     ({ containmentRefused: code }) => (code === null ? [] : [[code, 1]]),
+  ],
+  [
+    'canaries_total',
+    'Harmless programs of its own that the agent started to be seen, by what came of them.',
+    'result',
+    ({ canary }) => Object.entries(canary.results),
+  ],
+  [
+    'canary_interval_seconds',
+    'How often it starts one; 0: never.',
+    '',
+    one(({ canary }) => canary.intervalMs / 1000),
+  ],
+  [
+    'canary_detect_seconds',
+    "From the kernel's record to its line in the alert log, of the last one that was seen.",
+    '',
+    ({ canary }) => (canary.detectMs === null ? [] : [['', canary.detectMs / 1000]]),
+  ],
+  [
+    'canary_last_success_timestamp_seconds',
+    'Unix time of the last one that was seen in time.',
+    '',
+    ({ canary }) => (canary.provedMs === null ? [] : [['', canary.provedMs / 1000]]),
+  ],
+  [
+    'canary_age_seconds',
+    'Time since one was seen in time, or since the start.',
+    '',
+    one(({ canary }) => canary.ageMs / 1000),
   ],
   ['rules', 'Rules in force.', '', one(({ rules }) => rules.size)],
   [

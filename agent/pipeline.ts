@@ -2,6 +2,7 @@
  * From what the probes gave to detections, alerts and windows: a deterministic function of frames. It reads no clock,
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
+import { CanaryJudge } from './alerts/canary.ts';
 import { readExceptions } from './alerts/exceptions.ts';
 import type { Rules } from './alerts/hit.ts';
 import { Situations } from './case.ts';
@@ -105,6 +106,7 @@ export class Pipeline {
   readonly #situations: Situations;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
+  readonly #canaries: CanaryJudge;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
   #bootNs: bigint;
   #events = 0;
@@ -158,6 +160,7 @@ export class Pipeline {
       namesOf: (address, timeNs) => this.#windows.namesOf(address, timeNs),
     });
     const { architecture, bootNs } = options;
+    this.#canaries = new CanaryJudge(architecture);
     this.#windows = new Windows(
       {
         containers: this.#containers,
@@ -198,6 +201,7 @@ export class Pipeline {
     else if (frame.kind === 'exceptions') this.#exceptions(frame.text);
     else if (frame.kind === 'peers') this.#clusterPeers(frame.text);
     else if (frame.kind === 'resources') this.#resources(frame.readings);
+    else if (frame.kind === 'canary') this.#canaries.expect(frame);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
   }
 
@@ -279,7 +283,7 @@ export class Pipeline {
       const now = this.#containers.find(cgroup, LAYOUT.SLOT_NONE, LAYOUT.SLOT_HOST);
       return now?.id === id ? now : null;
     });
-    yield* this.#windows.tick(tick);
+    yield* this.#windows.tick(this.#canaries.without(tick));
     this.#situations.rates.clear();
     this.#telling.tick(tick.bootNs);
     this.#containers.forget(tick.bootNs);
@@ -460,6 +464,11 @@ export class Pipeline {
   }
 
   #judge(event: Event, container: Container): void {
+    const canary = this.#canaries.judge(event, container);
+    if (canary !== null) {
+      if (canary !== 'its') this.#sink.canary(canary, this.#telling.wallOf(canary.timeNs));
+      return;
+    }
     this.#lives.event(event, container);
     const role = this.#roles.of(event, container);
     if (event.kind === 'exit') {

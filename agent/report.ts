@@ -1,5 +1,6 @@
 /** What the agent tells of itself: losses, numbers, status and health, each read from its parts when it is asked. */
 import type { Hook } from '../native/index.ts';
+import type { Canaries } from './canary.ts';
 import type { Containment } from './containment.ts';
 import type { Context } from './context.ts';
 import type { Guidance } from './guidance.ts';
@@ -25,6 +26,7 @@ export interface ReportParts {
   readonly training: Training;
   readonly rules: RuleBook;
   readonly guidance: Guidance;
+  readonly canaries: Canaries;
 }
 
 /** Windows that may be missed before the agent counts as stuck. */
@@ -73,6 +75,7 @@ export class Report {
   numbers(): Numbers {
     const { pipeline, queue, intake, machine, containment, outlet, upward, training, rules, guidance } =
       this.parts;
+    const { intervalMs, results, detectMs, provedMs, ageMs } = this.parts.canaries;
     const counters = machine.counters();
     const mapGroups = machine.maps();
     const counts = pipeline.counts();
@@ -88,6 +91,7 @@ export class Report {
       workloads: counts.baselines,
       profiles: pipeline.profiles(),
       promise: pipeline.promise(),
+      canary: { intervalMs, results, detectMs, provedMs, ageMs },
       roles: pipeline.roles(),
       training: training.counts,
       costs: pipeline.costs,

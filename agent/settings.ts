@@ -2,6 +2,7 @@
 import { kubeRows } from '../kit/kube/settings.ts';
 import type { Rows, Settings } from '../kit/read-settings.ts';
 import { NAME_PATTERN, sharedRows } from '../kit/shared-settings.ts';
+import { canaryRows } from './alerts/canary-settings.ts';
 import { privacyRows } from './alerts/settings.ts';
 import { containRows } from './contain/settings.ts';
 import { BUDGET_PATTERN } from './models/evidence/budget.ts';
@@ -430,6 +431,7 @@ export const agentRows = {
     sentence: 'Whether containment orders are applied; false: they are refused and reported.',
   },
   ...containRows,
+  ...canaryRows,
   ...privacyRows,
 } as const satisfies Rows;
 

@@ -1,5 +1,6 @@
 /** What comes out of the pipeline. */
 import type { Alert } from './alerts/alert.ts';
+import type { Canary } from './alerts/canary.ts';
 import type { Detection } from './alerts/detection.ts';
 import type { Window } from './features/window.ts';
 import type { Container } from './identity/container.ts';
@@ -30,6 +31,8 @@ export interface Sink {
   window(window: ContainerWindow): void;
   /** Somebody entered a container; at Unix time `wallMs`. */
   session(session: SessionStart, wallMs: number): void;
+  /** The agent's own canary was seen; at Unix time `wallMs`. */
+  canary(canary: Canary, wallMs: number): void;
   newContainer(container: Container): void;
   goneContainer(container: Container): void;
   /** What the kernel side is to know of a container's slot; a replay has no use for it. */

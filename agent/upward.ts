@@ -148,7 +148,7 @@ export class Upward {
   }
 
   private summarize(segment: Segment, spool: Spool): Buffer {
-    const { where, boot, clock, version, startedAt } = this.context;
+    const { where, boot, clock, version, startedAt, settings } = this.context;
     const { containers, lifeOf, lost, hooksMissing, standing } = this.parts;
     return summaryOf(segment, {
       ...where,
@@ -156,6 +156,7 @@ export class Upward {
       bootNs: clock.bootNs(),
       wallMs: clock.wallMs(),
       standing: standing(),
+      canaryIntervalMs: settings['canary-interval'],
       containers: containers().map((container) => containerMessage(container, lifeOf(container))),
       health: {
         version,

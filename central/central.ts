@@ -15,6 +15,7 @@ import { joined, SOURCE } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import type { ApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
+import { createDeafness } from './deafness.ts';
 import { createFeedback, type Feedback } from './feedback/feedback.ts';
 import { createReranker, type Reranker } from './feedback/reranker.ts';
 import { Guidance } from './guidance.ts';
@@ -22,7 +23,12 @@ import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams } from './ingest/orders-stream.ts';
 import type { IngestServer } from './ingest/server.ts';
 import { createListeners, databaseOf, folderOf, type Served, splitAddress, urlOf } from './listeners.ts';
-import { createNotifications, type Notifications } from './notify/notifications.ts';
+import {
+  CANARY,
+  createNotifications,
+  type NotificationParts,
+  type Notifications,
+} from './notify/notifications.ts';
 import type { DeadLetter } from './notify/notifier.ts';
 import { createPipeline, type Pipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
@@ -98,6 +104,7 @@ const LATE_TICKS = 15;
 /** Everything that is open; closed in reverse. */
 interface Open extends Served {
   readonly silence: { tick(): Promise<void> };
+  readonly deafness: { tick(): Promise<void> };
   readonly ingest: IngestServer;
   readonly api: ApiServer;
   readonly metricsServer: MetricsServer;
@@ -160,6 +167,7 @@ class RunningCentral implements Central {
       metrics: this.metrics,
       readPrivate,
       deadLetter: this.bury(store),
+      canaryTold: this.noteCanary(store),
     });
     this.closers.push(() => notifications.close());
     const cuts = this.metrics.counter(
@@ -216,11 +224,11 @@ class RunningCentral implements Central {
     });
     this.closers.push(observeLoopDelay(this.metrics));
     const ready = await this.listen({ ingest, api, metricsServer, audit }, policies);
-    const silence = createSilence({
-      ...{ store, pipeline, clock, metrics: this.metrics, afterMs: settings['silent-after'] },
-      notify: notifications.notify.bind(notifications),
-    });
-    this.runLoops({ ...open, silence, ingest, api, metricsServer, audit });
+    const notify = notifications.notify.bind(notifications);
+    const watched = { store, pipeline, clock, metrics: this.metrics, notify };
+    const silence = createSilence({ ...watched, afterMs: settings['silent-after'] });
+    const deafness = createDeafness({ ...watched, silentAfterMs: settings['silent-after'] });
+    this.runLoops({ ...open, silence, deafness, ingest, api, metricsServer, audit });
     if (hasObjects) this.keepObjects({ clusters, store, pipeline, guidance }, files);
     this.publish(keys, clusters);
     this.serving = true;
@@ -345,6 +353,18 @@ class RunningCentral implements Central {
     };
   }
 
+  /** Of the built-in receiver: the others are counted, and may be away. */
+  private noteCanary(store: Store): NonNullable<NotificationParts['canaryTold']> {
+    const { clock, log } = this.parts;
+    return ({ notifier, cluster, actor, tookMs }) => {
+      if (notifier !== CANARY) return;
+      const node = actor.replace(/^node:/, '');
+      store.canaries
+        .notified({ cluster, node }, { tookMs, atMs: clock.wallMs() })
+        .catch((error: unknown) => log.error({ err: error }, 'canary not noted'));
+    };
+  }
+
   private async listen(
     { ingest, api, metricsServer, audit }: Pick<Open, 'ingest' | 'api' | 'metricsServer' | 'audit'>,
     policies: PolicySet,
@@ -389,6 +409,7 @@ class RunningCentral implements Central {
     audit,
     around,
     silence,
+    deafness,
     guidance,
     streams,
   }: Open): void {
@@ -407,6 +428,7 @@ class RunningCentral implements Central {
         await trail.keep();
         for (const node of guidance.behind(LOOKS)) streams.push(node, [LOOK]);
         await silence.tick();
+        await deafness.tick();
         this.lastTick = performance.now();
       }),
       loop({ intervalMs: this.parts.tickMs ?? AUDIT_MS, signal, onError: failed('audit') }, async () => {

@@ -3,6 +3,8 @@ import type { Metrics } from '../kit/metrics.ts';
 
 const TOOK_MS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
 
+const DETECT_MS = [0.5, 1, 2, 5, 10, 20, 50, 100, 500, 1000, 5000, 30_000];
+
 export type Counters = ReturnType<typeof countersOf>;
 
 export function countersOf(metrics: Metrics) {
@@ -36,6 +38,12 @@ export function countersOf(metrics: Metrics) {
       'order_answers_total',
       'Answers of nodes to orders by state; unknown, late: not taken.',
       ['state'],
+    ),
+    canaries: metrics.counter('canaries_total', 'Canaries of nodes by what came of them.', ['result']),
+    canaryDetect: metrics.histogram(
+      'canary_detect_ms',
+      "From the kernel's record of a canary to its line in the node's alert log, milliseconds.",
+      DETECT_MS,
     ),
     failures: metrics.counter('response_failures_total', 'Responses that failed and are tried again.'),
   };

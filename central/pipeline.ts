@@ -16,7 +16,7 @@ import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, SignedOrder } from './ingest/report.ts';
 import { mergeable } from './ingest/sketches.ts';
-import { type About, aboutIncident, aboutOrder } from './notify/about.ts';
+import { type About, aboutCanary, aboutIncident, aboutOrder } from './notify/about.ts';
 import { CLUSTER_ORDER, undoCluster } from './respond/cluster/ask.ts';
 import type { ClusterOrder } from './respond/cluster/order.ts';
 import { type RunParts, runClusterOrders } from './respond/cluster/run.ts';
@@ -187,6 +187,7 @@ class CentralPipeline implements Pipeline {
     if (stored.duplicate) return { ...stored, changes: [], suppressed: 0, answers: NO_ANSWERS };
     await store.sketches.add(report);
     await store.sessions.add(report);
+    await store.canaries.add(report);
     const said = { speaker: report, reports: report.orderReports };
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { ...stored, changes: [], suppressed: 0, answers };
@@ -237,12 +238,23 @@ class CentralPipeline implements Pipeline {
       rows.inc({ kind }, report[kind].length);
     rows.inc({ kind: 'foreign' }, taken.foreign);
     rows.inc({ kind: 'uncounted' }, taken.uncounted);
+    this.tallyCanaries(report);
     this.tallyJoined(taken);
     for (const { state } of taken.answers.answered) answers.inc({ state });
     answers.inc({ state: 'unknown' }, taken.answers.unknown);
     answers.inc({ state: 'late' }, taken.answers.late);
     for (const { order, state } of taken.answers.answered)
       if (state === 'expired') void this.tellOrder('expired', order, `node:${order.node}`);
+  }
+
+  /** Those that were seen go on to the notifiers, as what was found does. */
+  private tallyCanaries(report: Report): void {
+    for (const canary of report.canaries) {
+      this.counted.canaries.inc({ result: canary.result });
+      if (canary.result !== 'seen' && canary.result !== 'late') continue;
+      this.counted.canaryDetect.observe(canary.detectMs);
+      this.parts.notify(aboutCanary(report, canary));
+    }
   }
 
   private tallyJoined({ changes, suppressed }: Pick<Taken, 'changes' | 'suppressed'>): void {

@@ -53,6 +53,16 @@ function promiseWords({ promise }: AgentReport['numbers']): string {
   return `${count(alarms, 'alert')} by evidence in ${hours.toFixed(1)} container-hours seen whole; ${promised}`;
 }
 
+/** Whether the node is known to see, by what it does itself to be seen. */
+function canaryWords(canary: AgentReport['numbers']['canary'], nowMs: number): string {
+  if (canary === undefined) return 'not told by this agent';
+  const { intervalMs, results, detectMs, provedMs } = canary;
+  if (intervalMs === 0) return 'off: nothing proves that the node sees (canary-interval)';
+  const proved = provedMs === null ? 'not proved yet' : `proved ${ago(nowMs - provedMs)} ago`;
+  const took = detectMs === null ? '' : `, seen and logged in ${detectMs.toFixed(1)} ms`;
+  return `${proved}${took}; every ${ago(intervalMs)}: ${nonZero(results, 'none yet')}`;
+}
+
 /** Agents before this part of the report do not have it. */
 function trafficWords(traffic: AgentReport['numbers']['traffic']): string {
   if (traffic === undefined) return 'not told by this agent';
@@ -101,6 +111,7 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
     ...(report.rules === undefined ? [] : [line('rules', rulesWords(report.rules))]),
     line('profiles', profileWords(numbers)),
     line('promise', promiseWords(numbers)),
+    line('canary', canaryWords(numbers.canary, nowMs)),
     line('found', `detections ${bySeverity(numbers.detections)}; alerts ${bySeverity(numbers.alerts)}`),
     line('traffic', trafficWords(numbers.traffic)),
     line('lost', nonZero(numbers.lost, 'nothing')),

@@ -231,6 +231,11 @@ export interface NativeAddon {
     cgroupPath: string;
     peers: readonly { address: string; protocol: 'tcp' | 'udp'; port: number }[];
   }): Promise<(number | null)[]>;
+  /**
+   * Starts the program of the canary with `nonce` as its only argument, as a child of this process and in its cgroup, and
+   * waits for its end; its number in our pid namespace. @throws PICKET_CANARY when it cannot be started.
+   */
+  runCanary(options: { path: string; nonce: string }): Promise<number>;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
   layout(): Record<string, number>;
   /**
@@ -277,6 +282,13 @@ export interface KernelFeatures {
   readonly bpfLsm: boolean;
   /** The kernel's words for the first required thing that is missing, or null. */
   readonly refusal: string | null;
+}
+
+/** The program of the canary, which is built beside the addon. */
+export function canaryPath(): string {
+  const here = fileURLToPath(import.meta.url);
+  const up = here.endsWith('.ts') ? '../build/Release/picket-canary' : '../../build/Release/picket-canary';
+  return fileURLToPath(new URL(up, import.meta.url));
 }
 
 /** Loads the addon. Throws with the path and the loader's reason when it was not built for this machine. */

@@ -10,6 +10,7 @@ import { picket } from './generated/messages.js';
 export * from './allow.ts';
 export type {
   Alert,
+  Canary,
   Cgroup,
   Clock,
   Container,
@@ -116,6 +117,7 @@ export const { encode: encodeWorkloadSketches, decode: decodeWorkloadSketches } 
   v1.WorkloadSketches,
 );
 export const { encode: encodeSession, decode: decodeSession } = codec('Session', v1.Session);
+export const { encode: encodeCanary, decode: decodeCanary } = codec('Canary', v1.Canary);
 export const { encode: encodeOrderReport, decode: decodeOrderReport } = codec('OrderReport', v1.OrderReport);
 
 /** The message with its length before it, as on the order stream and in recordings; empty: a heartbeat. */

@@ -1,6 +1,9 @@
 /** What enters the pipeline, in order: live from the probes, or again from a recording. */
 import type { ResourceReading } from './resources.ts';
 
+/** Name of the program that the agent starts to be seen; its argument is the nonce. */
+export const CANARY = 'picket-canary';
+
 /** A cgroup folder found by looking through the cgroup file system. */
 export interface CgroupFound {
   readonly id: number;
@@ -70,6 +73,8 @@ export type Frame =
   | { readonly kind: 'exceptions'; readonly text: string }
   /** Whom addresses of the cluster belong to, as JSON; see identity/cluster-peers.ts. */
   | { readonly kind: 'peers'; readonly text: string }
+  /** The agent is about to start its canary; see alerts/canary.ts. */
+  | { readonly kind: 'canary'; readonly nonce: string; readonly parent: number }
   | { readonly kind: 'start'; readonly start: Start }
   | { readonly kind: 'records'; readonly bytes: Uint8Array }
   | { readonly kind: 'cgroups'; readonly found: readonly CgroupFound[] }

@@ -64,6 +64,8 @@ function toWire(frame: Frame): Uint8Array {
       return encodeFrame({ sent: { exceptions: frame.text } });
     case 'peers':
       return encodeFrame({ sent: { peers: frame.text } });
+    case 'canary':
+      return encodeFrame({ canary: { nonce: frame.nonce, parent: frame.parent } });
     case 'tick':
       return encodeFrame({ tick: frame.tick });
   }
@@ -85,6 +87,7 @@ function fromWire(wire: WireFrame): Frame | null {
   if (wire.baseline) return { kind: 'baseline', text: wire.baseline.text };
   if (wire.sent?.peers) return { kind: 'peers', text: wire.sent.peers };
   if (wire.sent) return { kind: 'exceptions', text: wire.sent.exceptions };
+  if (wire.canary) return { kind: 'canary', ...wire.canary };
   if (wire.network) return { kind: 'network', text: wire.network.text };
   return wire.tick ? { kind: 'tick', tick: wire.tick } : null;
 }

@@ -3,11 +3,14 @@
  * identity does not use.
  */
 import { createHash } from 'node:crypto';
-import type { Frame } from './frame.ts';
+import { CANARY, type Frame } from './frame.ts';
 import { LAYOUT } from './layout.ts';
 import { redactDns } from './redact-dns.ts';
 
 const TEXT = LAYOUT['exec_record.text'];
+
+const redactedArgs = (vector: Uint8Array): string =>
+  `redacted:${createHash('sha256').update(vector).digest('hex').slice(0, 16)}`;
 
 /**
  * An exec record whose arguments are the name of the program and a hash of the rest, and whose script is only its last
@@ -19,8 +22,9 @@ function redactExec(record: Buffer): Buffer {
   const args = vector.toString('utf8');
   const end = args.indexOf('\0');
   const name = end < 0 ? args : args.slice(0, end);
-  const hash = createHash('sha256').update(vector).digest('hex').slice(0, 16);
-  const text = Buffer.from(`${name.slice(name.lastIndexOf('/') + 1).slice(0, 64)}\0redacted:${hash}\0`);
+  const text = Buffer.from(
+    `${name.slice(name.lastIndexOf('/') + 1).slice(0, 64)}\0${redactedArgs(vector)}\0`,
+  );
   const script = scriptName(record, TEXT + wholeWords(used));
   const scriptAt = TEXT + wholeWords(text.length);
   const redacted = Buffer.alloc(scriptAt + wholeWords(script.length));
@@ -90,5 +94,7 @@ function redactPods(list: string): string {
 export function redact(frame: Frame): Frame {
   if (frame.kind === 'records') return { kind: 'records', bytes: redactRecords(frame.bytes) };
   if (frame.kind === 'pods') return { kind: 'pods', list: redactPods(frame.list) };
+  if (frame.kind === 'canary')
+    return { ...frame, nonce: redactedArgs(Buffer.from(`${CANARY}\0${frame.nonce}\0`)) };
   return frame;
 }

@@ -4,10 +4,12 @@
  */
 import {
   type Alert,
+  type Canary,
   type Container,
   type Detection,
   decodeContainer,
   encodeAlert,
+  encodeCanary,
   encodeContainer,
   encodeDetection,
   encodeOrderReport,
@@ -35,6 +37,7 @@ export const FIELD = {
   alerts: 10,
   orderReports: 11,
   sessions: 50,
+  canaries: 61,
   sketches: 70,
 } as const;
 
@@ -124,6 +127,10 @@ export function sessionEntry(session: Input<Session>): Entry {
   return { field: FIELD.sessions, payload: encodeSession(bounded) };
 }
 
+export function canaryEntry(canary: Input<Canary>): Entry {
+  return { field: FIELD.canaries, payload: encodeCanary({ ...canary, detail: sentence(canary.detail) }) };
+}
+
 export function sketchesEntry(sketches: Input<WorkloadSketches>): Entry {
   const workload = tame(sketches.workload ?? '', MAX_WORKLOAD);
   return { field: FIELD.sketches, payload: encodeWorkloadSketches({ ...sketches, workload }) };
@@ -157,6 +164,8 @@ export interface NodeState {
   readonly health: Input<Health>;
   /** What of central's stands here. */
   readonly standing?: Input<Standing>;
+  /** 0: it makes none. */
+  readonly canaryIntervalMs?: number;
 }
 
 function varint(value: number): number[] {
@@ -182,6 +191,7 @@ export function summaryOf(segment: Segment, node: NodeState): Buffer {
       clock: { bootNs, wallMs },
       containers: listed,
       health: node.health,
+      canaryIntervalMs: node.canaryIntervalMs ?? 0,
       ...(node.standing === undefined ? {} : { standing: node.standing }),
     }),
   ];

@@ -1,6 +1,7 @@
 /** The shape that a valid Summary becomes; the later stages know this and not the wire. */
 import type {
   Alert,
+  Canary,
   Container,
   Detection,
   Health,
@@ -15,6 +16,7 @@ import type {
 
 export type {
   Alert as ReportedAlert,
+  Canary as ReportedCanary,
   Container as ReportedContainer,
   Detection as ReportedDetection,
   Health as ReportedHealth,
@@ -32,6 +34,7 @@ export const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical'] as const
 export type Severity = (typeof SEVERITIES)[number];
 
 export const ORDER_STATES = ['applied', 'done', 'refused', 'failed', 'released', 'expired'] as const;
+export const CANARY_RESULTS = ['seen', 'late', 'missed', 'failed', 'forged'] as const;
 /** What a node found when it looked whether an order took effect; empty: not told. */
 export const VERIFIED = ['', 'tried', 'read-back', 'no'] as const;
 
@@ -60,6 +63,10 @@ export interface Report extends NodeIdentity {
   readonly sessions: readonly Session[];
   /** Null: an agent that takes nothing of what people set for all nodes. */
   readonly standing: Standing | null;
+  /** What came of the programs that the agent starts to be seen, in their order. */
+  readonly canaries: readonly Canary[];
+  /** How often it starts one; 0: never. */
+  readonly canaryIntervalMs: number;
 }
 
 /** Unix time, ms, of a boot time on the report's clock. */

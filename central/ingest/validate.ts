@@ -17,7 +17,14 @@ import {
   type WorkloadSketches,
 } from '../../wire/index.ts';
 import { RefusedError, show } from './refused.ts';
-import { type NodeIdentity, ORDER_STATES, type Report, SEVERITIES, VERIFIED } from './report.ts';
+import {
+  CANARY_RESULTS,
+  type NodeIdentity,
+  ORDER_STATES,
+  type Report,
+  SEVERITIES,
+  VERIFIED,
+} from './report.ts';
 
 /** Longest DNS name (RFC 1035); Kubernetes names are no longer. */
 const NAME = 253;
@@ -32,6 +39,9 @@ const SHORT_LIST = 64;
 const SKETCHES = 16;
 const SKETCH_NAME = /^[a-z0-9-]{0,64}$/;
 const PROFILES = 200;
+/** One an hour at the least, of the time that a spool holds. */
+const CANARIES = 1000;
+const DAY_MS = 86_400_000;
 const PROFILE_STATES = ['learning', 'young', 'mature'];
 const FACTS = 64;
 /** A wall clock further off than this from central's is no evidence of time. */
@@ -212,6 +222,16 @@ function rest(summary: Summary, { cluster, now }: { cluster: string; now: number
     texts(`${at}.proof`, report.proof, PATH);
     texts(`${at}.open`, report.open, PATH);
   }
+  range('canary_interval_ms', summary.canaryIntervalMs, 0, DAY_MS);
+  entries('canaries', summary.canaries, CANARIES);
+  for (const [index, canary] of summary.canaries.entries()) {
+    const at = `canaries[${index}]`;
+    matches(`${at}.id`, canary.id, ID);
+    oneOf(`${at}.result`, canary.result, CANARY_RESULTS);
+    ms(`${at}.wall_ms`, canary.wallMs, now);
+    range(`${at}.detect_ms`, canary.detectMs, 0, DAY_MS);
+    text(`${at}.detail`, canary.detail, PATH);
+  }
   const { standing } = summary;
   if (standing !== null) {
     for (const key of ['rules', 'exceptions', 'peers', 'profiles'] as const)
@@ -290,5 +310,7 @@ export function validate(summary: Summary, speaker: NodeIdentity, now: number): 
     sketches: summary.sketches,
     sessions: summary.sessions,
     standing: summary.standing,
+    canaries: summary.canaries,
+    canaryIntervalMs: summary.canaryIntervalMs,
   };
 }

@@ -1,5 +1,6 @@
 /** What there is to tell about an incident or an order. */
 import type { Incident, Involved } from '../correlate/incident.ts';
+import type { NodeIdentity, ReportedCanary } from '../ingest/report.ts';
 import type { Order } from '../respond/orders.ts';
 import type { Notification, NotificationEvent } from './notifier.ts';
 
@@ -31,6 +32,27 @@ export function aboutIncident(
     places: involved.slice(0, PLACES).map(placeOf),
     techniques,
     timeline: timeline.slice(-STORY).map(({ atMs, text }) => ({ atMs, text })),
+  };
+}
+
+/** About a node that is proved to see. The first entry of the timeline is when the kernel told of it. */
+export function aboutCanary(
+  { cluster, node }: NodeIdentity,
+  { id, wallMs, detectMs }: ReportedCanary,
+): About {
+  return {
+    event: 'canary',
+    cluster,
+    incident: '',
+    severity: '',
+    title: `${node} saw its canary ${id} in ${detectMs.toFixed(1)} ms`,
+    text: 'Nothing happened: the node started a harmless program of its own and saw it.',
+    orders: [],
+    actor: `node:${node}`,
+    namespaces: [],
+    places: [node],
+    techniques: [],
+    timeline: [{ atMs: wallMs, text: 'seen by the kernel' }],
   };
 }
 

@@ -26,7 +26,7 @@ export interface DelivererParts {
   readonly deadLetter: (letter: DeadLetter) => Promise<void>;
   readonly count: (result: Result, times: number) => void;
   /** From its making to its delivery, ms. */
-  readonly took?: (ms: number) => void;
+  readonly took?: (ms: number, notification: Notification) => void;
   /** How long a notification waits for others of its incident; 0: each is a message of its own. */
   readonly groupMs?: number;
   /** Messages in a minute; more wait. */
@@ -149,7 +149,7 @@ class QueueDeliverer implements Deliverer {
       const failed = await this.attempt(batch);
       if (failed === null) {
         count('delivered', batch.length);
-        for (const { atMs } of batch) took?.(clock.wallMs() - atMs);
+        for (const one of batch) took?.(clock.wallMs() - one.atMs, one);
         return;
       }
       const stopped = this.stopping.signal.aborted;

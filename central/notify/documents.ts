@@ -46,7 +46,6 @@ function eventsOf(reader: Reader, match: Mapping): readonly NotificationEvent[] 
 const places = (reader: Reader, match: Mapping) => ({
   namespaces: list(reader, at(match, 'namespaces'), []),
   clusters: list(reader, at(match, 'clusters'), []),
-  events: eventsOf(reader, match),
 });
 
 function readNotifier(
@@ -62,6 +61,9 @@ function readNotifier(
   const groupMs = reader.duration(at(spec, 'group'), GROUP, 0);
   if (groupMs > 0 && !kind.grouped)
     reader.violation(at(spec, 'group'), `${type} takes one notification at a time`);
+  const events = eventsOf(reader, match);
+  if (kind.pages && events.includes('canary'))
+    reader.violation(at(match, 'events'), `canary: ${type} calls people, and nothing is wrong`);
   const target = mapping(reader, at(spec, 'target'), kind.fields);
   // Made once to hear what is wrong with it; the one that is used is made when it is put in force.
   const make = (): Made => kind.make(new Reader('', []), target, context);
@@ -71,6 +73,7 @@ function readNotifier(
     type,
     match: {
       ...places(reader, match),
+      events,
       minSeverity: reader.choice(at(match, 'minSeverity'), SEVERITIES, 'info'),
     },
     groupMs,
@@ -86,6 +89,7 @@ function readSilence(reader: Reader, spec: Mapping, name: string): Silence {
   return {
     name,
     ...places(reader, match),
+    events: eventsOf(reader, match),
     maxSeverity: reader.choice(at(match, 'maxSeverity'), SEVERITIES, 'critical'),
     untilMs: reader.time(until) ?? 0,
     reason: reader.text(at(spec, 'reason'), null),
@@ -97,7 +101,7 @@ export function parseNotify(text: string, context: Context): NotifyDocuments {
   const violations: string[] = [];
   const notifiers: NotifierDocument[] = [];
   const silences: Silence[] = [];
-  const names = new Set<string>(['webhook']);
+  const names = new Set<string>(['webhook', 'canary']);
   for (const [index, document] of parseAllDocuments(text).entries()) {
     const where = `document ${index + 1}`;
     for (const error of document.errors) violations.push(`${where}: ${error.message.split('\n')[0]}`);

@@ -37,6 +37,8 @@ export interface Made {
 interface Kind {
   /** Several notifications can stand in one message. */
   readonly grouped: boolean;
+  /** It calls people, so that what is no trouble may not go there. */
+  readonly pages?: boolean;
   readonly fields: readonly string[];
   make(reader: Reader, target: Mapping, context: Context): Made;
 }
@@ -125,6 +127,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
   pagerduty: {
     grouped: false,
+    pages: true,
     fields: ['routingKeyFile', 'url', 'caFile'],
     make: (reader, target, context) => ({
       channel: pagerduty({
@@ -160,6 +163,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   },
   alertmanager: {
     grouped: false,
+    pages: true,
     fields: ['url', 'caFile'],
     make: (reader, target, context) => ({
       channel: alertmanager({

@@ -15,6 +15,10 @@ import { type Match, type Silence, silencedBy, wants } from './route.ts';
 const TOOK_MS = [10, 50, 100, 500, 1000, 5000, 30_000, 120_000, 600_000];
 const ALL: Match = { namespaces: [], clusters: [], events: [], minSeverity: 'info' };
 
+/** Takes canaries and tells nobody: the way to it is that of every notifier, up to the network. */
+export const CANARY = 'canary';
+const RECEIVER: Made = { channel: { deliver: async () => null, close: async () => undefined } };
+
 export interface NotificationParts {
   readonly settings: {
     readonly 'notify-file': string;
@@ -29,6 +33,8 @@ export interface NotificationParts {
   readonly readPrivate: (path: string) => string | null;
   /** Never rejects. */
   readonly deadLetter: (letter: DeadLetter) => Promise<void>;
+  /** A notifier took a canary's message, so long after the kernel told of it. */
+  readonly canaryTold?: (told: { notifier: string; cluster: string; actor: string; tookMs: number }) => void;
   /** For tests. */
   readonly delivery?: { readonly tries: number; readonly wait: { baseMs: number; limitMs: number } };
 }
@@ -66,7 +72,7 @@ class AllNotifications implements Notifications {
   private quiet: readonly Silence[] = [];
   private seen = '';
   private readonly count: (name: string, result: Result, times: number) => void;
-  private readonly took: (name: string, ms: number) => void;
+  private readonly took: (name: string, ms: number, notification: Notification) => void;
   private readonly reloads: (result: string) => void;
 
   constructor(parts: NotificationParts) {
@@ -89,8 +95,26 @@ class AllNotifications implements Notifications {
       for (const [notifier, { deliverer }] of this.running) gauge.set({ notifier }, deliverer.waiting());
     });
     this.count = (notifier, result, times) => counter.inc({ notifier, result }, times);
-    this.took = (notifier, ms) => histogram.observe({ notifier }, ms);
+    const canaries = metrics.histogram(
+      'canary_notify_ms',
+      'From the kernel of a node to a notifier that took its canary, milliseconds, by the clocks of both.',
+      TOOK_MS,
+      ['notifier'],
+    );
+    this.took = (notifier, ms, one) => {
+      histogram.observe({ notifier }, ms);
+      if (one.event !== 'canary') return;
+      const { cluster, actor, timeline } = one;
+      const tookMs = Math.max(0, parts.clock.wallMs() - (timeline[0]?.atMs ?? one.atMs));
+      canaries.observe({ notifier }, tookMs);
+      parts.canaryTold?.({ notifier, cluster, actor, tookMs });
+    };
     this.reloads = (result) => reloads.inc({ result });
+    this.run(
+      CANARY,
+      { type: CANARY, version: '', match: { ...ALL, events: ['canary'] }, made: RECEIVER },
+      {},
+    );
     const { 'webhook-url': url } = parts.settings;
     if (url !== '')
       this.run('webhook', { type: 'webhook', version: '', match: ALL, made: this.hook(url) }, {});
@@ -141,7 +165,7 @@ class AllNotifications implements Notifications {
       clock,
       deadLetter,
       count: (result, times) => this.count(name, result, times),
-      took: (ms) => this.took(name, ms),
+      took: (ms, one) => this.took(name, ms, one),
       ...limits,
       ...delivery,
     });

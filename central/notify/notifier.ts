@@ -10,6 +10,7 @@ export const EVENTS = [
   'closed',
   'feedback',
   'node-back',
+  'canary',
   'test',
 ] as const;
 export type NotificationEvent = (typeof EVENTS)[number];

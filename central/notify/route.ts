@@ -6,7 +6,7 @@ export interface Match {
   /** Patterns; empty: all. */
   readonly namespaces: readonly string[];
   readonly clusters: readonly string[];
-  /** Empty: all. */
+  /** Empty: all but canaries. */
   readonly events: readonly NotificationEvent[];
   readonly minSeverity: string;
 }
@@ -24,8 +24,9 @@ export interface Silence {
 
 const fits = (patterns: readonly string[], value: string): boolean =>
   patterns.length === 0 || patterns.some((pattern) => matchesGlob(pattern, value));
+/** No list means all but canaries: nobody is to be woken by one who did not ask for it by name. */
 const among = (events: readonly string[], event: string): boolean =>
-  events.length === 0 || events.includes(event);
+  events.includes(event) || (events.length === 0 && event !== 'canary');
 
 /** One namespace of several is enough: whoever owns it wants to know. */
 export function wants(match: Match, one: Notification): boolean {

@@ -11,6 +11,7 @@ const HAPPENED: Readonly<Record<NotificationEvent, string>> = {
   closed: 'Incident closed',
   feedback: 'Verdict given',
   'node-back': 'Node is back',
+  canary: 'Canary, nothing is wrong',
   test: 'Test message',
 };
 export const happened = (event: NotificationEvent): string => HAPPENED[event];

@@ -9,6 +9,7 @@ import type { FeedbackStore } from '../feedback/verdict.ts';
 import type { ClusterOrderStore } from '../respond/cluster/order.ts';
 import type { ResponseStore } from '../respond/execute.ts';
 import { type ApiStore, apiStore } from './api.ts';
+import { type CanaryStore, canaryStore } from './canaries.ts';
 import { clusterOrderStore } from './cluster-orders.ts';
 import { containmentStore } from './containments.ts';
 import { feedbackStore } from './feedback.ts';
@@ -44,6 +45,7 @@ export interface StoreParts {
   readonly feedback: FeedbackStore;
   readonly outside: OutsideStore;
   readonly reranker: RerankerStore;
+  readonly canaries: CanaryStore;
   /** The slice that responding needs. */
   readonly response: ResponseStore;
 }
@@ -82,7 +84,7 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
   const [api, sessions] = [apiStore(db), sessionStore(db)];
   const outside = outsideStore(db);
   const people = { outside, feedback: feedbackStore(db, reports), reranker: rerankerStore(db) };
-  const asked = { orders, clusterOrders, response };
+  const asked = { orders, clusterOrders, response, canaries: canaryStore(db) };
   return { reports, incidents, steps, journal, sketches, api, sessions, ...people, ...asked };
 }
 

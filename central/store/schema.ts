@@ -1,6 +1,7 @@
 /** Tables as Kysely sees them. Boot times in ns are text: they pass 2^53, which a JavaScript number does not hold. */
 import type { Generated } from 'kysely';
 import type { ApiTables } from './api-schema.ts';
+import type { CanaryRow } from './canaries.ts';
 import type { ClusterOrderRow } from './cluster-orders.ts';
 import type { FeedbackTables } from './feedback-tables.ts';
 
@@ -245,6 +246,7 @@ interface SketchRow {
 }
 
 export interface Tables extends ApiTables, FeedbackTables {
+  canaries: CanaryRow;
   cluster_orders: ClusterOrderRow;
   sketches: SketchRow;
   nodes: Node;

@@ -160,7 +160,16 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
   ] as const;
   return {
     async nodes(limit) {
-      const rows = await db.selectFrom('nodes').selectAll().orderBy('node').limit(limit).execute();
+      const rows = await db
+        .selectFrom('nodes')
+        .leftJoin('canaries', (join) =>
+          join.onRef('canaries.cluster', '=', 'nodes.cluster').onRef('canaries.node', '=', 'nodes.node'),
+        )
+        .selectAll('nodes')
+        .select(['interval_ms', 'proved_ms', 'failures', 'result', 'detect_ms', 'notify_ms', 'notified_ms'])
+        .orderBy('nodes.node')
+        .limit(limit)
+        .execute();
       return rows.map((row) => ({
         cluster: row.cluster,
         node: row.node,
@@ -169,6 +178,14 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
         firstSeenMs: row.first_seen_ms,
         lastSeenMs: row.last_seen_ms,
         health: json(row.health),
+        canary:
+          row.interval_ms === null
+            ? null
+            : {
+                ...{ intervalMs: row.interval_ms, provedMs: row.proved_ms, failures: row.failures },
+                ...{ result: row.result, detectMs: row.detect_ms },
+                ...{ notifyMs: row.notify_ms, notifiedMs: row.notified_ms },
+              },
       }));
     },
     async containers({ limit, offset, live }) {

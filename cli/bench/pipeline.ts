@@ -27,6 +27,7 @@ const SILENT: Sink = {
   session() {},
   newContainer() {},
   goneContainer() {},
+  canary() {},
   profile() {},
   train() {},
   lookupCgroup() {},

@@ -51,6 +51,13 @@ export interface AgentReport extends AgentStatus {
     readonly profiles: ProfileCounts;
     /** Left out by agents of before there was a budget. */
     readonly promise?: PromiseStatus;
+    /** Left out by agents of before there was one. */
+    readonly canary?: {
+      readonly intervalMs: number;
+      readonly results: Readonly<Record<string, number>>;
+      readonly detectMs: number | null;
+      readonly provedMs: number | null;
+    };
     readonly detections: Readonly<Record<string, number>>;
     readonly alerts: Readonly<Record<string, number>>;
     readonly lost: Readonly<Record<string, number>>;

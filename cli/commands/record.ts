@@ -81,6 +81,7 @@ const listening = (lookup: (cgroup: number) => void): Sink => ({
   session() {},
   newContainer() {},
   goneContainer() {},
+  canary() {},
   profile() {},
   train() {},
   lookupCgroup: lookup,

@@ -50,6 +50,7 @@ async function run(call: Call): Promise<number> {
     session() {},
     newContainer() {},
     goneContainer() {},
+    canary() {},
     profile() {},
     train() {},
     lookupCgroup() {}, // what was found then is in the recording

@@ -105,6 +105,7 @@ async function detectionsOf(recordingPath: string, set: RuleSet): Promise<Detect
     session() {},
     newContainer() {},
     goneContainer() {},
+    canary() {},
     profile() {},
     train() {},
     lookupCgroup() {}, // what was found then is in the recording

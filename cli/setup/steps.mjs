@@ -53,13 +53,14 @@ const native = () =>
     inputs: [
       'native/bpf',
       'native/addon',
+      'native/canary.c',
       'native/records.h',
       'native/build.mjs',
       'native/CMakeLists.txt',
       'native/package.json',
       'package-lock.json',
     ],
-    outputs: ['build/Release/picket.node'],
+    outputs: ['build/Release/picket.node', 'build/Release/picket-canary'],
     stamp: 'build/Release/.picket-stamp',
     make: () => void run(pinnedNode(), [at('native/build.mjs')]),
   });

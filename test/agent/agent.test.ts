@@ -14,7 +14,7 @@ import { createLog } from '../../kit/log.ts';
 import { readSettings } from '../../kit/read-settings.ts';
 import { hashKey } from '../../kit/sketch/hash-key.ts';
 import { decodeSketch } from '../../kit/sketch/sketch.ts';
-import { openRecord } from '../builders/records.ts';
+import { execRecord, openRecord } from '../builders/records.ts';
 import { cgroupPath, ID, podList, UID } from '../builders/world.ts';
 import { type FakeAddon, fakeAddon } from '../fakes/addon.ts';
 import { type FakeCentral, startFakeCentral } from '../fakes/central.ts';
@@ -159,6 +159,37 @@ test.each([
   expect(spawnSync('grep', ['-ra', 'zq7', join(state, 'agent', 'spool')], { encoding: 'utf8' }).stdout).toBe(
     '',
   );
+});
+
+test('its canary is a line of the log and no detection, and central is told that it was seen', async () => {
+  const addon: FakeAddon = {
+    ...fakeAddon(),
+    async runCanary({ nonce }) {
+      const args = ['picket-canary', nonce];
+      const at = { slot: 1, cgroup: 1, time: clock.bootNs(), pid: 4242, parentPid: process.pid };
+      this.emit(execRecord({ ...at, path: '/opt/picket/build/Release/picket-canary', args }));
+      return 4242;
+    },
+  };
+  const state = newState();
+  const { agent, socket } = make(state, { addon, flags: { 'canary-interval': '1s' } });
+  const { port, alertLog } = await agent.start();
+  await until(() => expect(central.stored.flatMap(({ canaries }) => canaries)).not.toEqual([]));
+  const [told] = central.stored.flatMap(({ canaries }) => canaries);
+  expect(told).toMatchObject({ id: expect.stringMatching(/^can-/), result: 'seen', detail: '' });
+  expect(told?.detectMs).toBeGreaterThan(0);
+  expect(central.stored.at(-1)?.canaryIntervalMs).toBe(1000);
+  expect(lines(alertLog)).toContainEqual(
+    expect.objectContaining({ kind: 'canary', id: told?.id, pid: 4242 }),
+  );
+  expect(central.stored.flatMap(({ detections }) => detections)).toEqual([]);
+  const { body } = await get({ port }, '/metrics');
+  expect(body).toMatch(/^picket_agent_canaries_total\{result="seen"\} [1-9]/m);
+  expect(body).toMatch(
+    /^picket_agent_canary_last_success_timestamp_seconds 1\.\d+e9|^picket_agent_canary_last_success_timestamp_seconds \d{10}/m,
+  );
+  const status = JSON.parse((await get({ socketPath: socket }, '/status')).body);
+  expect(status.numbers.canary).toMatchObject({ intervalMs: 1000, detectMs: expect.any(Number) });
 });
 
 test('what the kernel told before there was an agent is told by it, before what came later', async () => {

@@ -99,6 +99,8 @@ export const resources: Resources = {
 
 /** Fields that came after version 1 was released: what it wrote does not have them. */
 export const LATER: ReadonlySet<string> = new Set([
+  'canaries',
+  'canaryIntervalMs',
   'allow',
   'life',
   'resources',
@@ -162,6 +164,10 @@ export const session: Session = {
 
 export const summary: Summary = {
   sessions: [session],
+  canaries: [
+    { id: `can-${'0'.repeat(20)}`, result: 'seen', wallMs: 1_800_000_000_000, detectMs: 2.5, detail: '' },
+  ],
+  canaryIntervalMs: 600_000,
   standing: {
     rules: 'ab12',
     ruleProblems: ['a name twice'],

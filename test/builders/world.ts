@@ -1,6 +1,8 @@
 /** A small node on paper: containers that act, a clock, the pipeline, and everything it told. */
+
 import { createHash } from 'node:crypto';
 import type { Alert } from '../../agent/alerts/alert.ts';
+import type { Canary } from '../../agent/alerts/canary.ts';
 import type { Detection } from '../../agent/alerts/detection.ts';
 import type { Frame, SlotTick } from '../../agent/events/frame.ts';
 import { LAYOUT } from '../../agent/events/layout.ts';
@@ -23,6 +25,7 @@ export interface Told {
   readonly windows: ContainerWindow[];
   readonly fresh: Container[];
   readonly gone: Container[];
+  readonly canaries: Canary[];
   readonly lookups: number[];
   readonly profiles: Profile[];
   readonly training: TrainingRequest[];
@@ -48,6 +51,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
     windows: [],
     fresh: [],
     gone: [],
+    canaries: [],
     lookups: [],
     profiles: [],
     training: [],
@@ -69,6 +73,7 @@ export function makePipeline(options: Partial<PipelineOptions> = {}): { pipeline
       window: (w) => told.windows.push(w),
       newContainer: (c) => told.fresh.push(c),
       goneContainer: (c) => told.gone.push(c),
+      canary: (c) => told.canaries.push(c),
       lookupCgroup: (id) => told.lookups.push(id),
       profile: (profile) => told.profiles.push(profile),
       train: (request) => told.training.push(request),

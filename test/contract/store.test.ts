@@ -35,6 +35,8 @@ const report = (sequence: number, change: Partial<Report> = {}): Report => ({
   sketches: [],
   sessions: [],
   standing: null,
+  canaries: [],
+  canaryIntervalMs: 0,
   ...change,
 });
 const window = (startNs: bigint): Report['windows'][number] => ({

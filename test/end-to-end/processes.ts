@@ -116,6 +116,7 @@ export interface AgentNumbers {
   /** By reason. */
   readonly enrolmentFailures: Readonly<Record<string, number>>;
   readonly spool: { readonly bytes: number; readonly waiting: number };
+  readonly canary: { readonly results: Readonly<Record<string, number>>; readonly detectMs: number | null };
 }
 export interface AgentSays {
   readonly containment: { readonly adopted: boolean };

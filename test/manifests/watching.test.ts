@@ -174,6 +174,12 @@ describe.skipIf(folder === '')('a real Prometheus', () => {
         'picket_agent_spool_waiting{instance="a"}': '0x60',
         'picket_agent_summaries_sent_total{instance="a"}': '0+30x60',
         'picket_central_nodes{instance="c",state="silent"}': '0x60',
+        // The one sees its canary every ten minutes, the other is told to make none.
+        'picket_agent_canary_age_seconds{instance="a"}': '60x60',
+        'picket_agent_canary_interval_seconds{instance="a"}': '600x60',
+        'picket_agent_canary_age_seconds{instance="b"}': '0+60x60',
+        'picket_agent_canary_interval_seconds{instance="b"}': '0x60',
+        'picket_central_canary_nodes{instance="c",state="deaf"}': '0x60',
         'picket_central_notifications_total{instance="c",notifier="chat",result="dead"}': '3x60',
       }),
       promql_expr_test: [{ expr: 'count(ALERTS{alertstate="firing"})', eval_time: at, exp_samples: [] }],
@@ -192,6 +198,11 @@ describe.skipIf(folder === '')('a real Prometheus', () => {
         'picket_agent_summaries_sent_total{instance="a"}': '7x60',
       }),
       firing('PicketCannotContain', { 'picket_agent_containment_refused{instance="a",code="X"}': '1x60' }),
+      firing('PicketNodeDeaf', {
+        'picket_agent_canary_age_seconds{instance="a"}': '0+60x60',
+        'picket_agent_canary_interval_seconds{instance="a"}': '600x60',
+      }),
+      firing('PicketNodesDeaf', { 'picket_central_canary_nodes{instance="c",state="deaf"}': '0x20 1x40' }),
       firing('PicketNodesSilent', { 'picket_central_nodes{instance="c",state="silent"}': '0x20 1x40' }),
       firing('PicketNotificationsGivenUp', {
         'picket_central_notifications_total{instance="c",notifier="chat",result="dead"}': '0x20 1x40',

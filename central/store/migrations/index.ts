@@ -10,6 +10,7 @@ import { clusterOrders } from './0008-cluster-orders.ts';
 import { sessions } from './0009-sessions.ts';
 import { allow } from './0010-allow.ts';
 import { pruned } from './0011-pruned.ts';
+import { canaries } from './0012-canaries.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -22,6 +23,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0009-sessions': sessions,
   '0010-allow': allow,
   '0011-pruned': pruned,
+  '0012-canaries': canaries,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

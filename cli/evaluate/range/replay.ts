@@ -122,6 +122,7 @@ class Ear implements Sink {
   session(): void {}
   newContainer(): void {}
   goneContainer(): void {}
+  canary(): void {}
   profile(): void {}
   train(): void {}
   lookupCgroup(): void {}

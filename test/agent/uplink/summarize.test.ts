@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Segment } from '../../../agent/uplink/spool.ts';
 import {
   alertEntry,
+  canaryEntry,
   containerEntry,
   detectionEntry,
   FIELD,
@@ -24,6 +25,7 @@ const node = {
   wallMs: summary.clock?.wallMs ?? 0,
   containers: summary.containers,
   health: summary.health ?? {},
+  canaryIntervalMs: summary.canaryIntervalMs,
   ...(summary.standing === null ? {} : { standing: summary.standing }),
 };
 const entries = [
@@ -32,6 +34,7 @@ const entries = [
   ...summary.alerts.map(alertEntry),
   ...summary.orderReports.map(orderReportEntry),
   ...summary.sessions.map(sessionEntry),
+  ...summary.canaries.map(canaryEntry),
   ...summary.sketches.map(sketchesEntry),
 ];
 const segment = (more: Partial<Segment> = {}): Segment => ({

@@ -81,6 +81,16 @@ it('routes by namespace, severity, event and cluster', () => {
   expect(route({ clusters: ['prod-*'] })({})).toBe(false);
 });
 
+it('a canary goes to who asks for it by name, and never to what calls people', () => {
+  const canary = notification({ event: 'canary', severity: '' });
+  const match = { namespaces: [], clusters: [], minSeverity: 'info' };
+  expect(wants({ ...match, events: [] }, canary)).toBe(false);
+  expect(wants({ ...match, events: ['canary'] }, canary)).toBe(true);
+  expect(() => read(document('PicketNotifier', 'a', { ...pager, match: { events: ['canary'] } }))).toThrow(
+    'document 1: spec.match.events: canary: pagerduty calls people, and nothing is wrong',
+  );
+});
+
 it('a silence ends, covers all namespaces or nothing, and lets through what is more severe', () => {
   const { silences } = read(
     document('PicketSilence', 'quiet', {

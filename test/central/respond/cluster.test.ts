@@ -63,6 +63,8 @@ async function incidentIn(pods: readonly string[], namespace = 'shop', live = tr
     sketches: [],
     sessions: [],
     standing: null,
+    canaries: [],
+    canaryIntervalMs: 0,
   });
   const involved = on.map(
     (one): Involved => ({

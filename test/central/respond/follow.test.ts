@@ -53,6 +53,8 @@ async function incidentIn(pods: readonly string[], sequence = 1): Promise<Incide
     sketches: [],
     sessions: [],
     standing: null,
+    canaries: [],
+    canaryIntervalMs: 0,
   };
   const head = { ...NODE, boot: BOOT, sequence, receivedMs: nowMs, anchor: { bootNs: 0n, wallMs: nowMs } };
   await store.reports.add({ ...head, ...empty, containers });

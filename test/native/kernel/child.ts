@@ -1,10 +1,12 @@
 /** What tests do in a process or worker of its own: the first argument names it. */
 import { getPriority } from 'node:os';
 import { argv } from 'node:process';
+import { createInterface } from 'node:readline';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { callIds } from '../../../agent/features/call-ids.ts';
 import {
   type Containments,
+  canaryPath,
   type Hook,
   loadAddon,
   type NativeError,
@@ -142,7 +144,16 @@ async function openBriefly(): Promise<void> {
   process.exitCode = user + system < 5000 ? 0 : 1;
 }
 
+/** One canary for each line; its pid, or what went wrong. */
+async function canary(): Promise<void> {
+  const addon = loadAddon();
+  console.log('ready');
+  for await (const nonce of createInterface({ input: process.stdin }))
+    console.log(await addon.runCanary({ path: canaryPath(), nonce }).catch(String));
+}
+
 const tasks = {
+  canary,
   everything,
   contain,
   openContainments,

@@ -1,0 +1,102 @@
+/** The canary on a real kernel: its record is seen, and what it adds to counts is what is taken off again. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { CanaryJudge } from '../../../agent/alerts/canary.ts';
+import { decodeRecords } from '../../../agent/events/decode.ts';
+import type { Frame, SlotTick } from '../../../agent/events/frame.ts';
+import type { Container } from '../../../agent/identity/container.ts';
+import { LiveSource } from '../../../agent/source/live.ts';
+import { systemClock } from '../../../kit/clock.ts';
+import { canaryPath, loadAddon } from '../../../native/index.ts';
+import {
+  atEnd,
+  cleanUp,
+  makeCgroup,
+  openTestProbe,
+  skipReason,
+  temporaryFolder,
+  until,
+} from '../kernel-fixtures.ts';
+
+const refusal = skipReason('the canary on a real kernel');
+afterEach(cleanUp);
+
+const NONCE = 'ab'.repeat(16);
+
+/** A process in the cgroup that starts a canary for each line that it is given, as the agent does in its own. */
+async function startAgentLike(cgroup: string) {
+  const child = spawn('sh', [
+    '-c',
+    'echo $$ > "$0"/cgroup.procs && exec "$@"',
+    cgroup,
+    process.execPath,
+    join(import.meta.dirname, 'child.ts'),
+    'canary',
+  ]);
+  child.stderr.pipe(process.stderr);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  atEnd(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const line = async (): Promise<string> => String((await lines.next()).value);
+  await line();
+  const make = async (nonce: string): Promise<number> => {
+    child.stdin.write(`${nonce}\n`);
+    return Number(await line());
+  };
+  return { pid: child.pid ?? 0, make };
+}
+
+describe.skipIf(refusal !== null)('the canary', () => {
+  it('is seen as a child of the agent, and leaves nothing in the counts of its slot', async () => {
+    const cgroup = makeCgroup();
+    const agent = await startAgentLike(cgroup.path);
+    const { probe, of, records } = await openTestProbe({ selfPid: agent.pid });
+    const ticks: Frame[] = [];
+    const source = new LiveSource({
+      ...{ probe, clock: systemClock(), cgroupRoot: temporaryFolder(), windowMs: 3_600_000 },
+      emit: (frame) => ticks.push(frame),
+      onError: (error) => {
+        throw error;
+      },
+    });
+    await source.start();
+    const slotIn = async (): Promise<{ slot: SlotTick | null; frame: Extract<Frame, { kind: 'tick' }> }> => {
+      ticks.splice(0);
+      source.tick();
+      const frame = ticks.find((one) => one.kind === 'tick');
+      if (frame?.kind !== 'tick') throw new Error('no tick');
+      return { slot: frame.tick.slots.find((one) => one.cgroup === cgroup.id) ?? null, frame };
+    };
+    await agent.make('ff'.repeat(16)); // the slot is given with the first
+    await until(() => of('RECORD_EXEC', cgroup.id).length === 1);
+    await sleep(100); // the end of it is counted after its record
+    await slotIn();
+    records.splice(0);
+
+    const pid = await agent.make(NONCE);
+    await until(() => of('RECORD_EXEC', cgroup.id).length === 1);
+    const judge = new CanaryJudge(process.arch === 'arm64' ? 'arm64' : 'x64');
+    judge.expect({ kind: 'canary', nonce: NONCE, parent: agent.pid });
+    const { events } = decodeRecords(Buffer.concat(of('RECORD_EXEC', cgroup.id).map(({ bytes }) => bytes)));
+    const [seen] = events.map((event) => judge.judge(event, {} as Container));
+    expect(seen).toMatchObject({ id: expect.stringMatching(/^can-/), pid });
+    const { slot, frame } = await slotIn();
+    expect(slot).toMatchObject({ execs: 1, exits: 1, forks: 0, counts: [1, 1] });
+    expect(slot?.pairs).toHaveLength(1);
+    const left = judge.without(frame.tick).slots.find((one) => one.cgroup === cgroup.id);
+    expect(left).toMatchObject({ execs: 0, exits: 0, forks: 0, numbers: [], counts: [], pairs: [] });
+    await source.stop();
+  });
+
+  it('says why it cannot be started', async () => {
+    const missing = loadAddon().runCanary({ path: '/nowhere/picket-canary', nonce: NONCE });
+    await expect(missing).rejects.toMatchObject({ code: 'PICKET_CANARY' });
+    await expect(loadAddon().runCanary({ path: canaryPath(), nonce: NONCE })).resolves.toBeGreaterThan(0);
+  });
+});

@@ -134,6 +134,12 @@ export class Machine {
     if (kubernetes === null) return null;
     // Loaded where it is wanted: on a machine without Kubernetes it is memory for nothing.
     const { KubePods } = await import('./source/kube-pods.ts');
-    return new KubePods({ kubernetes, node, version, emit, onError, keptIn: join(folder, 'pods.json') });
+    const onAgain = (awayMs: number): void =>
+      log.info(
+        { awayS: Math.round(awayMs / 1000) },
+        'the API server is back, and its pods are known as they are',
+      );
+    const keptIn = join(folder, 'pods.json');
+    return new KubePods({ kubernetes, node, version, emit, onError, onAgain, keptIn });
   }
 }

@@ -20,6 +20,8 @@ export interface KubePodsParts {
   /** Where the last list is kept, for a start while the API server is away; left out: nowhere. */
   readonly keptIn?: string;
   readonly onError: (error: unknown) => void;
+  /** The server is back after so long, and what is known is what there is. */
+  readonly onAgain?: (awayMs: number) => void;
   readonly timing?: WatchTiming;
 }
 
@@ -61,6 +63,8 @@ export class KubePods implements PodsSource {
   #keeping: NodeJS.Timeout | null = null;
   /** Of the last problem that was told; empty: none since things were well. */
   #said = '';
+  /** When the first of these problems was; null: things are well. */
+  #awaySince: number | null = null;
   #first: () => void = () => undefined;
 
   constructor(parts: KubePodsParts) {
@@ -78,6 +82,7 @@ export class KubePods implements PodsSource {
         listed: (pods) => this.#listed(pods),
         changed: (kind, pod) => this.#changed(kind, pod),
         problem: (error) => this.#problem(error),
+        again: () => this.#again(),
       },
       parts.timing,
     );
@@ -128,7 +133,6 @@ export class KubePods implements PodsSource {
   }
 
   #listed(pods: readonly Kept[]): void {
-    this.#said = '';
     this.counts.reads += 1;
     this.#pods.clear();
     for (const pod of pods) this.#put(pod);
@@ -137,7 +141,6 @@ export class KubePods implements PodsSource {
   }
 
   #changed(kind: ChangeKind, pod: Kept): void {
-    this.#said = '';
     this.counts.reads += 1;
     if (kind !== 'DELETED' && this.#pods.get(pod.uid) === pod.json) {
       this.counts.unchanged += 1;
@@ -192,8 +195,15 @@ export class KubePods implements PodsSource {
   /** One outage is many failures: told when it is another one than before. */
   #problem(error: KubeError): void {
     this.counts.errors += 1;
+    this.#awaySince ??= performance.now();
     const said = `${error.status} ${error.reason}`;
     if (said !== this.#said) this.#parts.onError(error);
     this.#said = said;
+  }
+
+  #again(): void {
+    if (this.#awaySince !== null) this.#parts.onAgain?.(performance.now() - this.#awaySince);
+    this.#awaySince = null;
+    this.#said = '';
   }
 }

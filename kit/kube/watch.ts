@@ -28,6 +28,8 @@ export interface WatchHandlers<T> {
   changed(kind: ChangeKind, item: T): void | Promise<void>;
   /** Something failed; it goes on after a while. */
   problem?(error: KubeError): void;
+  /** It works again. */
+  again?(): void;
 }
 
 export interface WatchCounts {
@@ -49,11 +51,18 @@ export interface WatchTiming {
   readonly random?: () => number;
 }
 
+/**
+ * Longest wait between two tries. A kubelet asks at least as often while the server is away (its lease, each 10 s), so
+ * that a watch of each node more is no other load; and what happened meanwhile is known so soon after the end.
+ */
+const LIMIT_MS = 10_000;
 /** etcd takes 1.5 MB of an object as protobuf or JSON; no object is longer than this. */
 const MAX_LINE = 4 * 1024 * 1024;
 const LIFE_S = 300;
 /** A server that has sent a bookmark sends one each minute: from then on so much silence is a broken connection. */
 const SILENCE_MS = 150_000;
+/** A watch that was opened and then not ended for so long has nothing to tell: what is known is what there is. */
+const SETTLED_MS = 1000;
 /** How long after its time a watch may take to end. */
 const LATE_MS = 30_000;
 /** Watches refused or unreadable one after the other: what we ask for, its version above all, may be what is in the way. */
@@ -86,6 +95,8 @@ export class Watch<T> {
   #fruitless = 0;
   /** The server sends bookmarks for this. Of a kind of which nothing ever changed since it began it sends none. */
   #bookmarked = false;
+  /** It said that history is lost (410), and nothing has come of the list that followed yet. */
+  #expired = false;
 
   constructor(
     client: KubeClient,
@@ -97,8 +108,8 @@ export class Watch<T> {
     this.#query = query;
     this.#handlers = handlers;
     this.#timing = timing;
-    const { baseMs = 1000, limitMs = 30_000, random } = timing;
-    this.#backoff = backoff({ baseMs, limitMs, ...(random === undefined ? {} : { random }) });
+    const { baseMs = 1000, limitMs = LIMIT_MS, random = Math.random } = timing;
+    this.#backoff = backoff({ baseMs, limitMs, random });
   }
 
   /** Everything was listed, and nothing since has failed. */
@@ -115,9 +126,16 @@ export class Watch<T> {
       this.connected = false;
       if (signal.aborted) return;
       if (problem !== null) this.#note(problem);
-      const waitMs = Math.max(problem?.retryAfterMs ?? 0, this.#backoff.next());
+      const waitMs = this.#waitMs(problem);
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
+  }
+
+  /** A server that says when to come again paces its callers itself: up to half as long again, and no failure of its own. */
+  #waitMs(problem: KubeError | null): number {
+    const asked = problem?.retryAfterMs ?? 0;
+    const { random = Math.random } = this.#timing;
+    return asked > 0 ? asked * (1 + random() / 2) : this.#backoff.next();
   }
 
   /** One list if it is needed, and one watch. Returns what ended it, null for the server's own end. */
@@ -128,7 +146,6 @@ export class Watch<T> {
     if (ended === null || this.counts.changes > before) this.#fruitless = 0;
     else if (isOfRequest(ended)) this.#fruitless += 1;
     if (this.#fruitless >= MAX_FRUITLESS) this.#relist('');
-    if (ended === null) this.#backoff.reset();
     return ended;
   }
 
@@ -181,10 +198,12 @@ export class Watch<T> {
       labelSelector,
       fieldSelector,
     };
+    let settled: NodeJS.Timeout | undefined;
     try {
       this.counts.watches += 1;
       const opened = (): void => {
         this.connected = true;
+        settled = setTimeout(() => this.#works(), SETTLED_MS).unref();
       };
       const ask = { verb: 'watch', path, query, signal } as const;
       const quietMs = this.#bookmarked ? silenceMs : timeoutSeconds * 1000 + LATE_MS;
@@ -193,20 +212,37 @@ export class Watch<T> {
         const ended = line === null ? this.#skip(path) : await this.#line(line, path);
         if (ended !== null) return ended;
       }
-      this.#heard();
+      this.#works();
       return null;
     } catch (error) {
       if (!isKubeError(error)) throw error;
-      if (error.status === 410) this.#relist('');
+      if (error.status === 410) this.#forgotten();
       // Its silence may be that of a server that began anew and has nothing to say.
       if (error.reason === 'Timeout') this.#bookmarked = false;
       return error;
+    } finally {
+      clearTimeout(settled);
     }
   }
 
+  /** A server that lost its history is there and answers: the list is not to wait as if it were away, once. */
+  #forgotten(): void {
+    if (!this.#expired) this.#backoff.reset();
+    this.#expired = true;
+    this.#relist('');
+  }
+
+  #works(): void {
+    this.#expired = false;
+    this.#backoff.reset();
+    this.#heard();
+  }
+
   #heard(): void {
+    const failed = this.lastProblem !== null;
     this.heardAt = performance.now();
     this.lastProblem = null;
+    if (failed) this.#handlers.again?.();
   }
 
   /** An object that cannot be, by its size: it is passed over, and counted. */
@@ -225,7 +261,7 @@ export class Watch<T> {
     if (event.type === 'ERROR') {
       const { code, details } = event.object as { code?: unknown; details?: unknown };
       const status = typeof code === 'number' ? code : 500;
-      if (status === 410) this.#relist('');
+      if (status === 410) this.#forgotten();
       const body = { ...event.object, kind: 'Status', details };
       return errorOfAnswer({ verb: 'watch', path }, { status, body, retryAfterMs: null });
     }
@@ -233,8 +269,7 @@ export class Watch<T> {
     if (event.type === 'BOOKMARK') this.#bookmarked = true;
     else await this.#change(event);
     if (version !== undefined && version !== '') this.#floor = this.#version = version;
-    this.#heard();
-    this.#backoff.reset();
+    this.#works();
     return null;
   }
 

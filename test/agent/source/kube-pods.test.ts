@@ -13,10 +13,11 @@ let api: FakeKubeApi;
 let watching: KubePods[];
 let lists: string[];
 let errors: unknown[];
+let outages: number[];
 
 beforeEach(async () => {
   api = await new FakeKubeApi().up();
-  [watching, lists, errors] = [[], [], []];
+  [watching, lists, errors, outages] = [[], [], [], []];
 });
 afterEach(async () => {
   for (const pods of watching) await pods.stop();
@@ -31,6 +32,7 @@ function podsOf(tokenFile?: string, keptIn?: string): KubePods {
     version: 'test',
     emit: (list) => lists.push(list),
     onError: (error) => errors.push(error),
+    onAgain: (awayMs) => outages.push(awayMs),
     ...(keptIn === undefined ? {} : { keptIn }),
     timing: { baseMs: 5, limitMs: 50 },
   });
@@ -127,6 +129,20 @@ test('starts without the server, says so once, and catches up', async () => {
   await started;
   await vi.waitFor(() => expect(known()).toEqual({ 'Deployment/web': ['a'] }), SOON);
   await vi.waitFor(() => expect(pods.health()).toMatchObject({ inStep: true, problem: null, pods: 1 }), SOON);
+  expect(errors).toHaveLength(1);
+});
+
+test('says once that an outage is over, though nothing changed in it', async () => {
+  put('web', { id: ID('a') });
+  const pods = podsOf();
+  await pods.start();
+  await vi.waitFor(() => expect(pods.health().connected).toBe(true), SOON);
+  await api.down();
+  await vi.waitFor(() => expect(pods.counts.errors).toBeGreaterThan(5), SOON);
+  expect(outages).toEqual([]);
+  await api.up();
+  await vi.waitFor(() => expect(pods.health()).toMatchObject({ inStep: true, problem: null }), SOON);
+  expect(outages).toEqual([expect.any(Number)]);
   expect(errors).toHaveLength(1);
 });
 

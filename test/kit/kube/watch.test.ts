@@ -181,6 +181,38 @@ test('429 and 500 are waited out, the server’s own time first', async () => {
   expect(lists()).toBe(1);
 });
 
+test('a server that says when is asked then, however long its failures would have us wait', async () => {
+  let refused = 0;
+  api.fault = ({ verb }) => {
+    if (verb !== 'watch' || refused === 2) return null;
+    refused += 1;
+    return { status: 429, reason: 'TooManyRequests', retryAfter: 1 };
+  };
+  put('a');
+  const watching = watch({}, { baseMs: 600_000, limitMs: 600_000 });
+  await open();
+  expect(Object.fromEntries(watching.counts.problems)).toEqual({ TooManyRequests: 2 });
+});
+
+test('a server that comes back without its history is listed at once, and not again and again', async () => {
+  put('a');
+  let drawn = 0;
+  const watching = watch({}, { baseMs: 20, limitMs: 1e9, random: () => drawn });
+  await open();
+  await api.down();
+  await vi.waitFor(() => expect(watching.counts.problems.get('Unreachable')).toBeGreaterThan(6), SOON);
+  put('b');
+  api.store.compact();
+  // From its first answer on a wait is a hundred times as long: one of the first length is one of a second.
+  api.fault = () => {
+    drawn = 100;
+    return null;
+  };
+  await api.up();
+  await has('a', 'b');
+  expect(watching.counts.problems.get('Expired')).toBe(1);
+});
+
 test('a line that is longer than any object is passed over, and counted', async () => {
   const watching = watch({}, { maxLine: 4096 });
   await open();

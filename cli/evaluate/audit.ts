@@ -1,6 +1,7 @@
 /**
  * `picket evaluate audit`: requests to an API server, scored by what they would give and, where there is something to
- * learn from, by whether anybody made their like before. With --stream, what would be told of a log read from nothing.
+ * learn from, by whether anybody made their like before. With --stream, what would be told of a log read from nothing; with --labels, which
+ * attacks in it.
  */
 import { decodeAudit } from '../../central/audit/decode.ts';
 import type { AuditEvent } from '../../central/audit/event.ts';
@@ -9,6 +10,8 @@ import { riskOf } from '../../central/audit/risk.ts';
 import { Watch } from '../../central/audit/watch.ts';
 import { EXIT } from '../args.ts';
 import type { Call } from '../command.ts';
+import { table } from '../text.ts';
+import { type AuditLabels, falseByDay, judgeDays, readLabels } from './audit-days.ts';
 import { needed, round, writeLines } from './lines.ts';
 import { type Row, readRows } from './ndjson.ts';
 
@@ -86,8 +89,31 @@ export function stream(events: readonly { event: AuditEvent; ms: number }[], pas
 
 const PASSES = 3;
 
+/** Recorded days with attacks that are labelled. */
+function evaluateDays({ io }: Call, events: ReturnType<typeof timed>, labels: AuditLabels): number {
+  const judged = judgeDays(events, labels);
+  const rows = [...judged.found].map(([name, { told, opens }]) => [
+    name,
+    opens ? 'opens an incident' : told ? 'told' : 'missed',
+  ]);
+  io.out(`${table(['TECHNIQUE', 'FOUND'], rows)}\n`);
+  const wrong = judged.alerts.filter(({ techniques }) => techniques.length === 0);
+  const told = wrong.map(({ at, severity, title }) => [new Date(at).toISOString(), severity, title]);
+  if (told.length > 0) io.out(`${table(['FALSE ALERT', 'SEVERITY', 'TITLE'], told)}\n`);
+  const found = [...judged.found.values()];
+  const days = falseByDay(judged, { days: labels.days, firstMs: events[0]?.ms ?? 0 });
+  const perDay = days.map(({ all, grave }) => `${all} (${grave} open an incident)`).join(', ');
+  io.out(
+    `${judged.events} events: ${found.filter((one) => one.told).length} of ${found.length} techniques told, ` +
+      `${found.filter((one) => one.opens).length} open an incident; false alerts by day: ${perDay}\n`,
+  );
+  return EXIT.ok;
+}
+
 async function evaluateStream(call: Call, path: string): Promise<number> {
   const events = timed((await readEntries(path)).flatMap(({ event }) => (event === null ? [] : [event])));
+  const { labels } = call.flags;
+  if (typeof labels === 'string') return evaluateDays(call, events, readLabels(labels));
   for (const [pass, { events: count, alerts, fresh, minutes }] of stream(events, PASSES).entries())
     call.io.out(
       `pass ${pass + 1}: ${count} events in ${minutes.toFixed(1)} min, ${fresh} new facts, ${alerts} grouped alert(s)\n`,

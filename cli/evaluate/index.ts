@@ -19,6 +19,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
     value: 'FILE',
     sentence: 'Judged from an empty state, row by row: one series of `timestamp,value`, or a log.',
   },
+  labels: { value: 'FILE', sentence: 'Of --stream: which requests are attacks, by their ids.' },
   data: { value: 'DIR', sentence: 'Folder of the evaluation sets.' },
   seed: { value: 'N', sentence: 'Seed of everything that draws lots [1].' },
   range: { value: 'DIR', sentence: 'Folder of the range, with the program `range` in it.' },
@@ -109,8 +110,8 @@ export const SUBJECTS: Readonly<Record<string, Subject>> = {
   },
   audit: {
     sentence:
-      'requests to a Kubernetes API server: learns --train if given, scores --test; or tells what --stream would alert',
-    flags: ['train', 'test', 'out', 'stream'],
+      'requests to a Kubernetes API server: learns --train if given, scores --test; or tells what --stream would alert, and which of --labels',
+    flags: ['train', 'test', 'out', 'stream', 'labels'],
     load: async () => (await import('./audit.ts')).evaluateAudit,
   },
   report: {

@@ -1,7 +1,7 @@
 /** The cluster's authority, and the keys and kubeconfigs of all who speak to the API server. */
 import '../../kit/reflect-metadata.ts';
 import { generateKeyPairSync, randomBytes, webcrypto } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 
@@ -115,6 +115,43 @@ export async function writeCertificates(folder: string, server: string, address:
   const tokens = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   put('tokens.key', tokens.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   put('tokens.pub', tokens.publicKey.export({ type: 'spki', format: 'pem' }).toString());
+}
+
+/**
+ * A certificate of the cluster's authority for somebody: NAME.crt and NAME.key in the run's keys.
+ * @returns their path without its end
+ */
+export async function writeClientCertificate(
+  run: string,
+  { name, groups }: { readonly name: string; readonly groups: readonly string[] },
+): Promise<string> {
+  const file = (end: string): string => join(run, 'pki', end);
+  const authority = new x509.X509Certificate(readFileSync(file('ca.crt'), 'utf8'));
+  const [der] = x509.PemConverter.decode(readFileSync(file('ca.key'), 'utf8'));
+  if (der === undefined) throw new Error(`${file('ca.key')}: no key`);
+  const signingKey = await webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
+  const keys = await keyPair();
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...common(keys),
+    subject: [...groups.map((group) => `O=${group}`), `CN=${name}`].join(', '),
+    issuer: authority.subject,
+    signingKey,
+    extensions: [new x509.ExtendedKeyUsageExtension([clientAuth])],
+  });
+  writeFileSync(file(`${name}.crt`), `${certificate.toString('pem')}\n`, { mode: 0o600 });
+  writeFileSync(file(`${name}.key`), await privatePem(keys), { mode: 0o600 });
+  return file(name);
+}
+
+/** Asks for a certificate of this subject, as a CertificateSigningRequest has it. */
+export async function signingRequest(subject: string): Promise<string> {
+  const keys = await keyPair();
+  const made = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: subject,
+    keys,
+    signingAlgorithm: ALGORITHM,
+  });
+  return Buffer.from(made.toString('pem')).toString('base64');
 }
 
 function alternatives(names: readonly string[]): x509.SubjectAlternativeNameExtension {

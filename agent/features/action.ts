@@ -1,6 +1,6 @@
 /** What of an action comes back when the same thing is done again. */
 import type { ActionEvent } from '../events/event.ts';
-import { generalisePath } from './generalise.ts';
+import { generalisePath, programName } from './generalise.ts';
 
 // CLONE_NEW* of linux/sched.h.
 const NAMESPACES: readonly (readonly [bigint, string])[] = [
@@ -102,7 +102,11 @@ function objectOf(event: ActionEvent): string {
 
 /** `nsenter setns net`, `ping raw-socket ip refused`. The first word is the program whatever its name, the second what it did. */
 export function actionShape(event: ActionEvent): string {
-  const program = event.exe === '' ? '?' : event.exe.replaceAll(' ', '_');
-  const words = [program, event.action, objectOf(event), event.refused ? 'refused' : ''];
+  const words = [
+    programName(event.exe) || '?',
+    event.action,
+    objectOf(event),
+    event.refused ? 'refused' : '',
+  ];
   return words.filter((word) => word !== '').join(' ');
 }

@@ -7,7 +7,7 @@ import { capabilityName } from './capability.ts';
 import { commandShape } from './command.ts';
 import { generaliseName } from './dns-name.ts';
 import type { Fact } from './fact.ts';
-import { bounded, generalisePath } from './generalise.ts';
+import { bounded, generalisePath, programName } from './generalise.ts';
 
 // Ports from which Linux picks for connections out (ip_local_port_range); a peer's port above it says nothing.
 const EPHEMERAL = 32_768;
@@ -67,7 +67,7 @@ function novelFact(event: NovelEvent): Fact {
  * whatever took the process over from it: which of them the kernel names depends on who ended first.
  */
 const starterOf = (event: ExecEvent): string =>
-  isFirst(event) || isRuntimeName(event.parentExe) ? 'runtime' : event.parentExe;
+  isFirst(event) || isRuntimeName(event.parentExe) ? 'runtime' : programName(event.parentExe);
 
 /** Of questions only: what is asked for is the container's doing, what comes back is not. */
 function nameFact({ what, name, type }: DnsEvent): Fact | null {
@@ -87,7 +87,10 @@ export function factOf(event: Event, peerOf: PeerOf): Fact | null {
     }
     case 'open': {
       const mode = event.write ? 'w' : 'r';
-      return { kind: 'file', value: bounded(`${event.exe} ${mode} ${generalisePath(event.path)}`) };
+      return {
+        kind: 'file',
+        value: bounded(`${programName(event.exe)} ${mode} ${generalisePath(event.path)}`),
+      };
     }
     case 'flow':
       return flowFact(event, peerOf);

@@ -47,6 +47,9 @@ export function generalisePath(path: string): string {
   return bounded(folded.join('/'));
 }
 
+/** A program as the first word of a fact, whatever it calls itself: what stands after it is not its to choose. */
+export const programName = (exe: string): string => exe.replaceAll(/\s/g, '_');
+
 /** Values are kept by the thousand: a long one is cut, with its length in place of the rest. */
 export function bounded(value: string): string {
   return value.length <= MAX_VALUE ? value : `${value.slice(0, MAX_VALUE)}…(${value.length})`;

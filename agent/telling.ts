@@ -128,7 +128,12 @@ export class Telling {
       return;
     }
     const verdict = this.#options.settings.shadow.has(judged.detector) ? inShadow(judged) : judged;
-    if (this.exceptions.size > 0 && this.#isExcepted(verdict, found)) return;
+    // Each verdict becomes a finding once, and before what follows from it changes what it tells of.
+    let finding: Finding | null = null;
+    if (this.exceptions.mayCover(watched.container.identity.workload, verdict.detector)) {
+      finding = this.#finding(verdict, found);
+      if (this.#isExcepted(finding, watched)) return;
+    }
     if (verdict.flags && fact !== null) watched.flag(fact, verdict.detector !== RARITY);
     if (verdict.withholds && situation.role.kind !== 'session') this.#withhold(found);
     const weight = this.#weigh(verdict, found);
@@ -137,19 +142,21 @@ export class Telling {
     const grave = byRule && rankOf(verdict.severity) >= ALERTS_FROM;
     if (situation.role.kind === 'session' && grave) watched.sessions.strange(situation.role);
     watched.told += 1;
-    if (situation.role.kind === 'setup') this.#tellSetUp(this.#finding(verdict, found), watched);
-    else if (watched.told <= MAX_TOLD)
-      this.#tell(this.#finding(verdict, found), watched, { grave, weight, counted });
-    else this.counts.suppressed += 1;
+    if (situation.role.kind !== 'setup' && watched.told > MAX_TOLD) {
+      this.counts.suppressed += 1;
+      return;
+    }
+    finding ??= this.#finding(verdict, found);
+    if (situation.role.kind === 'setup') this.#tellSetUp(finding, watched);
+    else this.#tell(finding, watched, { grave, weight, counted });
   }
 
   /** What people said is normal is told, belongs to no cause, and is learnt. */
-  #isExcepted(verdict: Verdict, found: Case): boolean {
-    const { detection } = this.#finding(verdict, found);
-    const exception = this.exceptions.of(detection);
+  #isExcepted({ detection }: Finding, watched: Watched): boolean {
+    const exception = this.exceptions.of(detection, watched.looked);
     if (exception === null) return false;
-    found.watched.told += 1;
-    if (found.watched.told > MAX_TOLD) this.counts.suppressed += 1;
+    watched.told += 1;
+    if (watched.told > MAX_TOLD) this.counts.suppressed += 1;
     else {
       this.counts.detections += 1;
       this.#options.sink.detection({ ...excepted(detection, exception), alert: '' });

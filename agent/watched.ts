@@ -66,6 +66,8 @@ export class Watched {
   lossesBefore: Readonly<Record<string, number>> = {};
   completeBefore = true;
   told = 0;
+  /** What looking for exceptions has cost in the open window. */
+  readonly looked = { compared: 0 };
   readonly evidence = new Evidence();
   readonly numbers = new Numbers();
   readonly attempts = new Attempts();
@@ -244,6 +246,7 @@ export class Watched {
     this.window = new WindowBuilder(window.endNs);
     this.pairs = new PairWindow();
     this.told = 0;
+    this.looked.compared = 0;
     this.#foldersTold = 0;
     this.#index += 1;
     this.#flagged.clear();

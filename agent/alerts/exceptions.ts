@@ -2,14 +2,26 @@
 import { covers, type ExceptionMatch, isOf } from '../../kit/exception.ts';
 import type { Detection } from './detection.ts';
 
-/** Names that are counted apart. */
-const MAX_COUNTED = 1000;
+/** Workloads whose own exceptions are kept apart; the next begins anew. */
+const MAX_WORKLOADS = 1000;
+/**
+ * Patterns that are compared for one container and window, some 0.1 us each: a container that makes thousands of detections a
+ * second is not to take the node's time by them. What comes after that counts as if there were no exception.
+ */
+export const MAX_COMPARED = 200_000;
+
+/** What a container's window has cost so far. */
+export interface Looked {
+  compared: number;
+}
 
 export class Exceptions {
-  /** Detections that were covered, by exception. */
+  /** Detections that were covered, by exception: of each that there is. */
   readonly hits = new Map<string, number>();
   /** Of all, also of exceptions that there are no more. */
   total = 0;
+  /** Detections that were not compared, as their container had too many in one window. */
+  unlooked = 0;
   #all: readonly ExceptionMatch[] = [];
   /** Those of a workload, once it was asked for. */
   readonly #byWorkload = new Map<string, readonly ExceptionMatch[]>();
@@ -25,29 +37,44 @@ export class Exceptions {
     for (const name of this.hits.keys()) if (!names.has(name)) this.hits.delete(name);
   }
 
-  /** The first that covers the detection, which is then counted; null: none does. */
-  of({ detector, facts, wallMs, container }: Omit<Detection, 'alert'>): ExceptionMatch | null {
-    if (this.#all.length === 0) return null;
+  /** Whether any may mean what the detector finds in the workload; else nothing has to be made to be compared. */
+  mayCover(workload: string, detector: string): boolean {
+    return this.#all.length > 0 && this.#of(workload).some((one) => isOfDetector(one, detector));
+  }
+
+  /** The first that covers the detection, which is then counted; null: none does, or there was too much to compare. */
+  of(
+    { detector, facts, wallMs, container }: Omit<Detection, 'alert'>,
+    looked: Looked,
+  ): ExceptionMatch | null {
     const { workload } = container.identity;
-    const found = this.#of(workload).find(
-      (one) => isOf(one, workload, wallMs) && covers(one, { detector, facts }),
-    );
+    if (looked.compared >= MAX_COMPARED) {
+      this.unlooked += 1;
+      return null;
+    }
+    const found = this.#of(workload).find((one) => {
+      if (!isOfDetector(one, detector)) return false;
+      looked.compared += 1 + Object.keys(one.facts).length;
+      return isOf(one, workload, wallMs) && covers(one, { detector, facts });
+    });
     if (found === undefined) return null;
     this.total += 1;
-    if (this.hits.size < MAX_COUNTED || this.hits.has(found.name))
-      this.hits.set(found.name, (this.hits.get(found.name) ?? 0) + 1);
+    this.hits.set(found.name, (this.hits.get(found.name) ?? 0) + 1);
     return found;
   }
 
   #of(workload: string): readonly ExceptionMatch[] {
     const known = this.#byWorkload.get(workload);
     if (known !== undefined) return known;
-    if (this.#byWorkload.size >= MAX_COUNTED) this.#byWorkload.clear();
+    if (this.#byWorkload.size >= MAX_WORKLOADS) this.#byWorkload.clear();
     const made = this.#all.filter((one) => isOf(one, workload, Number.NEGATIVE_INFINITY));
     this.#byWorkload.set(workload, made);
     return made;
   }
 }
+
+const isOfDetector = (one: ExceptionMatch, detector: string): boolean =>
+  one.detector === null || one.detector === detector;
 
 /** The detection as it is told: no less than without the exception, but of no weight. */
 export const excepted = <T extends Pick<Detection, 'severity' | 'facts' | 'bits'>>(

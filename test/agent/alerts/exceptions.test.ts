@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readExceptions } from '../../../agent/alerts/exceptions.ts';
+import { Exceptions, MAX_COMPARED, readExceptions } from '../../../agent/alerts/exceptions.ts';
 import { ordinary, quiet, shop } from '../../builders/shop.ts';
 import { makePipeline, run, type World } from '../../builders/world.ts';
 
@@ -63,4 +63,69 @@ test('a document that is none is counted, and what was said before stays', () =>
   expect(readExceptions('{"exceptions":[7,{"name":1},{"name":"a","workload":"*","expiresMs":0}]}')).toEqual([
     { name: 'a', workload: '*', detector: null, facts: {}, expiresMs: null },
   ]);
+});
+
+const detectionOf = (facts: Readonly<Record<string, string>>): Parameters<Exceptions['of']>[0] => {
+  const world = shop();
+  quiet(world, 30);
+  tool(world, 1);
+  const [detection] = run(world).told.detections;
+  if (detection === undefined) throw new Error('nothing was found');
+  return { ...detection, detector: 'rarity', facts };
+};
+
+test('each exception that there is counts its hits, however many there are', () => {
+  const each = Array.from({ length: 1500 }, (_, n) => ({
+    ...nightly,
+    ...{ name: `tool-${n}`, workload: '*', facts: { n: `${n}` } },
+  }));
+  const exceptions = new Exceptions();
+  exceptions.use(readExceptions(JSON.stringify({ exceptions: each })));
+  const detection = detectionOf({});
+  for (let n = 0; n < 1500; n++) exceptions.of({ ...detection, facts: { n: String(n) } }, { compared: 0 });
+  expect([exceptions.total, exceptions.hits.size, exceptions.hits.get('tool-1499')]).toEqual([1500, 1500, 1]);
+});
+
+test('a flood is compared up to a bound in each window of a container; what is beyond counts, and is counted', () => {
+  const world = shop();
+  quiet(world, 30);
+  const strangers = Array.from({ length: 1999 }, (_, n) => ({
+    ...nightly,
+    ...{ name: `x-${n}`, facts: { path: `/opt/none-${n}/*` } },
+  }));
+  say(world, ...strangers, nightly);
+  for (let n = 0; n < 200; n++)
+    world.exec({
+      slot: 2,
+      pid: 5000 + n,
+      start: world.now,
+      path: `/opt/new/t-${'abcdefghij'[n % 10]}${'klmnopqrstuvwxyzabcd'[Math.floor(n / 10)]}`,
+    });
+  world.tick();
+  tool(world, 300);
+  const { told, pipeline } = run(world);
+  const found = told.detections.filter(({ detector, facts }) => detector === 'rarity' && 'path' in facts);
+  const covered = found.filter(({ facts }) => facts['excepted'] === 'nightly');
+  const most = Math.ceil(MAX_COMPARED / (2 * 2000));
+  // Those within the bound, and the one of the next window.
+  expect([covered.length, covered.at(-1)?.facts['path']]).toEqual([most + 1, '/opt/new/tool']);
+  expect([found.length, pipeline.counts().unlooked]).toEqual([201, 201 - covered.length]);
+});
+
+test('an exception of another detector or workload costs a verdict nothing', () => {
+  const exceptions = new Exceptions();
+  exceptions.use(
+    readExceptions(
+      JSON.stringify({ exceptions: [nightly, { ...nightly, workload: 'c1/other/*', detector: '' }] }),
+    ),
+  );
+  const may = (workload: string, detector: string) => exceptions.mayCover(workload, detector);
+  expect([may('c1/shop/a', 'rarity'), may('c1/shop/a', 'flood'), may('c1/other/a', 'flood')]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  const looked = { compared: 0 };
+  exceptions.of({ ...detectionOf({}), detector: 'flood' }, looked);
+  expect(looked.compared).toBe(0);
 });

@@ -19,6 +19,7 @@ export interface Numbers {
   readonly names: Readonly<NameCounts>;
   /** Detections that people said are normal. */
   readonly excepted: number;
+  readonly unlooked: number;
   readonly guidance: Readonly<GuidanceCounts>;
   readonly peers: { readonly size: number; readonly stale: number };
   readonly lives: { readonly starts: number; readonly restarts: number; readonly oomKills: number };
@@ -126,7 +127,12 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   ['workloads', 'Workloads with a baseline.', '', one(({ workloads }) => workloads)],
   ['guarding', 'Containers whose new pairs of calls are told.', '', one(({ profiles }) => profiles.guarding)],
-  ['known_pairs', 'Pairs of calls that baselines accepted.', '', one(({ profiles }) => profiles.pairs)],
+  [
+    'known_pairs',
+    'Pairs of calls that baselines accepted, each as it was written last.',
+    '',
+    one(({ profiles }) => profiles.pairs),
+  ],
   ['suspects', 'Facts called anomalous and not learnt.', '', one(({ profiles }) => profiles.suspects)],
   ['versions', 'Versions of images kept in baselines.', '', one(({ profiles }) => profiles.versions)],
   [
@@ -143,7 +149,7 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   [
     'inherited_facts',
-    'Facts that versions in force take over from those before and have not shown yet.',
+    'Facts that versions in force take over from those before and have not shown yet, each baseline as it was written last.',
     '',
     one(({ profiles }) => profiles.inherited),
   ],
@@ -368,6 +374,12 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     one(({ peers }) => peers.stale),
   ],
   ['excepted_total', 'Detections that an exception of central covers.', '', one(({ excepted }) => excepted)],
+  [
+    'exceptions_unlooked_total',
+    'Detections that were not compared with exceptions, as their container had too many in one window: they count.',
+    '',
+    one(({ unlooked }) => unlooked),
+  ],
   [
     'rules_refused',
     '1 while a rule file is not in force because something in its folder is wrong.',

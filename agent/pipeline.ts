@@ -326,6 +326,7 @@ export class Pipeline {
       baselines: this.registry.size,
       names: { ...this.#windows.names },
       excepted: this.#telling.exceptions.total,
+      unlooked: this.#telling.exceptions.unlooked,
       exceptedBy: Object.fromEntries(this.#telling.exceptions.hits),
     };
   }
@@ -338,14 +339,13 @@ export class Pipeline {
     return {
       guarding,
       ...counts,
-      pairs: sum((baseline) => baseline.accepted('pair', 'steady').size),
+      ...this.registry.facts(),
       suspects: sum(({ suspects }) => suspects),
       versions: sum(({ versions }) => versions.size),
       versionsEvicted: sum(({ versions }) => versions.evicted),
       rollouts: sum(({ versions }) =>
         Number(versions.current !== null && versions.isYoung(versions.current)),
       ),
-      inherited: sum((baseline) => baseline.inheritedCount),
     };
   }
 

@@ -120,6 +120,7 @@ export class Report {
       guidance: guidance.counts,
       peers: { size: pipeline.peers.size, stale: pipeline.peers.stale },
       excepted: counts.excepted,
+      unlooked: counts.unlooked,
       pods: { ...(machine.pods?.counts ?? { reads: 0, errors: 0 }), health: machine.pods?.health() ?? null },
       unplaced: machine.unplaced,
       resources: machine.resourceCounts,

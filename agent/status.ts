@@ -33,6 +33,8 @@ export interface PipelineCounts {
   readonly names: Readonly<NameCounts>;
   /** Detections that people said are normal; by exception of those that there are. */
   readonly excepted: number;
+  /** Detections that were not looked at for it, as their container had too many in one window. */
+  readonly unlooked: number;
   readonly exceptedBy: Readonly<Record<string, number>>;
 }
 
@@ -42,10 +44,10 @@ export interface ProfileCounts {
   /** Known-good sets given to slots, and pairs told and armed again by one, since the start. */
   readonly loads: number;
   readonly armedAgain: number;
-  /** Of all workloads: pairs that need not be told, and facts that are not learnt. */
+  /** Of all workloads: pairs that need not be told, as each baseline was written last, and facts that are not learnt. */
   readonly pairs: number;
   readonly suspects: number;
-  /** Versions of images kept and forgotten for room, rollouts under way, and facts that the versions in force inherit and have not shown yet. */
+  /** Versions of images kept and forgotten for room, rollouts under way, and facts that the versions in force inherit and have not shown yet, as of the last writing. */
   readonly versions: number;
   readonly versionsEvicted: number;
   readonly rollouts: number;

@@ -314,7 +314,10 @@ export class Baseline {
   /** Of the version in force. */
   get inheritedCount(): number {
     const { current } = this.versions;
-    return current === null || this.versions.size < 2 ? 0 : [...this.inherited(current)].length;
+    if (current === null || this.versions.size < 2) return 0;
+    let count = 0;
+    for (const _ of this.inherited(current)) count += 1;
+    return count;
   }
 
   /** How far the version is trusted to do it: 1 when it did, in whatever phase. */

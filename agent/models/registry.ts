@@ -25,6 +25,13 @@ export interface SavedText {
   readonly text: string;
 }
 
+interface Sizes {
+  /** Of memory, by detector. */
+  readonly bytes: ReadonlyMap<string, number>;
+  readonly pairs: number;
+  readonly inherited: number;
+}
+
 export class Registry {
   readonly #options: BaselineOptions;
   readonly #baselines = new Map<string, Baseline>();
@@ -37,8 +44,8 @@ export class Registry {
   readonly #dropped = new Set<string>();
   /** Workload → hash of its last document. */
   readonly #hashes = new Map<string, string>();
-  /** Workload → bytes of memory by detector, when it was written last. */
-  readonly #memory = new Map<string, ReadonlyMap<string, number>>();
+  /** Workload → its sizes when it was written last: to look through all facts of all workloads takes longer than a scrape should. */
+  readonly #sizes = new Map<string, Sizes>();
   #evicted = 0;
 
   constructor(options: BaselineOptions) {
@@ -171,12 +178,22 @@ export class Registry {
   /** Bytes of memory by detector, of all baselines that were written since the start. */
   memory(): Map<string, number> {
     const sums = new Map<string, number>();
-    for (const bytes of this.#memory.values()) addTo(sums, bytes);
+    for (const { bytes } of this.#sizes.values()) addTo(sums, bytes);
     return sums;
   }
 
+  /** Of all baselines that were written since the start: pairs that are accepted, and facts inherited and not shown yet. */
+  facts(): { readonly pairs: number; readonly inherited: number } {
+    let [pairs, inherited] = [0, 0];
+    for (const sizes of this.#sizes.values()) {
+      pairs += sizes.pairs;
+      inherited += sizes.inherited;
+    }
+    return { pairs, inherited };
+  }
+
   #drop(workload: string): void {
-    this.#memory.delete(workload);
+    this.#sizes.delete(workload);
     this.#baselines.delete(workload);
     this.#changed.delete(workload);
     this.#generations.delete(workload);
@@ -193,7 +210,11 @@ export class Registry {
     const generation = (this.#generations.get(workload) ?? 0) + 1;
     this.#generations.set(workload, generation);
     const saved = baseline.save();
-    this.#memory.set(workload, memoryOf(saved));
+    this.#sizes.set(workload, {
+      bytes: memoryOf(saved),
+      pairs: baseline.accepted('pair', 'steady').size,
+      inherited: baseline.inheritedCount,
+    });
     const text = documentOf(saved, generation, this.#hashes.get(workload) ?? '');
     this.#hashes.set(workload, hashOf(text));
     return text;

@@ -76,9 +76,10 @@ export class Agent {
     this.pipeline = this.makePipeline();
     this.intake = new Intake(context, {
       pipeline: this.pipeline,
-      handled: ({ kind }) => {
-        if (kind === 'pods') this.containment.leases.sweep();
-        else if (kind === 'tick') setImmediate(() => this.proveSight());
+      handled: (frame) => {
+        if (frame.kind === 'pods') this.containment.leases.sweep();
+        else if (frame.kind === 'baseline') this.profiles.handled(frame.text);
+        else if (frame.kind === 'tick') setImmediate(() => this.proveSight());
         else if (this.pipeline.waiting().length > 0) this.machine.pods?.refresh();
       },
     });

@@ -47,6 +47,10 @@ export class SentProfileBook {
   readonly #parts: SentProfilesParts;
   #profiles: SentProfiles['profiles'] = [];
   readonly #resets = new Map<string, string>();
+  /** Workload → the document that is on its way to the pipeline. What is asked of a baseline now is asked of the one before. */
+  readonly #underWay = new Map<string, string>();
+  /** Those that have an object no more and are to learn again. */
+  readonly #letGo = new Set<string>();
 
   constructor(parts: SentProfilesParts) {
     this.#parts = parts;
@@ -71,24 +75,33 @@ export class SentProfileBook {
     for (const { workload, pinned } of before) {
       if (still.has(workload)) continue;
       this.#resets.delete(workload);
-      if (pinned) this.#pin(workload, false);
+      if (pinned) this.#letGo.add(workload);
     }
+    for (const workload of still) this.#letGo.delete(workload);
     this.apply();
   }
 
-  /** Also for workloads that came to the node since. */
+  /** Also for workloads that came to the node since, and those whose last change is done. */
   apply(): void {
+    for (const workload of this.#letGo) {
+      if (this.#underWay.has(workload)) continue;
+      this.#letGo.delete(workload);
+      this.#pin(workload, false);
+    }
     for (const { workload, pinned, reset } of this.#profiles) {
+      // A pin that overtakes a reset is of the baseline before, and would bring that back.
+      if (this.#underWay.has(workload)) continue;
       if (reset !== (this.#resets.get(workload) ?? '')) {
         this.#resets.set(workload, reset);
-        if (reset !== '' && this.#change(workload, 'reset')) {
-          this.counts.reset += 1;
-          // Its frame may wait: a pin now would be of the baseline before, and bring that back.
-          continue;
-        }
+        if (reset !== '' && this.#change(workload, 'reset')) this.counts.reset += 1;
       }
-      this.#pin(workload, pinned);
+      if (!this.#underWay.has(workload)) this.#pin(workload, pinned);
     }
+  }
+
+  /** The pipeline has taken that baseline over, or refused it. */
+  handled(text: string): void {
+    for (const [workload, asked] of this.#underWay) if (asked === text) this.#underWay.delete(workload);
   }
 
   states(): Input<ProfileState>[] {
@@ -106,7 +119,10 @@ export class SentProfileBook {
 
   #change(workload: string, change: 'reset' | 'pin' | 'unpin'): boolean {
     const text = this.#parts.changed(workload, change);
-    if (text !== null) this.#parts.baseline(text);
-    return text !== null;
+    if (text === null) return false;
+    // Before it is pushed: an idle pipeline takes it at once.
+    this.#underWay.set(workload, text);
+    this.#parts.baseline(text);
+    return true;
   }
 }

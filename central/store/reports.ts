@@ -211,8 +211,20 @@ async function hit(db: Handle, name: string, { hits, atMs }: { hits: number; atM
     .execute();
 }
 
-/** Names are a node's word, as is what it says they covered: beyond so many only those that are known are counted. */
-const MOST_HITS = 10_000;
+/** Of those, the names that central told nodes of at any time: what a node says is its word, and any other is not counted. */
+async function knownOf(db: Handle, names: readonly string[]): Promise<Set<string>> {
+  const known = new Set<string>();
+  for (const some of chunks(names, 1000)) {
+    const made = db.selectFrom('exceptions').select('name').where('name', 'in', some);
+    const documents = db
+      .selectFrom('policies')
+      .select('name')
+      .where('name', 'in', some)
+      .where('kind', '=', 'PicketException');
+    for (const { name } of [...(await made.execute()), ...(await documents.execute())]) known.add(name);
+  }
+  return known;
+}
 
 /** What the node itself found to be covered by an exception that it was told of. Says how many it did not count. */
 async function countExcepted(db: Handle, { detections, receivedMs }: Report): Promise<number> {
@@ -221,22 +233,11 @@ async function countExcepted(db: Handle, { detections, receivedMs }: Report): Pr
     const name = facts['excepted'];
     if (name !== undefined) hits.set(name, (hits.get(name) ?? 0) + 1);
   }
-  if (hits.size === 0) return 0;
-  const known = new Set<string>();
-  for (const names of chunks([...hits.keys()], 1000))
-    for (const table of ['exception_hits', 'exceptions'] as const)
-      for (const { name } of await db.selectFrom(table).select('name').where('name', 'in', names).execute())
-        known.add(name);
-  const { rows } = await db
-    .selectFrom('exception_hits')
-    .select(db.fn.countAll<number>().as('rows'))
-    .executeTakeFirstOrThrow();
-  let [room, uncounted] = [MOST_HITS - Number(rows), 0];
-  for (const [name, count] of hits) {
-    if (!known.has(name)) room -= 1;
-    if (known.has(name) || room >= 0) await hit(db, name, { hits: count, atMs: receivedMs });
+  const known = await knownOf(db, [...hits.keys()]);
+  let uncounted = 0;
+  for (const [name, count] of hits)
+    if (known.has(name)) await hit(db, name, { hits: count, atMs: receivedMs });
     else uncounted += count;
-  }
   return uncounted;
 }
 

@@ -22,15 +22,19 @@ const DETAILS = [
   ['session_alerts', 'at_ms'],
 ] as const;
 
-/** What was made of it, and done about it. What is in force is kept whatever its age. */
-const ENDED = sql`state in ('done', 'failed', 'refused', 'released', 'expired')`;
+/**
+ * What was made of it, and done about it. What is in force is kept whatever its age. The sign before a column keeps SQLite from
+ * its index: the one by time gives the oldest without sorting all that have ended.
+ */
+const ENDED = sql`+state in ('done', 'failed', 'refused', 'released', 'expired')`;
 const STORY: readonly (readonly [table: string, column: string, and: RawBuilder<unknown> | null])[] = [
-  ['incidents', 'last_ms', sql`state not in ('contained', 'awaiting')`],
-  ['plans', 'made_ms', sql`state <> 'proposed'`],
+  ['incidents', 'last_ms', sql`+state not in ('contained', 'awaiting')`],
+  ['plans', 'made_ms', sql`+state <> 'proposed'`],
   ['alerts', 'last_wall_ms', null],
   ['orders', 'issued_ms', ENDED],
   ['cluster_orders', 'issued_ms', ENDED],
   ['dead_letters', 'at_ms', null],
+  ['containers', 'last_seen_ms', sql`+live = 0`],
 ];
 
 export interface Retention {
@@ -64,10 +68,13 @@ async function oldestOf(db: Handle, rules: readonly Rule[]): Promise<number | nu
 /** One batch; fewer than BATCH: there are no more. */
 async function deleteSome(db: Handle, [table, column, and]: Rule, beforeMs: number): Promise<number> {
   const where = sql`${sql.ref(column)} < ${beforeMs}${and === null ? sql`` : sql` and ${and}`}`;
+  const order = sql`order by ${sql.ref(column)} limit ${BATCH}`;
+  // Which alerts an incident had goes before it: a look for those of no incident would go through all that there are.
+  if (table === 'incidents')
+    await sql`delete from incident_alerts where incident in
+      (select id from incidents where ${where} ${order})`.execute(db);
   const result = await sql`delete from ${sql.table(table)} where rowid in
-    (select rowid from ${sql.table(table)} where ${where} order by ${sql.ref(column)} limit ${BATCH})`.execute(
-    db,
-  );
+    (select rowid from ${sql.table(table)} where ${where} ${order})`.execute(db);
   // Lets requests that wait for the connection go first.
   await new Promise((resolve) => setImmediate(resolve));
   return Number(result.numAffectedRows ?? 0n);
@@ -121,15 +128,9 @@ async function ofSize(db: Handle, { maxBytes }: Retention, signal: AbortSignal):
   return [...rows].map(([table, count]) => ({ table, reason: 'size', rows: count }));
 }
 
-/** Of incidents that are gone. */
-async function orphans(db: Handle): Promise<void> {
-  await sql`delete from incident_alerts where incident not in (select id from incidents)`.execute(db);
-}
-
 /** Deletes until nothing is over its time or the signal is aborted. */
 export async function deleteOld(db: Handle, limits: Retention, signal: AbortSignal): Promise<Deleted> {
   const deleted = [...(await ofAge(db, limits, signal)), ...(await ofSize(db, limits, signal))];
-  if (deleted.some(({ table }) => table === 'incidents')) await orphans(db);
   if (deleted.length > 0) await sql`pragma incremental_vacuum(${sql.raw(String(PAGES))})`.execute(db);
   return deleted;
 }

@@ -11,6 +11,7 @@ import { sessions } from './0009-sessions.ts';
 import { allow } from './0010-allow.ts';
 import { pruned } from './0011-pruned.ts';
 import { canaries } from './0012-canaries.ts';
+import { ages } from './0013-ages.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -24,6 +25,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0010-allow': allow,
   '0011-pruned': pruned,
   '0012-canaries': canaries,
+  '0013-ages': ages,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

@@ -196,7 +196,8 @@ describe('a policy', () => {
     ]);
     expect(await made()).toEqual(['cordon web-1']);
     expect((await verdicts(replicas, enforce))[0]).toContain('refuse: it is already contained by clu-');
-    const [held] = await store.clusterOrders.list(1, null);
+    const all = await store.clusterOrders.list(9, null);
+    const held = all.find(({ target }) => target.pod === 'web-1');
     await store.clusterOrders.change(held?.id ?? '', 'queued', { state: 'applied' });
     const by = { order: held?.id ?? '', actor: 'ann', reason: 'wrong' };
     expect(await undoCluster(store.response, by, T0)).toMatchObject({ state: 'releasing' });

@@ -338,6 +338,14 @@ class RunningCentral implements Central {
         for (const [cluster, inStep] of controller.inStep()) gauge.set({ cluster }, Number(inStep));
       },
     );
+    this.metrics.gauge(
+      'objects_left_out',
+      'Rules, profiles, policies and exceptions that are objects and not in force because there are too many.',
+      ['cluster', 'kind'],
+      (gauge) => {
+        for (const { cluster, kind, count } of controller.leftOut()) gauge.set({ cluster, kind }, count);
+      },
+    );
     this.loops.push(controller.run(this.stopping.signal));
   }
 

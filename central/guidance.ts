@@ -1,6 +1,7 @@
 /**
  * What all nodes of a cluster are told: rules that are objects, exceptions, whom addresses belong to. A node says which versions it has; what
- * it has another of comes with the reply. Nothing about a node is kept but what it said last.
+ * it has another of comes with the reply. Nothing about a node is kept but what it said last, and of
+ * one that is gone nothing.
  */
 import { createHash } from 'node:crypto';
 import type { Input, Reply } from '../wire/index.ts';
@@ -18,6 +19,8 @@ export interface GuidanceParts {
 
 /** Of a cluster as Kubernetes is tested with, and as many again. */
 const MAX_NODES = 10_000;
+/** An agent that has nothing to tell sends a summary every 10 s: a node that was not heard for that long is not counted. It says all again when it comes. */
+const GONE_MS = 600_000;
 const MAX_EXCEPTIONS = 2000;
 const MAX_EXCEPTION_BYTES = 256 * 1024;
 const EACH_MS = 1000;
@@ -28,6 +31,10 @@ const versionOf = (value: unknown): string =>
 /** Whether rules that were sent are in force on a node. */
 export type RuleState = 'in-force' | 'refused' | 'waiting';
 
+interface Heard extends ReportedStanding {
+  readonly heardMs: number;
+}
+
 export class Guidance {
   /** Exceptions that nodes are not told of, because there are too many. */
   exceptionsLeftOut = 0;
@@ -37,7 +44,8 @@ export class Guidance {
   readonly #peers = new Map<string, PeerTable>();
   readonly #addressesLeftOut = new Map<string, number>();
   readonly #profiles = new Map<string, Input<NonNullable<Reply['profiles']>>>();
-  readonly #standing = new Map<string, ReportedStanding>();
+  /** The node that was not heard for longest first. */
+  readonly #standing = new Map<string, Heard>();
   /** The versions that a node was last told to fetch. */
   readonly #toldOf = new Map<string, string>();
   #madeMs = Number.NEGATIVE_INFINITY;
@@ -59,7 +67,7 @@ export class Guidance {
 
   /** What the cluster's nodes said of the profiles, the last of each. */
   profilesOn(cluster: string): ReportedStanding['profileStates'] {
-    return [...this.#standing].flatMap(([key, { profileStates }]) =>
+    return this.#here().flatMap(([key, { profileStates }]) =>
       key.startsWith(`${cluster} `) ? profileStates : [],
     );
   }
@@ -89,7 +97,7 @@ export class Guidance {
   behind(most: number): NodeIdentity[] {
     const found: NodeIdentity[] = [];
     const exceptions = this.#exceptionsNow().version ?? '';
-    for (const [key, standing] of this.#standing) {
+    for (const [key, standing] of this.#here()) {
       if (found.length >= most) break;
       const [cluster = '', node = ''] = key.split(' ');
       const rules = this.#rules.get(cluster)?.version ?? standing.rules;
@@ -123,7 +131,7 @@ export class Guidance {
     };
   }
 
-  /** What the node said last; null: nothing, or not since central began. */
+  /** What the node said last; null: nothing, not since central began, or not for long. */
   standingOf({ cluster, node }: NodeIdentity): ReportedStanding | null {
     return this.#standing.get(`${cluster} ${node}`) ?? null;
   }
@@ -131,7 +139,7 @@ export class Guidance {
   /** Nodes by what became of the rules that there are now. */
   nodesByRules(): Record<RuleState, number> {
     const states = { 'in-force': 0, refused: 0, waiting: 0 };
-    for (const [key, { rules, ruleProblems }] of this.#standing) {
+    for (const [key, { rules, ruleProblems }] of this.#here()) {
       const wanted = this.#rules.get(key.slice(0, key.indexOf(' ')))?.version ?? '';
       if (rules !== wanted) states.waiting += 1;
       else states[ruleProblems.length === 0 ? 'in-force' : 'refused'] += 1;
@@ -142,11 +150,24 @@ export class Guidance {
   #note({ cluster, node }: NodeIdentity, standing: ReportedStanding): void {
     const key = `${cluster} ${node}`;
     this.#standing.delete(key);
-    this.#standing.set(key, standing);
+    this.#standing.set(key, { ...standing, heardMs: this.#parts.nowMs() });
     const [oldest] = this.#standing.keys();
-    if (this.#standing.size <= MAX_NODES || oldest === undefined) return;
-    this.#standing.delete(oldest);
-    this.#toldOf.delete(oldest);
+    if (this.#standing.size > MAX_NODES && oldest !== undefined) this.#forget(oldest);
+  }
+
+  /** Nodes that are there still. */
+  #here(): [string, Heard][] {
+    const goneMs = this.#parts.nowMs() - GONE_MS;
+    for (const [key, { heardMs }] of this.#standing) {
+      if (heardMs >= goneMs) break;
+      this.#forget(key);
+    }
+    return [...this.#standing];
+  }
+
+  #forget(key: string): void {
+    this.#standing.delete(key);
+    this.#toldOf.delete(key);
   }
 
   /** Looked at once a second, not for each node. */

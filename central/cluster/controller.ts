@@ -66,10 +66,13 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
     nodes,
     peers,
     watched: [containments, nodes, rules, peers, profiles, ...policies],
+    documents: [rules, profiles, ...policies],
   };
 }
 
 export class Controller {
+  /** What was told last of documents that are left out, by cluster and kind. */
+  readonly #told = new Map<string, number>();
   readonly #parts: ControllerParts;
   readonly #clusters: readonly (readonly [string, ReturnType<typeof ofCluster>])[];
 
@@ -85,6 +88,13 @@ export class Controller {
     return new Map(this.#clusters.map(([name, { watched }]) => [name, watched.every((one) => one.inStep)]));
   }
 
+  /** Documents that are objects and not in force because there are too many, by cluster and kind. */
+  *leftOut(): Generator<{ readonly cluster: string; readonly kind: string; readonly count: number }> {
+    for (const [cluster, { documents }] of this.#clusters)
+      for (const { leftOut } of documents)
+        for (const [kind, count] of leftOut) yield { cluster, kind, count };
+  }
+
   /** Resolves once the signal is aborted and nothing is under way. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(
@@ -95,8 +105,20 @@ export class Controller {
           await nodes.pass();
           peers.pass();
           await profiles.pass();
+          this.#tellLeftOut();
         }),
       ]),
     );
+  }
+
+  /** Each time that there are others. */
+  #tellLeftOut(): void {
+    for (const { cluster, kind, count } of this.leftOut()) {
+      const key = `${cluster} ${kind}`;
+      if (count === (this.#told.get(key) ?? 0)) continue;
+      this.#told.set(key, count);
+      const text = `${count} objects of kind ${kind} are not in force: there are too many`;
+      if (count > 0) this.#parts.onError(cluster, new Error(text));
+    }
   }
 }

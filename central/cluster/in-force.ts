@@ -16,6 +16,12 @@ export interface InForceObject {
 export const isOurWord = (change: ChangeKind, item: InForceObject, before: InForceObject | null): boolean =>
   change !== 'DELETED' && before?.uid === item.uid && before.generation === item.generation;
 
+/** Objects of a kind that are not looked at because there are too many. */
+export type LeftOut = readonly (readonly [kind: string, count: number])[];
+
+export const tooMany = ({ kind }: Resource, most: number): string =>
+  `there are more than ${most} objects of kind ${kind}: it is in force when others were deleted`;
+
 /** `refusal` empty: it is. False where that was said before. */
 export async function sayInForce(
   { resource, name, generation, conditions }: InForceObject,

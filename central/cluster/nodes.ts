@@ -90,10 +90,10 @@ export function statusOf(
   };
 }
 
-/** Whether people would want to know at once. */
+/** Whether people would want to know at once. What is not known now is not written, and stays as it was said. */
 const differs = (a: Status, b: Status): boolean =>
   ['version', 'hooksMissing', 'rules', 'conditions'].some(
-    (name) => JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+    (name) => b[name] !== undefined && JSON.stringify(a[name]) !== JSON.stringify(b[name]),
   );
 
 export class Nodes {

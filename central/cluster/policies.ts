@@ -7,13 +7,14 @@ import { Mirror } from '../../kit/kube/mirror.ts';
 import type { KubeObject, Resource } from '../../kit/kube/resource.ts';
 import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { PolicyError, type PolicySet, parsePolicies } from '../respond/policy.ts';
-import { type InForceObject, isOurWord, sayInForce } from './in-force.ts';
+import { type InForceObject, isOurWord, type LeftOut, sayInForce, tooMany } from './in-force.ts';
 import { API_VERSION, PICKET_EXCEPTIONS, PICKET_POLICIES } from './kinds.ts';
 
 /** Where a document came from, as the journal has it. */
 export const SOURCE = 'kubernetes';
-/** Of each kind; further ones are not in force, and say so. */
+/** Of each kind; further ones are not in force, and so many of them say so. */
 const MAX_OBJECTS = 1000;
+const MAX_LEFT_OUT = 100;
 
 export interface PolicyObjectsParts {
   readonly client: KubeClient;
@@ -25,6 +26,8 @@ export interface PolicyObjectsParts {
   readonly onError: (error: unknown) => void;
   readonly timing?: WatchTiming;
 }
+
+const KINDS = [PICKET_POLICIES, PICKET_EXCEPTIONS];
 
 interface Kept extends InForceObject {
   readonly priority: number;
@@ -86,13 +89,13 @@ export class PolicyObjects {
 
   constructor(parts: PolicyObjectsParts) {
     this.#parts = parts;
-    this.#mirrors = [PICKET_POLICIES, PICKET_EXCEPTIONS].map(
+    this.#mirrors = KINDS.map(
       (resource) =>
         new Mirror({
           client: parts.client,
           query: { what: { resource }, reduce: (object) => keep(resource, object) },
           keyOf: ({ name }) => name,
-          maxObjects: MAX_OBJECTS,
+          ...{ maxObjects: MAX_OBJECTS, maxLeftOut: MAX_LEFT_OUT },
           listed: () => this.#apply(),
           changed: (change, item, before) => (isOurWord(change, item, before) ? undefined : this.#apply()),
           problem: parts.onError,
@@ -110,6 +113,10 @@ export class PolicyObjects {
     return this.#mirrors.every((mirror) => mirror.inStep);
   }
 
+  get leftOut(): LeftOut {
+    return KINDS.map((resource, index) => [resource.kind, this.#mirrors[index]?.refused ?? 0]);
+  }
+
   /** One after the other; nothing is in force of objects before both kinds are known. */
   #apply(): Promise<void> {
     this.#working = this.#working.then(() => this.#applyNow()).catch(this.#parts.onError);
@@ -121,7 +128,10 @@ export class PolicyObjects {
     const objects = this.#mirrors.flatMap((mirror) => mirror.all());
     const { policies, refusals } = inForce(this.#parts.files, objects);
     await this.#parts.use(policies);
-    for (const [object, refusal] of refusals)
+    const leftOut = this.#mirrors
+      .flatMap((mirror) => mirror.leftOut())
+      .map((object) => [object, tooMany(object.resource, MAX_OBJECTS)] as const);
+    for (const [object, refusal] of [...refusals, ...leftOut])
       await sayInForce(object, refusal, this.#parts).catch(this.#parts.onError);
   }
 }

@@ -7,6 +7,7 @@ import { isKubeError } from '../../kit/kube/error.ts';
 import { Mirror } from '../../kit/kube/mirror.ts';
 import type { KubeObject } from '../../kit/kube/resource.ts';
 import type { WatchTiming } from '../../kit/kube/watch.ts';
+import type { LeftOut } from './in-force.ts';
 import { PICKET_PROFILES } from './kinds.ts';
 
 export interface SentProfile {
@@ -114,6 +115,10 @@ export class ProfileObjects {
 
   get inStep(): boolean {
     return this.#mirror.inStep;
+  }
+
+  get leftOut(): LeftOut {
+    return [[PICKET_PROFILES.kind, this.#mirror.refused]];
   }
 
   /** Two objects of one workload: the first by name counts. */

@@ -8,7 +8,7 @@ import { Mirror } from '../../kit/kube/mirror.ts';
 import type { KubeObject } from '../../kit/kube/resource.ts';
 import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { tellEvent } from './event.ts';
-import { type InForceObject, isOurWord, sayInForce } from './in-force.ts';
+import { type InForceObject, isOurWord, type LeftOut, sayInForce, tooMany } from './in-force.ts';
 import { PICKET_RULES } from './kinds.ts';
 
 /** A document of the rule language, as a file has it. */
@@ -34,8 +34,10 @@ interface Kept extends InForceObject {
   readonly text: string;
 }
 
-/** Of one cluster; further ones are not looked at. With ours, a node takes 1000. */
+/** Of one cluster; further ones are not in force. With ours, a node takes 1000. */
 const MAX_OBJECTS = 500;
+/** Of those, so many say so themselves. */
+const MAX_LEFT_OUT = 100;
 /** Of all that are sent together: a reply to a node takes 1 MiB. */
 const MAX_BYTES = 512 * 1024;
 /** Of the language's own documents; objects have a version of their own. */
@@ -80,7 +82,7 @@ export class RuleObjects {
       client: parts.client,
       query: { what: { resource: PICKET_RULES }, reduce: keep },
       keyOf: ({ name }) => name,
-      maxObjects: MAX_OBJECTS,
+      ...{ maxObjects: MAX_OBJECTS, maxLeftOut: MAX_LEFT_OUT },
       listed: () => this.#apply(),
       changed: (change, item, before) => (isOurWord(change, item, before) ? undefined : this.#apply()),
       problem: parts.onError,
@@ -95,6 +97,11 @@ export class RuleObjects {
 
   get inStep(): boolean {
     return this.#mirror.inStep;
+  }
+
+  /** Objects that are not looked at because there are too many. */
+  get leftOut(): LeftOut {
+    return [[PICKET_RULES.kind, this.#mirror.refused]];
   }
 
   #apply(): Promise<void> {
@@ -118,6 +125,7 @@ export class RuleObjects {
       }
       refusals.set(object, tooMuch ? `the rules before it have all ${MAX_BYTES} bytes` : problems.join('\n'));
     }
+    for (const object of this.#mirror.leftOut()) refusals.set(object, tooMany(PICKET_RULES, MAX_OBJECTS));
     this.#forget(objects);
     use(cluster, good);
     for (const [object, refusal] of refusals) await this.#say(object, refusal).catch(onError);

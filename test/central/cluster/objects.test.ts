@@ -10,6 +10,7 @@ import { startCentral, type TestCentral, type TestNode, temporaryFolder } from '
 const ROOT = '/apis/picket.dev/v1alpha1';
 const CONTAINMENTS = `${ROOT}/containments`;
 const SOON = { timeout: 40_000, interval: 20 };
+const LONG = { timeout: 90_000, interval: 200 };
 
 let api: FakeKubeApi;
 let folder: ReturnType<typeof temporaryFolder>;
@@ -189,6 +190,29 @@ describe('rules that are objects', () => {
       async () => expect(await sent({ rules: first.version })).toEqual({ version: '', names: [] }),
       SOON,
     );
+  });
+
+  test('those beyond the five hundredth say that they are not in force, are counted, and come in when there is room', {
+    timeout: 120_000,
+  }, async () => {
+    const name = (at: number): string => `r-${String(at).padStart(3, '0')}`;
+    for (let at = 0; at < 502; at += 1) api.put(RULES, rule(name(at), 'event.exe == "a"'));
+    await start();
+    const said = (at: number): unknown => api.object(RULES, null, name(at))?.['status'];
+    const refused = { type: 'InForce', status: 'False', message: expect.stringMatching(/more than 500/) };
+    for (const at of [500, 501])
+      await vi.waitFor(() => expect(said(at)).toMatchObject({ conditions: [refused] }), LONG);
+    const count = 'picket_central_objects_left_out{cluster="local",kind="PicketRule"}';
+    expect(await central.metric(count)).toBe(2);
+    const { names } = (await sent({})) ?? { names: [] };
+    expect([names.length, names.at(-1)]).toEqual([500, name(499)]);
+    api.remove(RULES, null, name(7));
+    await vi.waitFor(
+      () => expect(said(500)).toMatchObject({ conditions: [{ status: 'True', message: '' }] }),
+      LONG,
+    );
+    await vi.waitFor(async () => expect(await central.metric(count)).toBe(1), SOON);
+    expect(said(501)).toMatchObject({ conditions: [refused] });
   });
 
   test('one that does not compile says line and reason, in its status and in an Event', async () => {

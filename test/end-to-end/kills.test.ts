@@ -12,7 +12,7 @@ import { eventually, openWorld, type World } from './world.ts';
 
 const KILLS = Number(process.env['PICKET_KILLS'] ?? 3);
 const SEED = Number(process.env['PICKET_SEED'] ?? 1);
-const KILL_MS = 120_000;
+const KILL_MS = 300_000;
 const EXAMPLE = join(import.meta.dirname, '../../manifests/examples/policies/enforce-demo.yaml');
 
 describe.skipIf(skipReason('random kills') !== null)('random kills', () => {

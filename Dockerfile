@@ -44,7 +44,7 @@ COPY --from=builder /opt/picket/node_modules node_modules
 COPY --from=builder /opt/picket/build/Release/picket.node /opt/picket/build/Release/picket-canary build/Release/
 COPY --from=builder /opt/picket/dist dist
 # `exec`: picket is process 1 and gets the signals itself.
-RUN printf '#!/bin/sh\nexec /usr/local/bin/node --disable-warning=ExperimentalWarning --max-semi-space-size=1 --v8-pool-size=1 /opt/picket/dist/cli/main.js "$@"\n' \
+RUN printf '#!/bin/sh\nexec /usr/local/bin/node --disable-warning=ExperimentalWarning --max-semi-space-size=1 --memory-saver-mode --v8-pool-size=1 /opt/picket/dist/cli/main.js "$@"\n' \
       > /usr/local/bin/picket \
  && chmod 0755 /usr/local/bin/picket \
  && mkdir -p /var/lib/picket && chown 65532:65532 /var/lib/picket

@@ -86,7 +86,7 @@ export class Machine {
     this.source = source;
     opening.take((records) => source.records(records));
     await this.startPods();
-    await source.start();
+    source.start();
     this.queue.flush();
     lifetime.atEnd(() => source.stop());
     this.settle(addon);

@@ -8,7 +8,7 @@ import type { NativeAddon, Probe, ProbeOptions } from '../native/index.ts';
 import { callIds } from './features/call-ids.ts';
 import { countOwners } from './identity/cgroup.ts';
 import type { AgentSettings } from './settings.ts';
-import { type CgroupTree, cgroupPaths, findCgroups } from './source/cgroups.ts';
+import { type CgroupTree, findCgroups, listCgroups } from './source/cgroups.ts';
 import { watchedNames } from './source/watched-names.ts';
 
 type Take = (records: Buffer) => void;
@@ -25,7 +25,7 @@ function probeOptions(settings: AgentSettings, { root, hierarchy }: CgroupTree):
     recordsPerSecond: settings['record-rate'],
     recordBurst: settings['record-burst'],
     slots: settings.slots,
-    liveSlots: Math.min(settings.slots, countOwners(cgroupPaths(root))),
+    liveSlots: Math.min(settings.slots, countOwners(listCgroups(root).map(({ path }) => path))),
     flows: settings.flows,
     callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
     seenKey: randomBytes(8).readBigUInt64LE(),

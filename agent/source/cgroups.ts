@@ -1,5 +1,5 @@
 /** The cgroup file system: where it is mounted, who is in it. A cgroup's id is the inode of its folder. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CgroupFound } from '../events/frame.ts';
@@ -61,19 +61,40 @@ export function ownCgroup(text = readFileSync('/proc/self/cgroup', 'utf8')): str
   return /^0::(\/.*)$/m.exec(text)?.[1] ?? '/';
 }
 
-/** Their paths alone, at once: before the agent watches, when nothing else is to be done. */
-export function cgroupPaths(root: string): string[] {
-  const paths = [''];
-  for (let at = 0; at < paths.length && at < MAX_FOLDERS; at += 1) {
-    const path = paths[at] ?? '';
-    try {
-      for (const entry of readdirSync(join(root, path), { withFileTypes: true }))
-        if (entry.isDirectory()) paths.push(`${path}/${entry.name}`);
-    } catch {
-      // It has just gone.
+/** As `scanCgroups`, at once: while nothing else is to be done, as waiting for each folder takes ten times as long. */
+export function listCgroups(root: string): CgroupFound[] {
+  const found: CgroupFound[] = [];
+  const folders = [''];
+  for (let at = 0; at < folders.length && at < MAX_FOLDERS; at += 1) {
+    const path = folders[at] ?? '';
+    for (const name of foldersIn(join(root, path))) {
+      const below = `${path}/${name}`;
+      const id = inodeOf(join(root, below));
+      if (id === null) continue;
+      folders.push(below);
+      found.push({ id, path: below });
     }
   }
-  return paths.slice(1);
+  return found;
+}
+
+/** Null when it has just gone. */
+function inodeOf(folder: string): number | null {
+  try {
+    return statSync(folder).ino;
+  } catch {
+    return null;
+  }
+}
+
+/** None when it has just gone. */
+function foldersIn(folder: string): string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 /**

@@ -2,11 +2,11 @@
 import type { Clock } from '../../kit/clock.ts';
 import { loop } from '../../kit/loop.ts';
 import type { Probe, SlotCounts } from '../../native/index.ts';
-import type { Frame } from '../events/frame.ts';
+import type { CgroupFound, Frame } from '../events/frame.ts';
 import { LAYOUT } from '../events/layout.ts';
 import type { ResourceReading } from '../events/resources.ts';
 import type { Profile } from '../profile/profiles.ts';
-import { scanCgroups } from './cgroups.ts';
+import { listCgroups, scanCgroups } from './cgroups.ts';
 import { CountDifferences, lossesOf } from './counts.ts';
 import { SlotKnowledge } from './slot-knowledge.ts';
 
@@ -88,11 +88,12 @@ export class LiveSource {
   }
 
   /** Names the cgroups that are there, then ticks each window. Counts from before are not of the first window. */
-  async start(): Promise<void> {
-    this.differences.take(this.parts.probe.readChanges());
-    await this.scan();
+  start(): void {
+    const { probe, cgroupRoot, windowMs, onError } = this.parts;
+    this.differences.take(probe.readChanges());
+    const before = probe.readCounts();
+    this.looked(before, listCgroups(cgroupRoot));
     const { signal } = this.stopping;
-    const { windowMs, onError } = this.parts;
     this.running = [
       loop({ intervalMs: windowMs, signal, onError }, () => this.window()),
       loop({ intervalMs: this.parts.scanMs ?? SCAN_MS, signal, onError }, () => this.scan()),
@@ -196,7 +197,12 @@ export class LiveSource {
   private async scanOnce(): Promise<void> {
     const before = this.parts.probe.readCounts();
     const found = await scanCgroups(this.parts.cgroupRoot);
-    if (this.stopping.signal.aborted || found.length === 0) return;
+    if (!this.stopping.signal.aborted) this.looked(before, found);
+  }
+
+  /** `before`: the slots there were when the look began. */
+  private looked(before: readonly SlotCounts[], found: readonly CgroupFound[]): void {
+    if (found.length === 0) return;
     this.parts.emit({ kind: 'cgroups', found });
     this.freeUnknown(before, new Set(found.map(({ id }) => id)));
   }

@@ -148,7 +148,7 @@ async function run(call: Call): Promise<number> {
     await pods?.start();
     source.live = live;
     for (const bytes of early) live.records(bytes);
-    await live.start();
+    live.start();
     io.error(`recording to ${path} for ${forMs / 1000} s; Ctrl-C ends it earlier\n`);
     await sleep(forMs, undefined, { signal: io.signal }).catch(() => undefined);
   } finally {

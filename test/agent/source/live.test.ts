@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import type { Frame, Tick } from '../../../agent/events/frame.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
-import { findCgroups, ownCgroup, scanCgroups } from '../../../agent/source/cgroups.ts';
+import { findCgroups, listCgroups, ownCgroup, scanCgroups } from '../../../agent/source/cgroups.ts';
 import { CountDifferences, LOSS_NAMES } from '../../../agent/source/counts.ts';
 import { LiveSource } from '../../../agent/source/live.ts';
 import { givenClock } from '../../../kit/clock.ts';
@@ -58,18 +58,19 @@ function start(scanMs = 60_000) {
 
 test('names the cgroups that are there, owners before what is nested in them', async () => {
   make('/a.service/nested');
-  const found = await scanCgroups(root);
-  expect(found).toEqual([
-    { id: idOf('/a.service'), path: '/a.service' },
-    { id: idOf('/a.service/nested'), path: '/a.service/nested' },
-  ]);
+  for (const found of [await scanCgroups(root), listCgroups(root)])
+    expect(found).toEqual([
+      { id: idOf('/a.service'), path: '/a.service' },
+      { id: idOf('/a.service/nested'), path: '/a.service/nested' },
+    ]);
+  expect(listCgroups(join(root, 'gone'))).toEqual([]);
 });
 
 test('a tick tells what was added since the one before, with flows, losses and both clocks', async () => {
   const { source, probe, ticks, overflow } = start();
   overflow.records = 3;
   probe.counts = [slotCounts(2, 42, { calls: { 0: 100n }, execs: 5n })];
-  await source.start();
+  source.start();
   probe.counts = [slotCounts(2, 42, { calls: { 0: 103n, 257: 2n ** 33n }, execs: 6n, lost: 4n })];
   probe.flows = Buffer.from('flows');
   probe.lost[1] = 9n;
@@ -147,7 +148,7 @@ test('tells why records of a slot were lost, and of what kind those were that it
 
 test('reads the pairs of slots that learn and did something, and of those only', async () => {
   const { source, probe, ticks } = start();
-  await source.start();
+  source.start();
   probe.pairs[1] = 0b101;
   const counts = (n: bigint) => [
     slotCounts(0, 0, { calls: { 0: n } }),
@@ -197,7 +198,7 @@ test('reads the pairs of slots that learn and did something, and of those only',
 
 test('a slot that went to another meanwhile is left alone; another failure is told', async () => {
   const { source, probe, ticks, errors } = start();
-  await source.start();
+  source.start();
   probe.refusal = Object.assign(new Error("slot 2 is not cgroup 42's"), { code: 'PICKET_ARGUMENT' });
   source.profile({
     slot: 2,
@@ -234,7 +235,7 @@ test('what is told when it is next done is no loss of the window', () => {
 
 test('gives a slot back after its last counts were told', async () => {
   const { source, probe, frames } = start();
-  await source.start();
+  source.start();
   probe.counts = [slotCounts(2, 42, { execs: 1n })];
   source.records(removal(2, 42));
   expect(probe.freed).toEqual([]);
@@ -245,7 +246,7 @@ test('gives a slot back after its last counts were told', async () => {
 
 test('never gives back the slot of the host', async () => {
   const { source, probe } = start();
-  await source.start();
+  source.start();
   source.records(removal(LAYOUT.SLOT_HOST, 42));
   source.tick();
   expect(probe.freed).toEqual([]);
@@ -255,7 +256,7 @@ test('a slot whose removal was not told is given back once two looks at all cgro
   const there = make('/there.service');
   const { source, probe } = start(20);
   probe.counts = [slotCounts(2, there, {}), slotCounts(3, 999_999_999, {})];
-  await source.start();
+  source.start();
   source.tick();
   expect(probe.freed).toEqual([]);
   await vi.waitFor(() => {
@@ -267,7 +268,7 @@ test('a slot whose removal was not told is given back once two looks at all cgro
 
 test('looks up cgroups that are asked for, together', async () => {
   const { source, frames } = start();
-  await source.start();
+  source.start();
   frames.length = 0;
   const [one, two] = [make('/one.service'), make('/two.service')];
   source.lookup(one);
@@ -280,7 +281,7 @@ test('looks up cgroups that are asked for, together', async () => {
 
 test('looks through all cgroups at once when a record of a new one may be among the lost, and only then', async () => {
   const { source, probe, frames } = start();
-  await source.start();
+  source.start();
   frames.length = 0;
   const fresh = make('/untold.service');
   probe.lost[LOSS_NAMES.indexOf('bulk-full')] = 1n;
@@ -299,7 +300,7 @@ test('looks through all cgroups at once when a record of a new one may be among 
 
 test('tells the window that was open when it stops, once', async () => {
   const { source, ticks } = start();
-  await source.start();
+  source.start();
   await source.stop();
   await source.stop();
   expect(ticks()).toHaveLength(1);
@@ -318,7 +319,7 @@ test('tells what containers used before the tick that ends their window', async 
     onError: (error) => frames.push(String(error)),
   });
   sources.push(source);
-  await source.start();
+  source.start();
   await vi.waitFor(() => expect(frames.slice(1, 5)).toEqual(['resources', 'tick', 'resources', 'tick']));
 });
 

@@ -40,7 +40,7 @@ export async function liveScene(options: Partial<ProbeOptions> = {}) {
     },
   });
   live.source = source;
-  await source.start();
+  source.start();
   const cgroup = makeCgroup();
   const doer = await startDoer(cgroup.path);
   let novelties = 0;

@@ -1,4 +1,5 @@
 /** The release under test: installed, asked, attacked, removed. */
+import { CLUSTER_ACTION_NAMES } from '../../central/respond/cluster/index.ts';
 import { CHART } from './chart.ts';
 import type { Cluster } from './cluster.ts';
 import { until } from './command.ts';
@@ -18,7 +19,12 @@ export function valuesOf(cluster: Cluster): Record<string, unknown> {
   return {
     cluster: 'test',
     image: { ...IMAGE, pullPolicy: 'Never' },
-    settings: { 'cgroup-root': cluster.unifiedCgroup, window: '1s', 'learn-windows': 10 },
+    settings: {
+      'cgroup-root': cluster.unifiedCgroup,
+      window: '1s',
+      'learn-windows': 10,
+      'cluster-actions': CLUSTER_ACTION_NAMES.join(','),
+    },
     central: {
       persistence: { enabled: false },
       clusterIP: CENTRAL_ADDRESS,

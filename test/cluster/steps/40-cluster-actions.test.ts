@@ -11,6 +11,7 @@ import type { Permission } from '../../../kit/kube/permission.ts';
 import { type Collection, type KubeObject, NODES, PODS, type Resource } from '../../../kit/kube/resource.ts';
 import { type ClusterWorld, clusterActionSuite } from '../../contract/cluster-actions.ts';
 import { attach, type Cluster } from '../cluster.ts';
+import { forgetDenyRules, knowDenyRules } from '../deny-rules.ts';
 
 const inside =
   process.env['PICKET_CLUSTER'] !== undefined && process.env['PICKET_CLUSTER_INSIDE'] !== undefined;
@@ -18,26 +19,6 @@ const inside =
 const RUN = `run${process.pid}`;
 const ROLES = `picket-roles-${RUN}`;
 const DELAY_MS = 50;
-
-/** A custom resource of which only the place counts. */
-function kindOf(group: string, version: string, kind: string, scope: 'Namespaced' | 'Cluster') {
-  const singular = kind.toLowerCase();
-  const plural = singular.replace(/y$/, 'ies');
-  const openAPIV3Schema = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
-  // A protected group; nobody asks who these two are.
-  const annotations = { 'api-approved.kubernetes.io': 'unapproved, for a test' };
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1',
-    kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.${group}`, annotations },
-    spec: {
-      group,
-      scope,
-      names: { kind, plural, singular },
-      versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema } }],
-    },
-  };
-}
 
 const GROUPS: Readonly<Record<string, { readonly plural: string; readonly namespaced: boolean }>> = {
   Namespace: { plural: 'namespaces', namespaced: false },
@@ -95,14 +76,6 @@ class RealWorld implements ClusterWorld {
         force: true,
       });
     }
-  }
-
-  async knowDenyRules(): Promise<void> {
-    await this.cluster.apply(
-      kindOf('cilium.io', 'v2', 'CiliumNetworkPolicy', 'Namespaced'),
-      kindOf('policy.networking.k8s.io', 'v1alpha1', 'AdminNetworkPolicy', 'Cluster'),
-    );
-    await this.cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
   }
 
   async scene(owner: 'Deployment' | 'StatefulSet' | 'ReplicaSet') {
@@ -256,7 +229,7 @@ class RealWorld implements ClusterWorld {
     const bound = numbers.map((number) => `${ROLES}-role-${number}`);
     await remove('clusterrole', bound);
     await remove('clusterrolebinding', bound);
-    await remove('crd', ['ciliumnetworkpolicies.cilium.io', 'adminnetworkpolicies.policy.networking.k8s.io']);
+    await forgetDenyRules(this.cluster);
   }
 }
 
@@ -278,7 +251,7 @@ else
     clusterActionSuite('real', () => world);
 
     describe('that knows rules that deny', () => {
-      beforeAll(() => world.knowDenyRules());
+      beforeAll(() => knowDenyRules(attach()));
       test('a quarantine makes those too, and takes them away again', async () => {
         const { quarantine } = await import('../../../central/respond/cluster/quarantine.ts');
         const scene = await world.scene('Deployment');

@@ -1,0 +1,156 @@
+/** What the release does in the cluster when a person asks, with the rights that the chart gave it: done, seen, taken back. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { CLUSTER_ACTION_NAMES, CLUSTER_ACTIONS } from '../../../central/respond/cluster/index.ts';
+import { BUSYBOX_IMAGE } from '../archive.ts';
+import { attach } from '../cluster.ts';
+import { until } from '../command.ts';
+import { forgetDenyRules, knowDenyRules } from '../deny-rules.ts';
+import { picket } from '../release.ts';
+
+const cluster = attach();
+const ACTS = 'acts';
+const KINDS = ['Deployment', 'StatefulSet', 'ReplicaSet'] as const;
+type Kind = (typeof KINDS)[number];
+const nameOf = (kind: Kind): string => kind.toLowerCase();
+
+/** A workload of one pod that sleeps. */
+function workload(kind: Kind): object {
+  const name = nameOf(kind);
+  const container = {
+    name: 'main',
+    image: BUSYBOX_IMAGE,
+    imagePullPolicy: 'Never',
+    command: ['/bin/sh', '-c', "trap 'exit 0' TERM; while true; do sleep 1 & wait $!; done"],
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind,
+    metadata: { name, namespace: ACTS },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name } },
+        spec: { serviceAccountName: 'main', terminationGracePeriodSeconds: 2, containers: [container] },
+      },
+      ...(kind === 'StatefulSet' ? { serviceName: name } : {}),
+    },
+  };
+}
+
+beforeAll(async () => {
+  await knowDenyRules(cluster);
+  await cluster.apply(
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ACTS } },
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'old-token', namespace: ACTS } },
+    {
+      apiVersion: 'v1',
+      kind: 'ServiceAccount',
+      metadata: { name: 'main', namespace: ACTS },
+      secrets: [{ name: 'old-token' }],
+    },
+    ...KINDS.map(workload),
+  );
+});
+afterAll(async () => {
+  await cluster.kubectl(['delete', 'namespace', ACTS, '--ignore-not-found', '--wait=false']);
+  await forgetDenyRules(cluster);
+});
+
+interface Item {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly labels?: object;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: { readonly replicas?: number; readonly unschedulable?: boolean };
+  readonly status?: { readonly phase?: string };
+}
+const list = async (what: string): Promise<Item[]> =>
+  (await cluster.get<{ items: Item[] }>([what, '-n', ACTS])).items;
+const ours = async (what: string): Promise<number> =>
+  (await list(what)).filter(({ metadata }) => metadata.name.startsWith('picket-')).length;
+
+/** The workload's pod that runs. */
+async function podOf(kind: Kind): Promise<Item> {
+  return until(`a pod of the ${kind}`, async () =>
+    (await list('pods')).find(
+      ({ metadata, status }) =>
+        metadata.name.startsWith(nameOf(kind)) &&
+        metadata.deletionTimestamp === undefined &&
+        status?.phase === 'Running',
+    ),
+  );
+}
+
+/** What the actions change of the workload, its pod, its node and its namespace. */
+async function look(kind: Kind, uid: string): Promise<object> {
+  const [owner] = (await list(nameOf(kind))).filter(({ metadata }) => metadata.name === nameOf(kind));
+  const pod = (await list('pods')).find(({ metadata }) => metadata.uid === uid);
+  const node = await cluster.get<Item>(['node', cluster.node]);
+  const barriers = ['networkpolicies', 'ciliumnetworkpolicies', 'adminnetworkpolicies'];
+  return {
+    replicas: owner?.spec.replicas,
+    labels: pod?.metadata.deletionTimestamp === undefined ? pod?.metadata.labels : undefined,
+    unschedulable: node.spec.unschedulable,
+    quotas: await ours('resourcequotas'),
+    barriers: (await Promise.all(barriers.map(ours))).reduce((sum, count) => sum + count),
+    secrets: (await list('secrets')).length,
+  };
+}
+
+/** By hand and in the cluster alone; the order. */
+async function ask(action: string, pod: Item): Promise<string> {
+  const flags = ['--no-network', '--no-exec', '--cluster', action, '--lease', '30m', '--json'];
+  const text = await until('the container at central', () =>
+    picket(cluster, 'central', ['contain', pod.metadata.name, ...flags]),
+  );
+  const { clusterOrders } = JSON.parse(text) as { clusterOrders: { id: string; action: string }[] };
+  expect(clusterOrders.map((order) => order.action)).toEqual([action]);
+  return clusterOrders[0]?.id ?? '';
+}
+
+const REVERSIBLE = CLUSTER_ACTIONS.filter(({ undo }) => undo !== null).map(({ name }) => name);
+const CHANGED: Readonly<Record<string, object>> = {
+  quarantine: { barriers: 3 },
+  'scale-down': { replicas: 0 },
+  cordon: { unschedulable: true },
+  quota: { quotas: 1 },
+};
+
+test.each(REVERSIBLE)('%s is done, and taken back', async (action) => {
+  const pod = await podOf('Deployment');
+  const before = await look('Deployment', pod.metadata.uid);
+  const order = await ask(action, pod);
+  const now = (): Promise<object> => look('Deployment', pod.metadata.uid);
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(CHANGED[action] ?? { never: 1 });
+  expect(await now()).not.toEqual(before);
+  await picket(cluster, 'central', ['undo', order]);
+  // The pods of a workload without replicas are gone; it gets others.
+  const same = action === 'scale-down' ? { replicas: 1 } : before;
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(same);
+});
+
+test.each([
+  'StatefulSet',
+  'ReplicaSet',
+] as const)('scale-down of a %s is done, and taken back', async (kind) => {
+  const pod = await podOf(kind);
+  const order = await ask('scale-down', pod);
+  const now = (): Promise<object> => look(kind, pod.metadata.uid);
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject({ replicas: 0 });
+  await picket(cluster, 'central', ['undo', order]);
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject({ replicas: 1 });
+});
+
+test.each(
+  CLUSTER_ACTION_NAMES.filter((name) => !REVERSIBLE.includes(name)),
+)('%s is done: its pod goes, and its owner makes another', async (action) => {
+  const pod = await podOf('Deployment');
+  await ask(action, pod);
+  const uids = async (): Promise<string[]> => (await list('pods')).map(({ metadata }) => metadata.uid);
+  await expect.poll(uids, { timeout: 60_000, interval: 500 }).not.toContain(pod.metadata.uid);
+  expect((await podOf('Deployment')).metadata.uid).not.toBe(pod.metadata.uid);
+  if (action === 'revoke-token') expect(await list('secrets')).toEqual([]);
+});

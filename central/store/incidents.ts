@@ -12,7 +12,7 @@ export interface IncidentStore {
   /** Opened or escalated and not yet responded to: all, or this one if it is. */
   unanswered(id?: string): Promise<readonly Incident[]>;
   answered(id: string): Promise<void>;
-  /** Those that were responded to and are not closed, newest first. */
+  /** Those that were responded to, are not closed, and that nobody called a false alarm; newest first. */
   underWay(): Promise<readonly Incident[]>;
   /** It is to be responded to once more. */
   askAgain(id: string): Promise<void>;
@@ -108,6 +108,17 @@ export function incidentStore(db: Handle): IncidentStore {
         .select(['document', 'state'])
         .where('state', '!=', 'closed')
         .where('unanswered', '=', 0)
+        .where(({ exists, not, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('feedback')
+                .select('feedback.id')
+                .whereRef('feedback.subject', '=', 'incidents.id')
+                .where('feedback.subject_kind', '=', 'incident')
+                .where('feedback.verdict', '=', 'false-positive'),
+            ),
+          ),
+        )
         .orderBy('last_ms', 'desc')
         .limit(CANDIDATES)
         .execute();

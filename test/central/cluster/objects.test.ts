@@ -503,6 +503,19 @@ describe('containments', () => {
     expect(steps.filter(({ action }) => action === 'plan')).toHaveLength(3);
   });
 
+  test('a policy that is put in force leaves alone what a person called a false alarm', async () => {
+    await start();
+    await send(attack([container('web-1')]) as Json);
+    const [incident] = (await central.call('GET', '/api/v1/incidents')).value['incidents'] as Json[];
+    const said = { incident: incident?.['id'], verdict: 'false-positive', reason: 'our own scan' };
+    expect((await central.call('POST', '/api/v1/feedback', said)).status).toBe(201);
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send({ ...(attack([container('web-2')]) as Json), sequence: sequence + 1 });
+    await becomes({ ord: 'Pending' });
+    expect(objects().map(({ spec }) => (spec as Json)['pod'])).toEqual(['web-2']);
+  });
+
   test('a proposal that is deleted is put away and does not come back', async () => {
     api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
     await start();

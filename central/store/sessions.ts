@@ -26,8 +26,8 @@ export interface SessionStore {
 
 /** Requests and sessions of one pod within the time that a join looks at. */
 const NEAR = 200;
-/** Sessions of one alert that are told. */
-const NOTES = 8;
+/** Sessions of one alert that are told, the latest: the incident keeps what was told of those before. */
+const NOTES = 32;
 
 type SessionRow = ApiTables['sessions'];
 
@@ -168,10 +168,10 @@ export function sessionStore(db: Handle): SessionStore {
         )
         .selectAll('sessions')
         .where('session_alerts.alert', '=', alert)
-        .orderBy('sessions.at_ms')
+        .orderBy('sessions.at_ms', 'desc')
         .limit(NOTES)
         .execute();
-      return rows.map(noteOf);
+      return rows.reverse().map(noteOf);
     },
     async alert(id) {
       const row = await db.selectFrom('alerts').selectAll().where('id', '=', id).executeTakeFirst();

@@ -223,6 +223,20 @@ describe('kubectl exec and its processes', () => {
     const { value } = await central.call('GET', '/api/v1/sessions');
     expect((value['sessions'] as { pod: string }[]).filter(({ pod }) => pod === 'queue-1')).toHaveLength(2);
   });
+
+  it('of one alert the latest who entered is named, however many did before', async () => {
+    const node = central.node(await central.enrol('node-4'));
+    const all = Array.from({ length: 40 }, (_, n) => visited('depot-1', 300 + n, ['sh', '-c', `ls ${n}`], 1));
+    const sessions = all.flatMap((one, n) =>
+      (one.sessions ?? []).map((session) => ({ ...session, wallMs: (session.wallMs ?? 0) + n })),
+    );
+    const [first] = all;
+    const id = 'alr-0000000000000000000300';
+    const detections = all.flatMap((one) => (one.detections ?? []).map((found) => ({ ...found, alert: id })));
+    await node.send({ ...first, cluster: 'local', node: 'node-4', sessions, detections });
+    await post('/v1/audit', asked('eve', 'depot-1', ['sh', '-c', 'ls 39']));
+    expect(await usersOf(id)).toEqual(['eve']);
+  });
 });
 
 describe('the admission webhook', () => {

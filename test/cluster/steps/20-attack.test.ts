@@ -33,6 +33,14 @@ test('a workload of the cluster is learnt under the name of its owner', async ()
   expect(learnt).toMatchObject({ workload: WEB, state: 'young' });
 });
 
+test('its container was seen being made: what begins in it is its own, and nobody who entered', async () => {
+  const { containers } = JSON.parse(await picket(cluster, 'agent', ['containers', '--json'])) as {
+    containers: { pod: string; name: string; aliveMs: number | null }[];
+  };
+  const found = containers.find((one) => one.pod === pod && one.name === 'web');
+  expect(found?.aliveMs).toBeGreaterThan(0);
+});
+
 test('an attack in its pod is detected, with pod, workload and image', async () => {
   await cluster.kubectl(['exec', '-n', SHOP, pod, '--', 'cat', '/etc/shadow']);
   const found = (await alerted(cluster, 'a detection in the shop', (line) => {

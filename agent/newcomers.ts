@@ -1,8 +1,10 @@
 /**
  * What is outside everything learnt: a workload that the node never saw, once its learning is over, and a container that
  * begins with nothing of what its workload is known for. Each is one verdict and no flood, an alarm that counts in the
- * achieved rate; what follows from it says the verdict itself (alerts/unknown.ts).
+ * achieved rate; what follows from it says the verdict itself (alerts/unknown.ts). That a job runs here for the first time is
+ * how jobs are: it is an alarm once it reaches whom or what nobody here does.
  */
+import { LOOPBACK } from './alerts/judge.ts';
 import { isWorkload } from './alerts/session.ts';
 import { deedsOf, judgeNewcomer, judgeUnlike } from './alerts/unknown.ts';
 import type { Situations } from './case.ts';
@@ -10,6 +12,7 @@ import { type Fact, type FactKind, factKey } from './features/fact.ts';
 import { type Container, isNameless, UNLISTED } from './identity/container.ts';
 import type { Baseline } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
+import { isJob } from './situation/jobs.ts';
 import type { Telling } from './telling.ts';
 import { START_NS, type Watched } from './watched.ts';
 
@@ -19,6 +22,13 @@ export interface NewcomersParts {
   readonly telling: Pick<Telling, 'found'>;
   readonly learnWindows: number;
   readonly matureWindows: number;
+}
+
+interface Told {
+  readonly atNs: bigint;
+  readonly alert: boolean;
+  /** A job that alerted nobody for what it had reached until then. */
+  readonly waits: boolean;
 }
 
 const DAY_NS = 86_400_000_000_000n;
@@ -42,8 +52,7 @@ export class Newcomers {
   readonly #parts: NewcomersParts;
   /** Image or digest → the workload that had it first. */
   readonly #images = new Map<string, string>();
-  /** Workload → when it was told, and whether as an alert. */
-  readonly #told = new Map<string, { readonly atNs: bigint; readonly alert: boolean }>();
+  readonly #told = new Map<string, Told>();
   /** Workload → when a container of it was like none. */
   readonly #unlike = new Map<string, bigint>();
 
@@ -61,40 +70,82 @@ export class Newcomers {
     const { container } = watched;
     if (container.kind !== 'container' || isWithoutName(container)) return;
     const { madeAt } = container;
-    if (madeAt !== null && watched.observed && endNs - madeAt <= 2n * START_NS) {
-      const baseline = this.#parts.registry.baseline(container.identity.workload);
+    const { workload } = container.identity;
+    if (madeAt !== null && this.#told.get(workload)?.waits === true)
+      this.#again(watched, { baseline: this.#parts.registry.baseline(workload), madeAt, endNs });
+    else if (madeAt !== null && watched.observed && endNs - madeAt <= 2n * START_NS) {
+      const baseline = this.#parts.registry.baseline(workload);
       if (isFresh(baseline)) this.#newcomer(watched, { baseline, madeAt, endNs });
       else if (watched.phase === 'start') this.#start(watched, { baseline, madeAt, endNs });
     }
     this.#remember(container);
   }
 
-  #newcomer(watched: Watched, { baseline, madeAt, endNs }: Beginning): void {
-    const { registry, situations, telling, learnWindows, matureWindows } = this.#parts;
+  #newcomer(watched: Watched, beginning: Beginning): void {
+    const { baseline, madeAt, endNs } = beginning;
+    const waits = [...watched.window.facts].length === 0 && endNs - madeAt < START_NS;
+    const { mature, young } = this.#others(baseline.workload);
+    if (this.#told.has(baseline.workload) || waits || mature === 0 || mature < KNOWN_SHARE * (mature + young))
+      return;
+    this.#tell(watched, beginning, { mature, young });
+  }
+
+  /** A job that was let pass for what it had reached, until its baseline judges. */
+  #again(watched: Watched, beginning: Beginning): void {
+    const { baseline, endNs } = beginning;
+    const { workload, state } = baseline;
+    if (state !== 'learning') {
+      keep(this.#told, workload, { atNs: endNs, alert: false, waits: false });
+      return;
+    }
+    const reached = this.#compared(workload, [...watched.window.facts]).reached;
+    if (reached.length > 0) this.#tell(watched, beginning, this.#others(workload));
+  }
+
+  #tell(
+    watched: Watched,
+    { baseline, madeAt, endNs }: Beginning,
+    others: { readonly mature: number; readonly young: number },
+  ): void {
+    const { situations, telling, learnWindows, matureWindows } = this.#parts;
     const { workload } = baseline;
+    const { container } = watched;
     const facts = [...watched.window.facts];
-    const waits = facts.length === 0 && endNs - madeAt < START_NS;
-    const { mature, young } = this.#others(workload);
-    if (this.#told.has(workload) || waits || mature === 0 || mature < KNOWN_SHARE * (mature + young)) return;
+    const job = isJob(container.identity);
     const today = [...this.#told.values()].filter(({ atNs, alert }) => alert && endNs - atNs < DAY_NS).length;
-    const others = registry.all().filter((other) => other.workload !== workload && this.vouches(other));
-    const usual = deedsOf(facts).filter((fact) => others.some((other) => other.seen(fact) > 0)).length;
+    const compared = this.#compared(workload, facts);
     const verdict = judgeNewcomer({
-      container: watched.container,
+      container,
       facts,
       seconds: Number(endNs - madeAt) / 1e9,
-      imageOf: this.#imageOf(watched.container),
-      usual,
+      imageOf: this.#imageOf(container),
+      ...compared,
+      job,
       today,
       mostToday: MOST_TODAY,
-      mature,
-      young,
+      ...others,
       learnWindows,
       matureWindows,
     });
-    keep(this.#told, workload, { atNs: endNs, alert: verdict.severity === 'medium' });
+    const alert = verdict.severity === 'medium';
+    keep(this.#told, workload, { atNs: endNs, alert, waits: job && compared.reached.length === 0 });
     const situation = situations.of(watched);
     telling.found(verdict, { watched, situation, fact: null, when: { timeNs: endNs, cpu: 0 }, event: null });
+  }
+
+  /** What of it other workloads of the node are known for, and whom and what none of them reaches. */
+  #compared(workload: string, facts: readonly Fact[]): { usual: number; reached: Fact[] } {
+    const others = this.#parts.registry
+      .all()
+      .filter((other) => isWorkload(other.workload) && other.workload !== workload && this.vouches(other));
+    const isUsual = (fact: Fact): boolean => others.some((other) => other.seen(fact) > 0);
+    const reached = facts.filter(
+      ({ kind, value }) => kind === 'file' || (kind === 'connect' && !LOOPBACK.test(value)),
+    );
+    return {
+      usual: deedsOf(facts).filter(isUsual).length,
+      reached: reached.filter((fact) => !isUsual(fact)),
+    };
   }
 
   /** Of a mature workload whose starts are known. */

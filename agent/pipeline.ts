@@ -174,7 +174,7 @@ export class Pipeline {
         sink,
         architecture,
         workloadOf: (address) => this.#containers.nameOfAddress(address),
-        clusterNameOf: (address) => this.peers.nameOf(address),
+        peers: this.peers,
         lineageOf: this.#lineageOf,
         endedOf: (container) => this.#lives.endedOf(container),
         malformed: (count) => this.#count('flow', count),

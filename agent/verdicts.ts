@@ -18,7 +18,7 @@ import type { Case, Situations, When } from './case.ts';
 import type { Costs } from './costs.ts';
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
-import { underNames } from './features/facts.ts';
+import { addressOf, isByName, underNames } from './features/facts.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
 import type { Baseline } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
@@ -178,7 +178,7 @@ export class Verdicts {
   }
 
   /** Some other workload speaks to the peer, be it by a name that the session, whose resolver is another, was not told. */
-  #isElsewhere(fact: Fact, timeNs: bigint): boolean {
+  isElsewhere(fact: Fact, timeNs: bigint): boolean {
     const { registry, namesOf } = this.#options;
     const facts = [fact, ...underNames(fact, (address) => namesOf(address, timeNs))];
     return registry
@@ -195,8 +195,7 @@ export class Verdicts {
     const baseline = this.#options.registry.baseline(sessionsOf(container.identity.workload));
     const chance = (kind: FactKind): number => this.#situations.rates.chance(baseline, kind, 'steady', 1);
     const compared = { ...situation, baseline, phase: 'steady', chance } as const;
-    const elsewhere = fact.kind === 'connect' && this.#isElsewhere(fact, found.when.timeNs);
-    const reach = judgeReach(fact, { ...situation, sessions: baseline, elsewhere });
+    const reach = this.#reach(fact, found, baseline);
     if (reach !== null) this.#telling.found(reach, { ...found, fact: null });
     const known = baseline.judges(fact.kind, 'steady');
     const verdict = judgeByRarity(fact, known ? compared : situation, this.#options.minScore);
@@ -204,6 +203,15 @@ export class Verdicts {
     const bits = known ? verdict.bits : verdict.bits * DISCOUNT.session;
     if (fact.kind === 'folder' && !watched.maySayFolder()) this.#telling.suppress();
     else this.#telling.found({ ...verdict, bits, flags: false }, { ...found, fact: null });
+  }
+
+  #reach(fact: Fact, { watched, situation, when }: Case, sessions: Baseline): Verdict | null {
+    if (fact.kind !== 'connect') return null;
+    const elsewhere = this.isElsewhere(fact, when.timeNs);
+    const address = addressOf(fact);
+    const named =
+      address === null ? isByName(fact) : watched.visitorsNames.told(address, when.timeNs) !== null;
+    return judgeReach(fact, { ...situation, sessions, elsewhere, named });
   }
 
   /**

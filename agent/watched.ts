@@ -6,7 +6,7 @@ import { type Fact, factKey } from './features/fact.ts';
 import { PairWindow } from './features/pair-window.ts';
 import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
-import type { PeerNames } from './identity/peer-names.ts';
+import { type NameCounts, PeerNames } from './identity/peer-names.ts';
 import type { Phase } from './models/baseline.ts';
 import { Evidence } from './models/evidence/evidence.ts';
 import type { Flagged } from './models/suspects.ts';
@@ -58,6 +58,8 @@ export class Watched {
   pairs = new PairWindow();
   /** Of the addresses that it connects to. */
   readonly names: PeerNames;
+  /** The same of those that sessions were told by resolvers which the workload does not use. */
+  readonly visitorsNames: PeerNames;
   /** Where the kernel side keeps it; null: not known yet. */
   slot: number | null = null;
   /** Its profile was decided, under the name it has. */
@@ -117,9 +119,10 @@ export class Watched {
   constructor(
     container: Container,
     startNs: bigint,
-    { late, names, replicas }: { late: boolean; names: PeerNames; replicas: Replicas },
+    { late, names, replicas }: { late: boolean; names: NameCounts; replicas: Replicas },
   ) {
-    this.names = names;
+    this.names = new PeerNames(names);
+    this.visitorsNames = new PeerNames(names);
     const shape = new ShapeWindow();
     this.detectors = [shape, this.numbers, this.attempts, new ReplicaWindow(replicas)];
     this.container = container;

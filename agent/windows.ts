@@ -11,14 +11,15 @@ import { LAYOUT } from './events/layout.ts';
 import type { Resources } from './events/resources.ts';
 import { classCounts, factsOfCalls } from './features/calls.ts';
 import type { Fact } from './features/fact.ts';
-import { factOfEnds, type PeerOf } from './features/facts.ts';
+import { factOfEnds, factOfQuestion, type PeerOf } from './features/facts.ts';
 import { Pairs } from './features/pairs.ts';
 import type { Architecture } from './features/syscalls.ts';
 import { HOLD_NS } from './identity/attribute.ts';
+import type { ClusterPeers } from './identity/cluster-peers.ts';
 import type { Container } from './identity/container.ts';
 import type { Containers } from './identity/containers.ts';
 import type { Ended } from './identity/lives.ts';
-import { type NameCounts, PeerNames } from './identity/peer-names.ts';
+import type { NameCounts } from './identity/peer-names.ts';
 import type { ContainerState } from './identity/pods.ts';
 import type { KnownProcess } from './identity/processes.ts';
 import { JobRuns } from './job-runs.ts';
@@ -48,8 +49,8 @@ export interface WindowsParts {
   readonly architecture: Architecture;
   /** The workload that an address is here, or null. */
   readonly workloadOf: (address: string) => string | null;
-  /** The workload or service that it is elsewhere in the cluster, or null. */
-  readonly clusterNameOf: (address: string) => string | null;
+  /** Whom the addresses of the cluster belong to. */
+  readonly peers: Pick<ClusterPeers, 'nameOf' | 'isFirst'>;
   /** How the container's pod says that it fares, or null. */
   readonly stateOf: (container: Container) => ContainerState | null;
   /** The process of an event and what started it. */
@@ -113,10 +114,9 @@ export class Windows {
       return known;
     }
     const gone = container.kind !== 'host' && !this.#parts.containers.isLive(container);
-    const names = new PeerNames(this.names);
     const made = new Watched(container, container.madeAt ?? this.#bootNs, {
       late: gone,
-      names,
+      names: this.names,
       replicas: this.#replicas,
     });
     this.#watched.set(key, made);
@@ -180,14 +180,15 @@ export class Windows {
   /** What the container knows of its peers at that time. */
   peerOf(watched: Watched, timeNs: bigint): PeerOf {
     return (address) => ({
-      workload: this.#parts.workloadOf(address) ?? this.#parts.clusterNameOf(address),
+      workload: this.#parts.workloadOf(address) ?? this.#parts.peers.nameOf(address),
       name: watched.names.nameOf(address, timeNs),
     });
   }
 
   /**
    * A fact under the name that its peer has in the cluster. One that the baseline knows under what it was called before, as
-   * when the first names come, is judged as that and learnt as this: it is no new peer.
+   * when the first names come, is judged as that and learnt as this: it is no new peer. Not where the address was another's
+   * before: who has it now is a stranger under a known number.
    */
   factUnderName<F extends Fact | null>(
     watched: Watched,
@@ -197,7 +198,7 @@ export class Windows {
     let renamed = false;
     const peerOf = this.peerOf(watched, timeNs);
     const fact = make((address) => {
-      renamed ||= this.#parts.workloadOf(address) === null && this.#parts.clusterNameOf(address) !== null;
+      renamed ||= this.#parts.workloadOf(address) === null && this.#parts.peers.isFirst(address);
       return peerOf(address);
     });
     if (!renamed || fact === null) return fact;
@@ -220,20 +221,32 @@ export class Windows {
 
   /**
    * A DNS question or answer. An answer names addresses when the container asked for it, and asked a server that its
-   * workload is known to use, once it is known which those are: who runs a server of his own may give his machine any name.
+   * workload is known to use, once it is known which those are: who runs a server of his own may give his machine any name. A
+   * session may ask one that others use here. An answer comes to no process: it is the session's that asked.
    */
   dns(watched: Watched, event: DnsEvent): void {
     watched.window.dns(event);
     if (event.odd !== null) this.names.odd += 1;
     if (event.what === 'unasked') this.names.unasked += 1;
     if (event.what !== 'answer' || event.addresses.length === 0) return;
-    if (this.#isStrange(watched, event)) this.names.strange += 1;
-    else watched.names.note(event);
+    const resolver = this.#resolver(watched, event);
+    if (!this.#isStrange(watched, resolver)) watched.names.note(event);
+    else if (this.#isVisitors(watched, event) && this.#parts.verdicts.isElsewhere(resolver, event.time))
+      watched.visitorsNames.note(event);
+    else this.names.strange += 1;
   }
 
-  #isStrange(watched: Watched, { server, port, time }: DnsEvent): boolean {
+  #isVisitors({ sessions }: Watched, event: DnsEvent): boolean {
+    const asked = factOfQuestion(event);
+    return asked !== null && sessions.did(asked);
+  }
+
+  #resolver(watched: Watched, { server, port, time }: DnsEvent): Fact {
     const ends = { protocol: 'udp', direction: 'connect', peer: server, port } as const;
-    const fact = this.factUnderName(watched, time, (peerOf) => factOfEnds(ends, peerOf));
+    return this.factUnderName(watched, time, (peerOf) => factOfEnds(ends, peerOf));
+  }
+
+  #isStrange(watched: Watched, fact: Fact): boolean {
     const baseline = this.#parts.registry.baseline(watched.container.identity.workload);
     return baseline.judges('connect', watched.phase) && baseline.seen(fact) === 0;
   }

@@ -108,7 +108,8 @@ export class Groups {
     this.#join(alert, finding);
     if (strong !== null) this.#stand(alert, strong);
     if (!grave && strong === null) {
-      alert.joined = true;
+      // What is noted for completeness is no news of an alert that was told.
+      alert.joined ||= finding.detection.severity !== 'info';
       return false;
     }
     alert.news = true;

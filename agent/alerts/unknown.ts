@@ -25,6 +25,10 @@ export interface Newcomer extends Stranger {
   readonly imageOf: string;
   /** Of its deeds, those that other workloads of the node are known for. */
   readonly usual: number;
+  /** It is a run of a job. */
+  readonly job: boolean;
+  /** Peers and watched files of its, of which no other workload of the node is known. */
+  readonly reached: readonly Fact[];
   /** Told as alerts within the last day, and how many of them make newcomers usual here. */
   readonly today: number;
   readonly mostToday: number;
@@ -70,15 +74,18 @@ const common = (subject: string) =>
   }) as const;
 
 /** Why a newcomer alerts nobody, or empty. */
-function lowering({ imageOf, today, mostToday }: Newcomer): string {
+function lowering({ imageOf, job, reached, today, mostToday }: Newcomer): string {
   if (imageOf !== '') return `Lowered: its image is known here, of ${imageOf}.`;
+  if (job && reached.length === 0)
+    return 'Lowered: jobs begin anew on whichever node has room, and this one reaches nothing that no other workload here does; it is looked at again until it is learnt.';
   if (today < mostToday) return '';
   return `Lowered: newcomers are usual on this node, ${today} were told within a day.`;
 }
 
 /** The one verdict on a workload that was never seen, on a node that knows its own. */
 export function judgeNewcomer(newcomer: Newcomer): Verdict {
-  const { container, facts, seconds, usual, mature, young, learnWindows, matureWindows } = newcomer;
+  const { container, facts, seconds, usual, mature, young, learnWindows, matureWindows, job, reached } =
+    newcomer;
   const { workload, image, imageDigest } = container.identity;
   const deeds = deedsOf(facts);
   const did = textOf(deeds);
@@ -94,6 +101,7 @@ export function judgeNewcomer(newcomer: Newcomer): Verdict {
       ...(imageDigest === '' ? {} : { digest: imageDigest }),
       ...(did === '' ? {} : { did }),
       usual: `${usual} of ${deeds.length}`,
+      ...(job && reached.length > 0 ? { reached: textOf(reached.slice(0, MAX_DEEDS)) } : {}),
       ...(lowered === '' ? {} : { lowered }),
     },
     explanation:

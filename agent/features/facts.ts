@@ -29,15 +29,38 @@ function flowFact(flow: FlowEnds, peerOf: PeerOf): Fact {
   return { kind: 'connect', value: bounded(`${protocol}${peerText(flow.peer, peerOf(flow.peer))}:${port}`) };
 }
 
+interface Reached {
+  /** `udp/`, or empty for TCP. */
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: string;
+}
+
+/** Whom a connection is to; null of other facts. */
+function reachedBy({ kind, value }: Fact): Reached | null {
+  const [, protocol = '', host, port] = /^(udp\/)?(.+):(\d+|\*)$/.exec(value) ?? [];
+  return kind !== 'connect' || host === undefined || port === undefined ? null : { protocol, host, port };
+}
+
+/** The address that a connection is to where its peer has no name; null of other facts. */
+export function addressOf(fact: Fact): string | null {
+  const { host = '' } = reachedBy(fact) ?? {};
+  return isIP(host) === 0 ? null : host;
+}
+
+/** Whether it is a connection to a peer that is known by the name that was asked for. */
+export function isByName(fact: Fact): boolean {
+  const { host = '' } = reachedBy(fact) ?? {};
+  return host !== '' && !host.includes('/') && isIP(host) === 0;
+}
+
 /** A connection to an address as it would be told where the address had one of these names; none of what is no address. */
-export function underNames(
-  { kind, value }: Fact,
-  namesOf: (address: string) => Iterable<string>,
-): readonly Fact[] {
-  const [, protocol = '', address = '', port = ''] = /^(udp\/)?(.+):(\d+|\*)$/.exec(value) ?? [];
-  if (kind !== 'connect' || isIP(address) === 0) return [];
-  return [...namesOf(address)].map((name) => ({
-    kind,
+export function underNames(fact: Fact, namesOf: (address: string) => Iterable<string>): readonly Fact[] {
+  const reached = reachedBy(fact);
+  if (reached === null || isIP(reached.host) === 0) return [];
+  const { protocol, host, port } = reached;
+  return [...namesOf(host)].map((name) => ({
+    kind: fact.kind,
     value: bounded(`${protocol}${generaliseName(name)}:${port}`),
   }));
 }
@@ -69,9 +92,9 @@ function novelFact(event: NovelEvent): Fact {
 const starterOf = (event: ExecEvent): string =>
   isFirst(event) || isRuntimeName(event.parentExe) ? 'runtime' : programName(event.parentExe);
 
-/** Of questions only: what is asked for is the container's doing, what comes back is not. */
-function nameFact({ what, name, type }: DnsEvent): Fact | null {
-  if (what !== 'question' || name === '') return null;
+/** What is asked for is the container's doing, what comes back is not. */
+export function factOfQuestion({ name, type }: Pick<DnsEvent, 'name' | 'type'>): Fact | null {
+  if (name === '') return null;
   const kind = type === 'A' || type === 'AAAA' ? '' : `${type} `;
   return { kind: 'name', value: bounded(`${kind}${generaliseName(name)}`) };
 }
@@ -100,7 +123,7 @@ export function factOf(event: Event, peerOf: PeerOf): Fact | null {
     case 'novel':
       return novelFact(event);
     case 'dns':
-      return nameFact(event);
+      return event.what === 'question' ? factOfQuestion(event) : null;
     default:
       return null;
   }

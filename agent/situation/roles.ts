@@ -97,8 +97,9 @@ export class Roles {
     // Records come late, and may be of where it was before: those do not lead it back.
     if (before !== undefined && before.home !== home && event.time < before.since)
       return { home, since: event.time, entry: null, insideAt: ALWAYS };
-    let known = before?.home === home ? before : this.#come(key, event, container, before);
-    if (known.entry === null && this.#isEntering(event, container))
+    let known =
+      before?.home === home ? this.#inherited(before, event) : this.#come(key, event, container, before);
+    if (known.entry === null && this.#isEntering(event, container, known))
       known = this.#enter(key, event, container);
     const { entry } = known;
     if (event.kind === 'exec' && entry !== null && known.insideAt === null && !isSettingUp(event)) {
@@ -131,6 +132,14 @@ export class Roles {
     return this.#enter(key, event, container);
   }
 
+  /** On a busy node a child's first records may come before those by which its parent is known: it is of its parent's entry. */
+  #inherited(known: Known, { process, time }: Event): Known {
+    if (known.entry !== null || time - known.since >= FIRST_NS) return known;
+    const parent = this.#known.get(processKey(process.parentPid, process.parentStart));
+    if (parent?.home !== known.home || parent.entry === null) return known;
+    return { ...known, entry: parent.entry, insideAt: parent.insideAt };
+  }
+
   #enter(key: string, event: Event, container: Container): Known {
     const home = keyOf(container);
     // Runtimes enter more than once, as their helpers are orphaned, until the first program of the container runs.
@@ -140,9 +149,14 @@ export class Roles {
     return { home, since: event.time, entry, insideAt: null };
   }
 
-  /** A runtime's process that has its number in the node's pid namespace, of a parent that was never seen or is forgotten. */
-  #isEntering(event: Event, container: Container): boolean {
-    if (event.kind !== 'exec' || container.kind !== 'container' || !isSettingUp(event)) return false;
+  /**
+   * A runtime's process that has its number in the node's pid namespace, or what one has just become, of a parent that was
+   * never seen or is forgotten: on a busy node the record of its entry may be lost, or a mere action of it come first.
+   */
+  #isEntering(event: Event, container: Container, { since }: Known): boolean {
+    if (event.kind !== 'exec' || container.kind !== 'container') return false;
+    const became = isRuntimeName(event.parentExe) && event.time - since < FIRST_NS;
+    if (!isSettingUp(event) && !became) return false;
     const { parentPid, parentStart } = event.process;
     if (this.#sharing.has(keyOf(container)) || this.#isFirst(event, container)) return false;
     return !this.#known.has(processKey(parentPid, parentStart));

@@ -41,6 +41,35 @@ test('what was known by its address before names came is no new peer, and by its
   expect(newPeers(world)).toEqual([]);
 });
 
+test('who takes over an address that was known is a new peer, under whatever name', () => {
+  const world = shop();
+  for (let n = 0; n < 30; n++) call(world, '10.7.0.1');
+  say(world, { '10.7.0.1': DB });
+  for (let n = 0; n < 4; n++) call(world, '10.7.0.1');
+  say(world, { '10.7.0.1': 'other/ReplicaSet/stranger' });
+  call(world, '10.7.0.1');
+  expect(newPeers(world)).toEqual(['connect other/ReplicaSet/stranger:6432']);
+});
+
+test('an address that changed hands stays one that did, while nobody has it and over a restart', () => {
+  const named = (name: string): string =>
+    JSON.stringify({ version: name, since: '', names: [{ name, addresses: ['10.0.0.1'] }] });
+  const peers = new ClusterPeers();
+  peers.use(named('a/b/c'));
+  expect(peers.isFirst('10.0.0.1')).toBe(true);
+  peers.use(JSON.stringify({ version: 'w', since: '', names: [] }));
+  peers.use(named('a/b/d'));
+  const after = new ClusterPeers();
+  after.use(peers.document());
+  expect([peers.isFirst('10.0.0.1'), after.nameOf('10.0.0.1'), after.isFirst('10.0.0.1')]).toEqual([
+    false,
+    'a/b/d',
+    false,
+  ]);
+  peers.use(named('a/b/c'));
+  expect(peers.isFirst('10.0.0.1')).toBe(true);
+});
+
 test('a document that is none is counted; names are bounded and checked', () => {
   const { pipeline } = makePipeline();
   pipeline.frame({ kind: 'peers', text: '7' });

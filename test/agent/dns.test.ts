@@ -103,6 +103,67 @@ test('a session that calls by address what the node’s workloads call by name r
   expect(reached('198.51.100.9')).toEqual([['medium', 'connect 198.51.100.9:443']]);
 });
 
+/** People look around in the second replica: so many sessions, of which one in four reaches a peer of its own by number. */
+function people(world: World, sessions: number): void {
+  for (let n = 0; n < sessions; n++) {
+    const shell = visit(world, 7000 + 10 * n, ['/usr/bin/id'], SECOND_REPLICA);
+    const peer = `198.18.0.${n + 1}`;
+    const process = { ...SECOND_REPLICA, pid: shell.pid, start: shell.start, exe: 'dash' };
+    if (n % 4 === 0) world.flow({ ...process, direction: 'connect', peer, port: 22 });
+    quiet(world, 1 + ((n * n) % 5)); // at no regular times, as probes would
+  }
+}
+
+const SECOND_REPLICA = { slot: 3, cgroup: 510 };
+const DB = { slot: 4, cgroup: 520 };
+
+/** Somebody in the batch job, which asks no resolver, asks one for a name and calls the address. */
+function reach(world: World, asked: string | null): readonly (readonly unknown[])[] {
+  const shell = visit(world, 9000, [], DB);
+  const curl = { ...DB, pid: 9001, start: world.now, parentPid: shell.pid, parentStart: shell.start };
+  world.exec({ ...curl, path: '/usr/bin/curl', parentExe: 'dash' });
+  if (asked !== null) {
+    world.flow({ ...curl, protocol: 'udp', direction: 'connect', peer: asked, port: 53, exe: 'curl' });
+    const record = { ...curl, server: asked, exe: 'curl' };
+    const message = answer('store.example.net', [{ name: null, type: 'A', data: '198.51.100.9' }]);
+    const ask = question('store.example.net');
+    world.records(
+      dnsRecord({ ...record, time: world.later(), what: 'QUESTION', message: ask }),
+      dnsRecord({ ...record, pid: 0, exe: '', time: world.later(), what: 'ANSWER', message }),
+    );
+  }
+  world.flow({ ...curl, direction: 'connect', peer: '198.51.100.9', port: 443, exe: 'curl' });
+  world.tick();
+  const told = run(world).told.detections.filter(
+    ({ detector, facts }) => detector === 'session-reach' && facts['fact'] === 'connect 198.51.100.9:443',
+  );
+  return told.map(({ severity }) => [severity]);
+}
+
+test.each([
+  ['by name, of a resolver that is used here, where many do', 24, RESOLVER, 'low'],
+  ['by name where nobody worked before', 0, RESOLVER, 'medium'],
+  ['by name, of a resolver that nobody uses here', 24, '198.51.100.53', 'medium'],
+  ['by a mere number', 24, null, 'medium'],
+])('a session that reaches a peer of its own %s', (_, sessions, resolver, severity) => {
+  const world = shop();
+  ordinaryCalls(world, 60);
+  people(world, sessions);
+  // The job is known by what it does, and names are nothing that it asks for.
+  for (let n = 0; n < 140; n++) {
+    world.flow({
+      ...DB,
+      pid: 290,
+      start: 890n * 1_000_000_000n,
+      direction: 'connect',
+      peer: '10.0.9.9',
+      port: 5432,
+    });
+    quiet(world, 1);
+  }
+  expect(reach(world, resolver)).toEqual([[severity]]);
+});
+
 test('data that leaves through names is told, by how much it can be; lookups of the same names are not', () => {
   const world = shop();
   ordinaryCalls(world, 60);

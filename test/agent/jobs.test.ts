@@ -75,6 +75,25 @@ test('runs of one CronJob share a baseline, and those like the others are nothin
   ]);
 });
 
+test('the sandbox of a run is no run', () => {
+  const cron = new Cron();
+  const { world } = cron;
+  for (let n = 0; n < 4; n++) {
+    // In the pod of the next run, and not in its list of containers.
+    const path = cgroupPath(uidOf(n), hex(n + 500, 64));
+    world.records(cgroupRecord({ time: world.later(), slot: 3, cgroup: 900 + n, path, made: true }));
+    cron.run(2);
+    world.records(cgroupRecord({ time: world.later(), slot: 3, cgroup: 900 + n, path: null, made: false }));
+    world.tick();
+  }
+  const { pipeline } = cron.told();
+  const runs = pipeline.registry.all().map(({ workload, runs: { count } }) => [workload, count]);
+  expect(runs.filter(([workload]) => String(workload).includes('report'))).toEqual([
+    [WORKLOAD, 4],
+    ['c1/shop/CronJob/report/-', 0],
+  ]);
+});
+
 test('a run that takes too long, is off its schedule or does not finish is told once and alerts nobody by itself', () => {
   const cron = new Cron();
   for (let n = 0; n < 10; n++) cron.run(2);

@@ -145,6 +145,33 @@ test('where newcomers are usual the fourth of a day alerts nobody', () => {
   expect(result.told.alerts).toHaveLength(3);
 });
 
+/** A run of a job that was never here, which calls the peers one window after the other. */
+function job(world: World, peers: readonly string[]): ReturnType<typeof unknownOf> {
+  const made = { digit: 'e', owner: 'settle', kind: 'Job', programs: ['/opt/settle'] };
+  begin(world, made);
+  for (const peer of peers) {
+    world.flow({ slot: slotOf('e'), direction: 'connect', peer, port: 5432, exe: 'settle' });
+    quiet(world, 1);
+  }
+  quiet(world, 3);
+  return unknownOf(run(world));
+}
+
+test('that a job runs here for the first time alerts nobody while it reaches only whom others do', () => {
+  const found = job(learnt(), ['10.0.9.9', '10.0.9.9']);
+  expect(found.map(({ severity, facts }) => [severity, facts['usual']])).toEqual([['low', '1 of 2']]);
+  expect(found[0]?.facts['lowered']).toContain('jobs begin anew');
+});
+
+test.each([
+  ['at once', ['203.0.113.7'], ['medium']],
+  ['later on', ['10.0.9.9', '10.0.9.9', '203.0.113.7'], ['low', 'medium']],
+])('one that reaches whom nobody else does %s is an alert, once', (_, peers, severities) => {
+  const found = job(learnt(), [...peers, '203.0.113.8']);
+  expect(found.map(({ severity }) => severity)).toEqual(severities);
+  expect(found.at(-1)?.facts['reached']).toBe('connect 203.0.113.7:5432');
+});
+
 /** Starts of the api, each alike, until its starts are known. */
 function starts(world: World, count: number): void {
   for (let n = 0; n < count; n++) {

@@ -38,7 +38,7 @@ export class History {
     const change = this.versions.learn(bits);
     if (change !== null) this.care.changed(CALIBRATION, change, 'rule');
     this.care.score(CALIBRATION, bits);
-    if (this.care.drifts.get(CALIBRATION)?.drifted === true) this.versions.renew();
+    if (this.care.drifts.get(CALIBRATION)?.drifted === true) this.versions.drifted();
   }
 
   /** Of the scores of a detector that says how strange, not how likely. */

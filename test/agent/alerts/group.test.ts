@@ -272,3 +272,13 @@ test('evidence that is believed later opens an alert, and is no news of one that
   const told = give({ at: 2, detector: 'secret-read', severity: 'high', container: 'd' });
   expect([groups.stand(told, { ...strong, items: [] }), alerts.length]).toEqual([false, 2]);
 });
+
+test('what is noted for completeness joins an alert that was told, and is no new line of it', () => {
+  const { alerts, groups, give } = setUp();
+  give({ at: 10, detector: 'secret-read', severity: 'high' });
+  give({ at: 11, detector: 'rarity', severity: 'info', grave: false });
+  groups.tick(12n * SECOND);
+  expect(alerts.map(({ revision }) => revision)).toEqual([1]);
+  give({ at: 13, detector: 'flood', severity: 'medium' });
+  expect(alerts.at(-1)?.detectors).toEqual(['secret-read', 'rarity', 'flood']);
+});

@@ -149,6 +149,39 @@ test('a runtime that enters is a session’s though whoever started it was never
   );
 });
 
+test('what a runtime that was never seen becomes is a session’s, though a mere action of it came first', () => {
+  const roles = new Roles(200n * SECOND);
+  const made = container(210n * SECOND);
+  roles.of(act({ pid: 90, parent: 1, at: 205, exe: 'runtimed' }), HOST);
+  roles.of(exec({ pid: 211, parent: 90, at: 211, exe: 'runc', parentExe: 'runtimed' }), made);
+  roles.of(exec({ pid: 212, parent: 211, at: 212, exe: 'node', parentExe: 'runc', innerPid: 1 }), made);
+  roles.of(act({ pid: 228, parent: 227, at: 228, exe: 'runc' }), made);
+  const shell = { pid: 228, parent: 227, exe: 'sh', innerPid: 15 };
+  expect(roles.of(exec({ ...shell, at: 229, parentExe: 'runc' }), made).kind).toBe('session');
+  // A child of what is inside, whatever its parent calls itself, and what was there for long.
+  roles.of(act({ pid: 230, parent: 212, at: 230, exe: 'node' }), made);
+  expect(roles.of(exec({ ...shell, pid: 230, parent: 212, at: 231, parentExe: 'runc' }), made).kind).toBe(
+    'own',
+  );
+  roles.of(act({ pid: 232, parent: 226, at: 232, exe: 'node' }), made);
+  expect(roles.of(exec({ ...shell, pid: 232, parent: 226, at: 260, parentExe: 'runc' }), made).kind).toBe(
+    'own',
+  );
+});
+
+test('a child whose records come before those of its parent is of its parent’s session', () => {
+  const roles = new Roles(200n * SECOND);
+  const old = container(null);
+  roles.of(act({ pid: 90, parent: 1, at: 201, exe: 'shim' }), HOST);
+  roles.of(act({ pid: 302, parent: 301, at: 302, exe: 'runc' }), old);
+  roles.of(exec({ pid: 301, parent: 90, at: 301, exe: 'runc', parentExe: 'shim' }), old);
+  const shell = exec({ pid: 302, parent: 301, at: 303, exe: 'sh', parentExe: 'runc', innerPid: 9 });
+  expect(roles.of(shell, old).kind).toBe('session');
+  // What the workload itself started stays its own.
+  roles.of(exec({ pid: 304, parent: 250, at: 304, exe: 'ls', parentExe: 'node', innerPid: 10 }), old);
+  expect(roles.of(act({ pid: 304, parent: 250, at: 305, exe: 'ls' }), old).kind).toBe('own');
+});
+
 test('the same command from outside at a regular time is a probe, until it stays away', () => {
   const roles = new Roles(200n * SECOND);
   const old = container(null);

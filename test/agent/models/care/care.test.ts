@@ -86,6 +86,34 @@ test('a calibration that would look away from high evidence is not promoted by i
   expect(history.care.changes.map(([, change]) => change)).toEqual(['dropped']);
 });
 
+const dropped = ({ care }: History): number =>
+  care.changes.filter(([, change]) => change === 'dropped').length;
+
+/** Windows after each of which a candidate was dropped, of `windows` whose spread stays other. */
+function dropsOf(history: History, windows: number): number[] {
+  const drops: number[] = [];
+  let known = dropped(history);
+  for (let n = 0; n < windows; n++) {
+    // While it is gathered half of all windows say something; while it is compared few do: it would look away.
+    history.learn(history.versions.beheld === null && n % 2 === 0 ? 7 : 2);
+    if (dropped(history) > known) drops.push(n);
+    known = dropped(history);
+  }
+  return drops;
+}
+
+test('a calibration that was dropped is tried again later each time, over restarts too, and at once when a person asks', () => {
+  const history = new History();
+  lived(history, 20 * BLOCK, 0);
+  const drops = dropsOf(history, 16 * BLOCK);
+  const pauses = drops.slice(1).map((at, i) => at - (drops[i] ?? 0));
+  expect([drops.length, pauses.every((pause, i) => pause >= BLOCK * 2 ** (i + 1))]).toEqual([3, true]);
+  const other = new History();
+  other.load(JSON.parse(JSON.stringify(history.save())));
+  expect(dropsOf(other, BLOCK)).toEqual([]);
+  expect([other.versions.gathered, other.versions.renew(), other.versions.gathered]).toEqual([null, true, 0]);
+});
+
 test('calibrations are kept over a restart, and what earlier versions saved is taken', () => {
   const history = new History();
   lived(history, 3 * BLOCK, 1);

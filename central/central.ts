@@ -245,7 +245,12 @@ class RunningCentral implements Central {
       'Verdicts of people, and exceptions that they made and took back.',
       ['what'],
     );
-    const reranker = createReranker({ store, nowMs });
+    const changes = this.metrics.counter(
+      'reranking_candidates_total',
+      'Newer re-ranking models by what became of them: promoted, or dropped.',
+      ['change'],
+    );
+    const reranker = createReranker({ store, nowMs, count: (change) => changes.inc({ change }) });
     const feedback = createFeedback({
       store,
       nowMs,

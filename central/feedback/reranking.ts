@@ -140,7 +140,7 @@ export function rank(model: Pick<Model, 'weights' | 'bias' | 'common'>, features
 }
 
 /** Of all pairs of a real and a false one, how many are in order; halves for ties. */
-function auc(scored: readonly { score: number; real: boolean }[]): number {
+export function auc(scored: readonly { score: number; real: boolean }[]): number {
   const [real, false_] = [scored.filter((one) => one.real), scored.filter((one) => !one.real)];
   let right = 0;
   for (const a of real)

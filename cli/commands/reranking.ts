@@ -14,6 +14,7 @@ interface View {
   };
   readonly models: readonly {
     readonly madeMs: number;
+    readonly place: string;
     readonly model: {
       readonly version: string;
       readonly truePositives: number;
@@ -21,6 +22,12 @@ interface View {
       readonly weights: Readonly<Record<string, number>>;
     };
   }[];
+  readonly contest: {
+    readonly truePositives: number;
+    readonly falsePositives: number;
+    readonly inForce: number;
+    readonly candidate: number;
+  } | null;
   readonly validation: {
     readonly labelFree: number;
     readonly reranked: number;
@@ -28,10 +35,17 @@ interface View {
   } | null;
 }
 
-function text({ choice, inForce, verdicts, models, validation }: View): string {
+function besideText(contest: View['contest']): string {
+  if (contest === null) return 'beside it: no newer one';
+  const { truePositives, falsePositives, inForce, candidate } = contest;
+  return `beside it a newer one: of ${truePositives} real and ${falsePositives} false verdicts since it was made it orders ${candidate.toFixed(3)}, the one in force ${inForce.toFixed(3)}`;
+}
+
+function text({ choice, inForce, verdicts, models, validation, contest }: View): string {
   const { truePositives, falsePositives, least } = verdicts;
-  const rows = models.map(({ madeMs, model }) => [
+  const rows = models.map(({ madeMs, model, place }) => [
     model.version,
+    place,
     new Date(madeMs).toISOString().slice(0, 16),
     `${model.truePositives} real, ${model.falsePositives} false`,
     Object.entries(model.weights)
@@ -45,11 +59,12 @@ function text({ choice, inForce, verdicts, models, validation }: View): string {
   return [
     `in force: ${inForce ?? 'none'} (chosen: ${safe(choice)})`,
     `verdicts: ${truePositives} real, ${falsePositives} false; it is trained from ${least} of each on`,
+    besideText(contest),
     held === null
       ? 'order of held-back verdicts: too few to say'
       : `order of held-back verdicts (${held.folds} folds): ${held.reranked.toFixed(3)} re-ranked, ${held.labelFree.toFixed(3)} without any verdict`,
     '',
-    ...(rows.length === 0 ? [] : [table(['VERSION', 'MADE', 'FROM', 'STRONGEST WEIGHTS'], rows)]),
+    ...(rows.length === 0 ? [] : [table(['VERSION', 'PLACE', 'MADE', 'FROM', 'STRONGEST WEIGHTS'], rows)]),
   ].join('\n');
 }
 
@@ -68,9 +83,9 @@ export const reranking: Command = {
   name: 'reranking',
   takes: ['[latest|off|VERSION]'],
   sentence:
-    'Shows the model that orders incidents by what people said of earlier ones, beside the order without it; switches it off or back.',
+    'Shows the model that orders incidents by what people said of earlier ones, beside the order without it, and a newer one that is compared with it; switches it off, to a version, or back to the one promoted last (latest).',
   flags: PEOPLE_FLAGS,
   settings: 'all',
-  examples: ['picket reranking', 'picket reranking off'],
+  examples: ['picket reranking', 'picket reranking off', 'picket reranking latest'],
   run,
 };

@@ -2,7 +2,7 @@
  * The kernel side as it is opened: before the rest of the agent is loaded, as both take as long, on a CPU each. So this file
  * imports little.
  */
-import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { systemClock } from '../kit/clock.ts';
 import type { NativeAddon, Probe, ProbeOptions } from '../native/index.ts';
 import { callIds } from './features/call-ids.ts';
@@ -12,6 +12,18 @@ import { type CgroupTree, findCgroups, listCgroups } from './source/cgroups.ts';
 import { watchedNames } from './source/watched-names.ts';
 
 type Take = (records: Buffer) => void;
+
+/** From the kernel itself: `node:crypto` takes 8 ms to load, for which the programs would wait. */
+function randomKey(): bigint {
+  const key = Buffer.alloc(8);
+  const random = openSync('/dev/urandom', 'r');
+  try {
+    if (readSync(random, key) !== key.length) throw new Error('/dev/urandom gave less than was asked for');
+  } finally {
+    closeSync(random);
+  }
+  return key.readBigUInt64LE();
+}
 
 function probeOptions(settings: AgentSettings, { root, hierarchy }: CgroupTree): ProbeOptions {
   return {
@@ -28,7 +40,7 @@ function probeOptions(settings: AgentSettings, { root, hierarchy }: CgroupTree):
     liveSlots: Math.min(settings.slots, countOwners(listCgroups(root).map(({ path }) => path))),
     flows: settings.flows,
     callIds: callIds(process.arch === 'arm64' ? 'arm64' : 'x64'),
-    seenKey: randomBytes(8).readBigUInt64LE(),
+    seenKey: randomKey(),
     watchedNames: watchedNames(settings),
     queueBatches: settings['queue-batches'],
   };

@@ -4,6 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { PARENT_PIPE } from './parent-pipe.ts';
 
 export interface ChildOptions {
   readonly entry: string;
@@ -20,9 +21,6 @@ export interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
-
-/** Set for a child whose standard input tells that its parent lives. */
-export const PARENT_PIPE = 'PICKET_INTERNAL_PARENT_PIPE';
 
 const GRACE_MS = 10_000;
 

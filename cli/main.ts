@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { commandHelp, EXIT, nearest, type Parsed, parse, UsageError } from './args.ts';
-import { PARENT_PIPE } from './child.ts';
 import { UnreachableError } from './client/unreachable.ts';
 import type { Command, Io } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
+import { PARENT_PIPE } from './parent-pipe.ts';
 
 function version(): string {
   const here = fileURLToPath(import.meta.url);

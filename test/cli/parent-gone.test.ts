@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { PARENT_PIPE } from '../../cli/child.ts';
+import { PARENT_PIPE } from '../../cli/parent-pipe.ts';
 
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 // Follows a log that does not exist: runs until it is told to stop.

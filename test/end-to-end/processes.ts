@@ -4,9 +4,10 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { CentralReady } from '../../central/central.ts';
-import { lastLines, PARENT_PIPE } from '../../cli/child.ts';
+import { lastLines } from '../../cli/child.ts';
 import { agentClient } from '../../cli/client/agent-client.ts';
 import { type PeopleClient, peopleClient } from '../../cli/client/people-client.ts';
+import { PARENT_PIPE } from '../../cli/parent-pipe.ts';
 import { atEnd } from '../native/kernel-fixtures.ts';
 
 const MAIN = join(import.meta.dirname, '../../cli/main.ts');

@@ -11,6 +11,7 @@ import type { AuditServer } from './audit/server.ts';
 import { tokenInPath } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
 import { Controller } from './cluster/controller.ts';
+import { PodEventBook } from './cluster/pod-events.ts';
 import { joined, SOURCE } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import type { ApiServer } from './console/api.ts';
@@ -189,8 +190,13 @@ class RunningCentral implements Central {
       ...{ metrics: this.metrics, nowMs: clock.wallMs },
       log: log.child({ part: 'correlate' }),
     });
+    const podEvents = new PodEventBook();
+    this.metrics.gauge('pod_events_left_out', 'Warnings about pods that were too many to be kept.', [], (gauge) =>
+      gauge.set(podEvents.leftOut),
+    );
     const pipeline = createPipeline({
       around,
+      podEvents,
       store,
       clock,
       orders,
@@ -207,6 +213,7 @@ class RunningCentral implements Central {
     this.closers.push(() => pipeline.stop());
     await pipeline.putInForce();
     const activity = createApiActivity({
+      podEvents,
       ...{ cluster: settings.cluster, store, pipeline, clock, metrics: this.metrics },
       log: log.child({ part: 'audit' }),
     });
@@ -229,7 +236,7 @@ class RunningCentral implements Central {
     const silence = createSilence({ ...watched, afterMs: settings['silent-after'] });
     const deafness = createDeafness({ ...watched, silentAfterMs: settings['silent-after'] });
     this.runLoops({ ...open, silence, deafness, ingest, api, metricsServer, audit });
-    if (hasObjects) this.keepObjects({ clusters, store, pipeline, guidance }, files);
+    if (hasObjects) this.keepObjects({ clusters, store, pipeline, guidance, podEvents }, files);
     this.publish(keys, clusters);
     this.serving = true;
     return ready;
@@ -308,9 +315,10 @@ class RunningCentral implements Central {
 
   /** The custom resources of all clusters, until central stops. */
   private keepObjects(
-    { clusters, store, pipeline, guidance }: Pick<Open, 'clusters' | 'store' | 'pipeline' | 'guidance'>,
+    parts: Pick<Open, 'clusters' | 'store' | 'pipeline' | 'guidance'> & { readonly podEvents: PodEventBook },
     files: PolicySet,
   ): void {
+    const { clusters, store, pipeline, guidance, podEvents } = parts;
     const { settings, clock, log, tickMs = TICK_MS } = this.parts;
     const deeds = this.metrics.counter('object_deeds_total', 'What was done for objects of the cluster.', [
       'cluster',
@@ -330,6 +338,7 @@ class RunningCentral implements Central {
         onNodes: (cluster) => guidance.profilesOn(cluster),
       },
       standingOf: (node) => guidance.standingOf(node),
+      podEvents,
       nowMs: clock.wallMs,
       passMs: tickMs,
       count: (cluster, deed) => deeds.inc({ cluster, deed }),

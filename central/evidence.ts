@@ -1,37 +1,68 @@
 /** An alert of a node with what central knows around it. */
-import type { Evidence } from './correlate/incident.ts';
-import type { NodeIdentity, ReportedAlert } from './ingest/report.ts';
+import type { PodEventBook } from './cluster/pod-events.ts';
+import type { Evidence, TimelineEntry } from './correlate/incident.ts';
+import type { NodeIdentity, ReportedAlert, ReportedContainer } from './ingest/report.ts';
 import type { StoreParts } from './store/database.ts';
 
 /** Detections of one alert that are looked at; what an alert is about shows in the first ones. */
 const DETECTIONS = 50;
+
+/** What Kubernetes said of a pod so long before belongs to the picture; the kubelet waits five minutes between two starts at most. */
+const BEFORE_MS = 600_000;
+const EVENTS = 8;
+
+/** Context alone: it changes neither score nor severity. */
+function podEntries(
+  book: Pick<PodEventBook, 'during'>,
+  { cluster, node, alert }: { cluster: string; node: string; alert: ReportedAlert },
+  container: ReportedContainer | null,
+): TimelineEntry[] {
+  if (container === null) return [];
+  const { podUid, name } = container;
+  const span = { fromMs: alert.firstWallMs - BEFORE_MS, toMs: alert.lastWallMs };
+  const found = book.during({ cluster, podUid, container: name }, span);
+  const latest = found.toSorted((a, b) => b.lastMs - a.lastMs).slice(0, EVENTS);
+  return latest.map(({ reason, count, lastMs, container: of }) => ({
+    atMs: Math.min(lastMs, alert.lastWallMs),
+    kind: 'pod-event',
+    ref: `pod ${podUid} ${of} ${reason}`,
+    node,
+    container: alert.container,
+    text: `Kubernetes says of ${of === '' ? 'the pod' : `container ${of}`}: ${reason}${count > 1 ? `, ${count} times` : ''}.`,
+  }));
+}
 
 /** Inside a transaction: who is behind the alert is written down with it. */
 export async function evidenceOf(
   store: StoreParts,
   { cluster, node }: NodeIdentity,
   alert: ReportedAlert,
+  book: Pick<PodEventBook, 'during'>,
 ): Promise<Evidence> {
   const notes = await store.sessions.notesOf(alert.id);
   const identities = [
     ...new Map(notes.flatMap(({ named }) => named?.identities ?? []).map((one) => [one.user, one])).values(),
   ];
   if (identities.length > 0) await store.sessions.setIdentities(alert.id, identities);
-  return {
-    cluster,
-    node,
-    alert,
-    container: await store.reports.container({ cluster, node, id: alert.container }),
-    detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
-    identities,
-    visits: notes.map(({ session, sentence }) => ({
+  const container = await store.reports.container({ cluster, node, id: alert.container });
+  const entered = notes.map(
+    ({ session, sentence }): TimelineEntry => ({
       atMs: session.atMs,
       kind: 'session',
       ref: `${session.node} ${session.boot} ${session.root}`,
       node: session.node,
       container: session.container,
       text: sentence,
-    })),
+    }),
+  );
+  return {
+    cluster,
+    node,
+    alert,
+    container,
+    detections: await store.reports.detectionsOf(alert.id, DETECTIONS),
+    identities,
+    visits: [...entered, ...podEntries(book, { cluster, node, alert }, container)],
     pods: [],
     opens: true,
   };

@@ -5,6 +5,7 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
+import type { PodEventBook } from './cluster/pod-events.ts';
 import { guardRequest } from './cluster/request.ts';
 import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
@@ -52,6 +53,8 @@ export interface PipelineParts {
   readonly exceptions: () => readonly ExceptionRule[];
   readonly windowMs: number;
   readonly around: Pick<Around, 'of'>;
+  /** What Kubernetes says of pods. */
+  readonly podEvents: Pick<PodEventBook, 'during'>;
   /** Ids of the valid ones. */
   readonly hashKeys: () => readonly string[];
   readonly metrics: Metrics;
@@ -192,7 +195,7 @@ class CentralPipeline implements Pipeline {
     const answers = await takeAnswers(store.response, this.response(), said);
     if (alerts.length === 0) return { ...stored, changes: [], suppressed: 0, answers };
     const evidence: Evidence[] = [];
-    for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert));
+    for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert, this.parts.podEvents));
     const found = await this.join(store, evidence);
     return { ...stored, answers, ...found };
   }

@@ -7,6 +7,7 @@ import type { PolicySet } from '../respond/policy.ts';
 import { Containments, type ObjectDeeds, type ObjectSource } from './containments.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
 import { PeerObjects, type PeerObjectsParts } from './peers.ts';
+import { type PodEventBook, PodEvents } from './pod-events.ts';
 import { PolicyObjects } from './policies.ts';
 import { ProfileObjects, type ProfileObjectsParts } from './profiles.ts';
 import { RuleObjects, type RuleObjectsParts } from './rules.ts';
@@ -20,6 +21,7 @@ export interface ControllerParts {
   readonly source: ObjectSource;
   readonly rules: Pick<RuleObjectsParts, 'check' | 'use'>;
   readonly usePeers: PeerObjectsParts['use'];
+  readonly podEvents: Pick<PodEventBook, 'use'>;
   readonly profiles: Pick<ProfileObjectsParts, 'use' | 'onNodes'>;
   readonly standingOf: NodesParts['standingOf'];
   readonly deeds: ObjectDeeds;
@@ -44,6 +46,8 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
   const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
   const nodes = new Nodes({ ...each, standingOf: parts.standingOf });
   const peers = new PeerObjects({ ...each, use: parts.usePeers });
+  const podEvents = new PodEvents(each);
+  parts.podEvents.use(cluster, podEvents);
   const profiles = new ProfileObjects({ ...each, ...parts.profiles });
   const rules = new RuleObjects({ ...each, ...parts.rules });
   const policies =
@@ -65,7 +69,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
     containments,
     nodes,
     peers,
-    watched: [containments, nodes, rules, peers, profiles, ...policies],
+    watched: [containments, nodes, rules, peers, podEvents, profiles, ...policies],
     documents: [rules, profiles, ...policies],
   };
 }

@@ -80,4 +80,10 @@ export const CLUSTER_PERMISSIONS: readonly Permission[] = [
     verbs: ['create'],
     because: 'What happens to a containment, and why a rule is refused, is an Event on it.',
   },
+  {
+    apiGroups: [''],
+    resources: ['events'],
+    verbs: ['list', 'watch'],
+    because: 'Warnings of a pod stand beside what is found in it: watched once, here.',
+  },
 ];

@@ -27,8 +27,8 @@ export interface Involved {
 }
 export interface TimelineEntry {
   readonly atMs: number;
-  /** session: somebody entered a container. */
-  readonly kind: 'detection' | 'alert' | 'session';
+  /** session: somebody entered a container. pod-event: a warning of Kubernetes about its pod. */
+  readonly kind: 'detection' | 'alert' | 'session' | 'pod-event';
   /** The detection's or alert's id. */
   readonly ref: string;
   readonly node: string;
@@ -101,7 +101,7 @@ export interface Evidence {
   readonly detections: readonly ReportedDetection[];
   /** Who is behind it, as far as is known; several: any of them. */
   readonly identities: readonly Identity[];
-  /** How its processes came into the container, where somebody entered it. */
+  /** How its processes came into the container, where somebody entered it, and what Kubernetes said of its pod meanwhile. */
   readonly visits: readonly TimelineEntry[];
   /** Pods that a request was about, as `namespace/pod`. */
   readonly pods: readonly string[];

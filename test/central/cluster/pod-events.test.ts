@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { PodEventBook, podEventOf } from '../../../central/cluster/pod-events.ts';
+import type { KubeObject } from '../../../kit/kube/resource.ts';
+import { attack, container } from '../../builders/summaries.ts';
+import { FakeKubeApi } from '../../fakes/kube-api.ts';
+import type { Json } from '../../fakes/kube-store.ts';
+import { startCentral, type TestCentral, temporaryFolder } from '../harness.ts';
+
+const EVENTS = '/api/v1/events';
+const SOON = { timeout: 40_000, interval: 100 };
+const web = container('web-1');
+
+const event = (name: string, change: Json = {}): Json => ({
+  kind: 'Event',
+  metadata: { name, namespace: 'demo', creationTimestamp: new Date().toISOString() },
+  involvedObject: {
+    kind: 'Pod',
+    name: 'web-1',
+    namespace: 'demo',
+    uid: web.podUid,
+    fieldPath: 'spec.containers{web}',
+  },
+  type: 'Warning',
+  reason: 'Unhealthy',
+  message: 'Liveness probe failed: password=made-up',
+  count: 3,
+  firstTimestamp: new Date(Date.now() - 60_000).toISOString(),
+  lastTimestamp: new Date().toISOString(),
+  ...change,
+});
+
+test('both kinds of Events are read, and nothing of their messages', () => {
+  const read = (change: Json) => podEventOf(event('a', change) as unknown as KubeObject);
+  const at = '2026-11-22T07:00:00Z';
+  const ms = Date.parse(at);
+  expect(read({ firstTimestamp: at, lastTimestamp: at })).toEqual({
+    ...{
+      key: '',
+      podUid: web.podUid,
+      container: 'web',
+      reason: 'Unhealthy',
+      count: 3,
+      firstMs: ms,
+      lastMs: ms,
+    },
+  });
+  const series = { count: 7, lastObservedTime: '2026-11-22T07:05:00.000000Z' };
+  const anew = { eventTime: at, series, count: 0, firstTimestamp: null, lastTimestamp: null };
+  expect(read(anew)).toMatchObject({ count: 7, firstMs: ms, lastMs: ms + 300_000 });
+  expect(read({ involvedObject: { kind: 'Node', uid: 'x' } })).toBeNull();
+  expect(read({ reason: 'a sentence\nof its own' })).toBeNull();
+});
+
+test('what is told of a pod is of that pod, of that container or of none, and of that time', () => {
+  const book = new PodEventBook();
+  const one = { podUid: 'u1', container: 'web', reason: 'BackOff', count: 1, firstMs: 1000, lastMs: 2000 };
+  const all = [one, { ...one, container: 'sidecar' }, { ...one, container: '' }, { ...one, podUid: 'u2' }];
+  book.use('local', { all: () => all, leftOut: 2 });
+  expect(book.leftOut).toBe(2);
+  const during = (fromMs: number, toMs: number, change: object = {}) =>
+    book.during({ cluster: 'local', podUid: 'u1', container: 'web', ...change }, { fromMs, toMs });
+  expect(during(1500, 3000)).toEqual([all[0], all[2]]);
+  expect([during(2001, 3000), during(0, 999)]).toEqual([[], []]);
+  expect(during(1500, 3000, { cluster: 'other' })).toEqual([]);
+  expect(during(1500, 3000, { podUid: '' })).toEqual([]);
+});
+
+let api: FakeKubeApi;
+let folder: ReturnType<typeof temporaryFolder>;
+let central: TestCentral;
+beforeEach(async () => {
+  api = await new FakeKubeApi().up();
+  folder = temporaryFolder();
+  const flags = { kubernetes: api.url, 'kubernetes-ca-file': api.caFile };
+  api.put(EVENTS, event('of-the-pod'));
+  api.put(EVENTS, event('no-warning', { type: 'Normal', reason: 'Pulled' }));
+  api.put(
+    EVENTS,
+    event('another', { involvedObject: { kind: 'Pod', uid: 'uid-of-another' }, reason: 'Evicted' }),
+  );
+  central = await startCentral({ folder: folder.path, flags });
+});
+afterEach(async () => {
+  await central.stop();
+  expect(api.violations).toEqual([]);
+  await api.stop();
+  folder.remove();
+});
+
+test('warnings of a pod stand in the story of what was found in it, and change nothing of its weight', async () => {
+  await vi.waitFor(
+    async () => expect(await central.metric('picket_central_objects_in_step{cluster="local"}')).toBe(1),
+    SOON,
+  );
+  const node = central.node(await central.enrol());
+  const other = container('db-1');
+  await node.send(attack([web, other]));
+  const { value } = await central.call('GET', '/api/v1/incidents');
+  const incidents = (value['incidents'] as { id: string; confidence: number }[]).map(({ id }) => id);
+  const stories = await Promise.all(
+    incidents.map(async (id) => (await central.call('GET', `/api/v1/incidents/${id}`)).value),
+  );
+  const told = stories.flatMap(
+    (story) => story['timeline'] as { kind: string; text: string; container: string }[],
+  );
+  expect(told.filter(({ kind }) => kind === 'pod-event')).toMatchObject([
+    { container: web.id, text: 'Kubernetes says of container web: Unhealthy, 3 times.' },
+  ]);
+  expect(JSON.stringify(stories)).not.toContain('password');
+});

@@ -10,6 +10,7 @@ const alone = [
   'test/demo/**/*.test.ts',
   'test/end-to-end/**/*.test.ts',
   'test/native/sanitizers.test.ts',
+  'test/native/vm/**/*.test.ts',
   'test/scenarios/**/*.test.ts',
   'test/soak/soak.test.ts',
 ];

@@ -1,7 +1,7 @@
 /** Containment on this machine: the kernel's programs, and the leases that use them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Containments, NativeAddon, NativeError } from '../native/index.ts';
+import { type Containments, canaryPath, type NativeAddon, type NativeError } from '../native/index.ts';
 import { dnsServers } from './contain/dns-servers.ts';
 import { freezerGroups, freezerMount, type Groups, unifiedGroups } from './contain/groups.ts';
 import { Leases, type LeasesParts } from './contain/leases.ts';
@@ -9,7 +9,7 @@ import { nodeAddresses } from './contain/node-addresses.ts';
 import type { Context } from './context.ts';
 import { type CgroupTree, ownCgroup } from './source/cgroups.ts';
 
-type Kernel = Pick<Containments, 'contain' | 'release' | 'list' | 'hooks'>;
+type Kernel = Pick<Containments, 'contain' | 'release' | 'list' | 'hooks' | 'execDenyRefusal'>;
 /** What leases need of the rest of the agent. */
 export type ContainmentParts = Pick<LeasesParts, 'verifier' | 'live' | 'report'>;
 
@@ -23,6 +23,7 @@ const NOTHING_CONTAINED: Kernel = {
   release: () => false,
   list: () => [],
   hooks: [],
+  execDenyRefusal: null,
 };
 const NOT_TRIED = (): Promise<never> => Promise.reject(new Error('no addon'));
 
@@ -32,6 +33,7 @@ interface On {
   readonly groups: Groups | null;
   readonly tryInside?: LeasesParts['tryInside'];
   readonly tryPeers?: LeasesParts['tryPeers'];
+  readonly tryExec?: LeasesParts['tryExec'];
 }
 
 const V1 = {
@@ -91,6 +93,7 @@ export class Containment {
       groups: unifiedGroups(root),
       tryInside: (at) => addon.tryInside(at),
       tryPeers: (at) => addon.tryPeers(at),
+      tryExec: (at) => addon.tryExec({ ...at, program: canaryPath() }),
     });
   }
 
@@ -102,7 +105,7 @@ export class Containment {
 
   private leasesOn(
     kernel: Kernel,
-    { root, own, groups, tryInside = NOT_TRIED, tryPeers = NOT_TRIED }: On,
+    { root, own, groups, tryInside = NOT_TRIED, tryPeers = NOT_TRIED, tryExec = NOT_TRIED }: On,
   ): Leases {
     const { folder, boot, clock, settings, log, lifetime } = this.context;
     return new Leases({
@@ -116,6 +119,7 @@ export class Containment {
       groups,
       tryInside,
       tryPeers,
+      tryExec,
       dnsServers: () => dnsServers(settings['dns-servers']),
       enabled: settings.containment && (kernel !== NOTHING_CONTAINED || groups !== null),
       log: (message, facts) => log.info(facts, message),

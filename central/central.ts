@@ -191,8 +191,11 @@ class RunningCentral implements Central {
       log: log.child({ part: 'correlate' }),
     });
     const podEvents = new PodEventBook();
-    this.metrics.gauge('pod_events_left_out', 'Warnings about pods that were too many to be kept.', [], (gauge) =>
-      gauge.set(podEvents.leftOut),
+    this.metrics.gauge(
+      'pod_events_left_out',
+      'Warnings about pods that were too many to be kept.',
+      [],
+      (gauge) => gauge.set(podEvents.leftOut),
     );
     const pipeline = createPipeline({
       around,

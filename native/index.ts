@@ -103,6 +103,7 @@ export interface Containment {
   readonly cgroup: number;
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
+  readonly execDeny: boolean;
   readonly cutProbes: boolean;
   /** Something is let through. */
   readonly allows: boolean;
@@ -123,6 +124,8 @@ export interface ContainmentRequest {
   readonly cgroupPath: string;
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
+  /** Refuses what is executed, by BPF LSM; where the kernel has none the entry is made without, and says so. */
+  readonly execDeny?: boolean;
   readonly cutProbes: boolean;
   /** Of networkDeny: what is let through; at most 32. */
   readonly allow: readonly AllowedPeer[];
@@ -195,6 +198,8 @@ export interface Containments {
   readonly hooks: readonly Hook[];
   /** True when programs pinned by an earlier agent were taken over as they are. */
   readonly adopted: boolean;
+  /** Why the kernel refused exec deny when it was last asked for; null: it did not, or was not asked. */
+  readonly execDenyRefusal: string | null;
   /** Takes effect before it returns; a second call for a cgroup replaces the first and keeps its counters. */
   contain(request: ContainmentRequest): void;
   /** True when there was one. */
@@ -231,6 +236,8 @@ export interface NativeAddon {
     cgroupPath: string;
     peers: readonly { address: string; protocol: 'tcp' | 'udp'; port: number }[];
   }): Promise<(number | null)[]>;
+  /** What executing a program there says: 0, it ran; an errno; -1, it was ended. */
+  tryExec(options: { cgroup: number; cgroupPath: string; program: string }): Promise<number>;
   /**
    * Starts the program of the canary with `nonce` as its only argument, as a child of this process and in its cgroup, and
    * waits for its end; its number in our pid namespace. @throws PICKET_CANARY when it cannot be started.

@@ -323,6 +323,7 @@ struct action_record {
 #define CONTAIN_NETWORK (1u << 0)
 #define CONTAIN_EXEC (1u << 1)       /* kill on exec */
 #define CONTAIN_CUT_PROBES (1u << 2) /* also cut connections that the node itself opened */
+#define CONTAIN_DENY_EXEC (1u << 4)  /* by BPF LSM; a version or kernel without it lets programs run */
 #define CONTAIN_ALLOW (1u << 3)      /* but for what struct allowed_peers names; a version that does not know it cuts all */
 #define ALLOWED_PEERS 32             /* gone through for each packet of a contained cgroup */
 

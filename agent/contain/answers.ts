@@ -14,6 +14,7 @@ export class Answers {
   private readonly clock: Clock;
   private readonly report: (report: Input<OrderReport>) => void;
   private readonly toldAt = new Map<string, number>();
+  private readonly againAt = new Map<string, number>();
 
   constructor(clock: Clock, report: (report: Input<OrderReport>) => void) {
     this.clock = clock;
@@ -46,7 +47,17 @@ export class Answers {
     this.tell(lease.order, state, { detail: lease.detail, untilMs, effect: lease.effect });
   }
 
+  /** Its container began anew and is contained again. One that restarts all the time is told of now and then. */
+  again(order: string, what: { detail: string; untilMs: number; effect: Effect }): void {
+    this.count('contained-again');
+    const told = this.againAt.get(order) ?? Number.NEGATIVE_INFINITY;
+    if (this.clock.wallMs() - told < REPEAT_REPORT_MS) return;
+    this.againAt.set(order, this.clock.wallMs());
+    this.tell(order, 'applied', what);
+  }
+
   forget(order: string): void {
+    this.againAt.delete(order);
     this.toldAt.delete(order);
   }
 }

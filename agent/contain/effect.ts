@@ -18,22 +18,30 @@ export interface Effect {
 export const NOT_LOOKED: Effect = { verified: '', proof: [], open: [] };
 
 export interface EffectParts {
-  readonly containments: Pick<Containments, 'list' | 'hooks'>;
+  readonly containments: Pick<Containments, 'list' | 'hooks' | 'execDenyRefusal'>;
   readonly cgroupRoot: string;
   /** Null: cgroups cannot be frozen or killed here. */
   readonly groups: Groups | null;
   readonly tryInside: (at: { cgroup: number; cgroupPath: string }) => Promise<NetworkTries>;
   readonly tryPeers: NativeAddon['tryPeers'];
+  /** Executes what ends at once: 0, it ran; an errno. */
+  readonly tryExec: (at: { cgroup: number; cgroupPath: string }) => Promise<number>;
   /** Where the rule `dns` of an allow-list goes. */
   readonly dnsServers: () => readonly string[];
 }
 
-/** Whether anything of it lasts; what is only killed is done at once. */
-export const lasts = ({
+/** What the kernel's programs do; the rest is done with the cgroup's files. */
+export const needsEntry = ({
   networkDeny,
   killOnExec,
+  execDeny,
+}: Pick<Lease, 'networkDeny' | 'killOnExec' | 'execDeny'>): boolean => networkDeny || killOnExec || execDeny;
+
+/** Whether anything of it lasts; what is only killed is done at once. */
+export const lasts = ({
   freeze,
-}: Pick<Lease, 'networkDeny' | 'killOnExec' | 'freeze'>): boolean => networkDeny || killOnExec || freeze;
+  ...flags
+}: Pick<Lease, 'networkDeny' | 'killOnExec' | 'execDeny' | 'freeze'>): boolean => needsEntry(flags) || freeze;
 
 const EPERM = 1;
 const KILL_ON_EXEC = 'kill_on_exec';
@@ -118,6 +126,24 @@ function exec(parts: EffectParts): Found {
     : ['no', `programs: ${KILL_ON_EXEC} is ${hook?.state ?? 'absent'}`];
 }
 
+/** Tried with a program of our own: a kernel may take the program of BPF LSM and never ask it. */
+async function execDenied(
+  parts: EffectParts,
+  { cgroup, path }: LeaseContainer,
+  denied: boolean,
+): Promise<Found> {
+  if (!denied)
+    return ['no', `programs: not refused: ${parts.containments.execDenyRefusal ?? 'no entry for it'}`];
+  try {
+    const said = await parts.tryExec({ cgroup, cgroupPath: `${parts.cgroupRoot}${path}` });
+    return said === EPERM
+      ? ['tried', 'programs: from inside refused']
+      : ['no', 'programs: from inside one ran: the kernel does not ask BPF LSM'];
+  } catch (error) {
+    return ['read-back', `programs: entry and program read back; not tried: ${(error as Error).message}`];
+  }
+}
+
 async function freeze(parts: EffectParts, container: LeaseContainer): Promise<Found> {
   const found = (await parts.groups?.frozen(container)) ?? 'running';
   return found === 'running'
@@ -141,6 +167,9 @@ async function entryOf(parts: EffectParts, lease: Lease, container: LeaseContain
         )
       : []),
     ...(lease.killOnExec ? [exec(parts)] : []),
+    ...(lease.execDeny
+      ? [await execDenied(still ? { ...parts, tryExec: frozen } : parts, container, entry.execDeny)]
+      : []),
   ];
 }
 
@@ -150,23 +179,26 @@ export async function lookAtEntries(
   lease: Lease,
   there: readonly LeaseContainer[],
 ): Promise<Found[]> {
-  if (!lease.networkDeny && !lease.killOnExec) return [];
+  if (!needsEntry(lease)) return [];
   return (await Promise.all(there.map((container) => entryOf(parts, lease, container)))).flat();
 }
 
 /** Ways that stay open under these flags on this kernel, in words. */
 export function openWays(
-  flags: Pick<Lease, 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze' | 'allow'>,
+  flags: Pick<Lease, 'networkDeny' | 'killOnExec' | 'execDeny' | 'cutProbes' | 'freeze' | 'allow'>,
   hooks: readonly Hook[],
+  /** Why exec deny is not in force though it is asked for, or null. */
+  refusal: string | null,
 ): string[] {
-  const { networkDeny, killOnExec, cutProbes, freeze: frozen, allow } = flags;
+  const { networkDeny, killOnExec, execDeny, cutProbes, freeze: frozen, allow } = flags;
+  const stopped = killOnExec || frozen || (execDeny && refusal === null);
   const missing = notAttached(hooks).map(({ program, reason }) => `${program}: ${reason ?? 'not attached'}`);
   return [
     ...(networkDeny ? [] : ['the network']),
     ...(networkDeny && !cutProbes ? ['connections that the node itself begins (probes)'] : []),
     ...(networkDeny ? allow.map((rule) => `as ordered: ${rule}`) : []),
     ...(networkDeny ? ['packet sockets', 'what other containers do for it'] : []),
-    ...(killOnExec || frozen ? [] : ['new programs']),
+    ...(stopped ? [] : [execDeny ? `new programs: ${refusal}` : 'new programs']),
     ...(frozen ? ['kill signals'] : ['processes that run now']),
     'files and volumes',
     ...(networkDeny || killOnExec ? missing : []),
@@ -191,6 +223,6 @@ export async function effectOf(
   return {
     verified: together(all),
     proof: [...new Set(all.map(([, text]) => text))].slice(0, MOST),
-    open: lasts(lease) ? openWays(lease, parts.containments.hooks) : [],
+    open: lasts(lease) ? openWays(lease, parts.containments.hooks, parts.containments.execDenyRefusal) : [],
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { ContainmentRequest, Containments } from '../../native/index.ts';
 import { allowedPeers } from '../../wire/index.ts';
+import { needsEntry } from './effect.ts';
 import { type Lease, orderMark } from './lease.ts';
 import type { LeaseContainer } from './target.ts';
 
@@ -88,7 +89,7 @@ function requestOf(
   held: readonly Lease[],
   { cgroupRoot, dnsServers }: Pick<EntriesParts, 'cgroupRoot' | 'dnsServers'>,
 ): ContainmentRequest | null {
-  const leases = held.filter(({ networkDeny, killOnExec }) => networkDeny || killOnExec);
+  const leases = held.filter(needsEntry);
   const last = leases.toSorted((a, b) => (BigInt(a.untilNs) < BigInt(b.untilNs) ? -1 : 1)).at(-1);
   if (last === undefined) return null;
   return {
@@ -96,6 +97,7 @@ function requestOf(
     cgroupPath: `${cgroupRoot}${container.path}`,
     networkDeny: leases.some(({ networkDeny }) => networkDeny),
     killOnExec: leases.some(({ killOnExec }) => killOnExec),
+    execDeny: leases.some(({ execDeny }) => execDeny),
     cutProbes: leases.some(({ cutProbes }) => cutProbes),
     allow: allowedPeers(letThrough(leases), dnsServers()),
     until: BigInt(last.untilNs),

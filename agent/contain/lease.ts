@@ -18,6 +18,7 @@ export interface Lease {
   readonly workload: string;
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
+  readonly execDeny: boolean;
   readonly cutProbes: boolean;
   /** Of networkDeny: what it lets through, as wire/allow.ts says. */
   readonly allow: readonly string[];
@@ -51,6 +52,7 @@ export interface Lease {
 const FILE_VERSION = 1;
 /** What files of before these fields were known mean. */
 const BEFORE = {
+  execDeny: false,
   allow: [],
   freeze: false,
   kill: false,
@@ -81,6 +83,7 @@ export function leaseOf(
     workload: target?.workload ?? '',
     networkDeny: order.networkDeny,
     killOnExec: order.killOnExec,
+    execDeny: order.execDeny,
     cutProbes: order.cutProbes,
     allow: order.allow,
     freeze: order.freeze,

@@ -9,7 +9,7 @@ import { rename } from 'node:fs/promises';
 import type { Clock } from '../../kit/clock.ts';
 import type { Input, Order, OrderReport, SignedOrder } from '../../wire/index.ts';
 import { Answers } from './answers.ts';
-import { type EffectParts, effectOf, lasts, lookAtEntries, NOT_LOOKED } from './effect.ts';
+import { type EffectParts, effectOf, lasts, lookAtEntries, NOT_LOOKED, needsEntry } from './effect.ts';
 import { Entries, type EntriesParts } from './entries.ts';
 import { Holding, touching } from './holding.ts';
 import { type Lease, leaseOf, readLeases, writeLeases } from './lease.ts';
@@ -39,6 +39,10 @@ export type Refused = OrderRefusal | 'no-keys' | 'disabled' | Objection | 'too-m
 
 /** A kernel entry is far smaller, but each lease is also looked at for every new container. */
 const MAX_LEASES = 1024;
+const againInWords = (restarts: number): string =>
+  restarts === 0
+    ? 'contained as it began'
+    : `restarted under containment (${restarts}) and contained again at once: a probe that fails because it is contained restarts it and does not set it free`;
 const WAITING = 'accepted; no such container runs now, it will be cut off when it starts';
 
 export class Leases {
@@ -51,6 +55,8 @@ export class Leases {
   private readonly underWay = new Set<string>();
   /** cgroups that are cut off although it is not known yet whether a lease is meant for them. */
   private readonly uncertain = new Set<number>();
+  /** Order → how often what it contains began anew. */
+  private readonly restarts = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
   private writing: Promise<void> = Promise.resolve();
 
@@ -138,10 +144,11 @@ export class Leases {
     );
     if (toFreeze.length > 0) void this.freezeAgain(toFreeze, container);
     if (this.entries.has(cgroup) && !this.uncertain.has(cgroup)) return;
-    if (meant.some(({ networkDeny, killOnExec }) => networkDeny || killOnExec)) {
+    if (meant.some(needsEntry)) {
       this.uncertain.delete(cgroup);
       this.parts.log('containing again', { container: container.id, cgroup });
       this.enforce(container);
+      void this.tellAgain(meant.filter(needsEntry), container).catch(this.parts.onError);
     } else if (active.some((lease) => mayMatch(lease, container))) {
       if (this.uncertain.has(cgroup)) return;
       this.uncertain.add(cgroup);
@@ -190,8 +197,7 @@ export class Leases {
     const lease = this.leases.get(id);
     if (lease === undefined) return;
     const there = this.parts.live().filter((container) => matches(lease, container));
-    const needsEntry = lease.networkDeny || lease.killOnExec;
-    const failure = needsEntry
+    const failure = needsEntry(lease)
       ? there.map((container) => this.enforce(container)).find((message) => message !== null)
       : undefined;
     if (failure !== undefined) return this.fail(id, failure);
@@ -237,6 +243,27 @@ export class Leases {
   private change(id: string, how: (lease: Lease) => Lease): void {
     const lease = this.leases.get(id);
     if (lease !== undefined) this.leases.set(id, how(lease));
+  }
+
+  /**
+   * What is contained fails its probes, and is restarted for it: whoever sees the restart is told that it set nothing free,
+   * with what a look from inside the new container said.
+   */
+  private async tellAgain(leases: readonly Lease[], container: LeaseContainer): Promise<void> {
+    for (const { order } of leases) {
+      const lease = this.leases.get(order);
+      if (lease?.state !== 'active') continue;
+      // The first of a lease that came before its container is no restart.
+      const first = lease.effect.verified === '';
+      const restarts = (this.restarts.get(order) ?? 0) + (first ? 0 : 1);
+      this.restarts.set(order, restarts);
+      const there = [container];
+      const found = await lookAtEntries(this.parts, lease, there);
+      const effect = await effectOf(this.parts, lease, { there, found });
+      this.change(order, (now) => (now.state === 'active' ? { ...now, effect } : now));
+      await this.save();
+      this.answers.again(order, { detail: againInWords(restarts), untilMs: lease.untilMs, effect });
+    }
   }
 
   /** A container that began anew under leases that freeze it. */
@@ -287,7 +314,7 @@ export class Leases {
   private enforce(container: LeaseContainer): string | null {
     const leases = this.active().flatMap((lease) => {
       if (matches(lease, container)) return lease;
-      return mayMatch(lease, container) ? { ...lease, killOnExec: false } : [];
+      return mayMatch(lease, container) ? { ...lease, killOnExec: false, execDeny: false } : [];
     });
     const failure = this.entries.enforce(container, leases);
     if (leases.length === 0) this.uncertain.delete(container.cgroup);
@@ -313,6 +340,7 @@ export class Leases {
       if (lease.state !== 'active' && lease.notAfterMs < this.parts.clock.wallMs()) {
         this.leases.delete(lease.order);
         this.answers.forget(lease.order);
+        this.restarts.delete(lease.order);
       }
     this.arm();
   }

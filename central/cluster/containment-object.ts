@@ -100,9 +100,9 @@ function head(namespace: string, name: string, labels: Readonly<Record<string, s
   };
 }
 
-/** As an object says it: without a list where nothing is let through, as one that was made without it. */
-function actionIn({ networkDeny, killOnExec, cutProbes, allow, freeze, kill }: NodeAction): object {
-  const flags = { networkDeny, killOnExec, cutProbes, freeze, kill };
+/** As an object says it: without what came later where it is not asked for, as one that was made without it. */
+function actionIn({ networkDeny, killOnExec, execDeny, cutProbes, allow, freeze, kill }: NodeAction): object {
+  const flags = { networkDeny, killOnExec, ...(execDeny ? { execDeny } : {}), cutProbes, freeze, kill };
   return allow.length === 0 ? flags : { ...flags, allow };
 }
 

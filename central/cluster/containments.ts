@@ -277,7 +277,8 @@ export class Containments {
     const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
     const made = keep(await this.#parts.client.patch(ref, { status }, { subresource: 'status' }));
     if (made !== null) this.#objects.put(made);
-    if (kept.status['phase'] !== told.phase) await this.#event(kept, told);
+    const news = told.message !== '' && kept.status['message'] !== told.message;
+    if (kept.status['phase'] !== told.phase || news) await this.#event(kept, told);
   }
 
   async #event(kept: Kept, { phase, message, node = '' }: Told): Promise<void> {

@@ -91,7 +91,7 @@ function allowOf(body: Call['body'], networkDeny: boolean): readonly string[] {
   if (problems.length > 0) throw new ApiError('PICKET_BAD_REQUEST', `allow: ${problems.join('; ')}`);
   return [...new Set<string>(found)];
 }
-type Flag = 'networkDeny' | 'killOnExec' | 'cutProbes' | 'freeze' | 'kill';
+type Flag = 'networkDeny' | 'killOnExec' | 'execDeny' | 'cutProbes' | 'freeze' | 'kill';
 function flagOf(body: Call['body'], name: Flag): boolean {
   const value = body[name] ?? DEFAULT_ACTION[name];
   if (typeof value !== 'boolean') throw new ApiError('PICKET_BAD_REQUEST', `${name}: not true or false`);
@@ -115,6 +115,7 @@ function actionOf(body: Call['body']): Action {
   const action: Action = {
     networkDeny,
     killOnExec: flagOf(body, 'killOnExec'),
+    execDeny: flagOf(body, 'execDeny'),
     cutProbes: flagOf(body, 'cutProbes'),
     allow: allowOf(body, networkDeny),
     freeze: flagOf(body, 'freeze'),
@@ -125,7 +126,7 @@ function actionOf(body: Call['body']): Action {
   if (actionsIn(action).length === 0)
     throw new ApiError(
       'PICKET_BAD_REQUEST',
-      'networkDeny, killOnExec, freeze, kill: all are false and cluster is empty, nothing would be done',
+      'networkDeny, killOnExec, execDeny, freeze, kill: all are false and cluster is empty, nothing would be done',
     );
   return action;
 }

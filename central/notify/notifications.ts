@@ -236,7 +236,9 @@ class AllNotifications implements Notifications {
   }
 
   notifiers(): readonly NotifierView[] {
-    return [...this.running].map(([name, { type, match, deliverer }]) => ({
+    // Nobody is told anything by the receiver of canaries.
+    const theirs = [...this.running].filter(([, { type }]) => type !== CANARY);
+    return theirs.map(([name, { type, match, deliverer }]) => ({
       name,
       type,
       match,

@@ -5,7 +5,7 @@ import type { Action } from './policy.ts';
 /** reversible: undone, it is as before. compensable: something else makes up for it. irreversible: neither. */
 export type Reversal = 'reversible' | 'compensable' | 'irreversible';
 export interface NodeAction {
-  readonly name: keyof Pick<Action, 'networkDeny' | 'killOnExec' | 'freeze' | 'kill'>;
+  readonly name: keyof Pick<Action, 'networkDeny' | 'killOnExec' | 'execDeny' | 'freeze' | 'kill'>;
   readonly reversal: Reversal;
   readonly undo: string;
   words(action: Action): string;
@@ -24,6 +24,12 @@ export const NODE_ACTIONS: readonly NodeAction[] = [
     reversal: 'reversible',
     undo: 'release; what was killed stays so',
     words: () => 'kill what it executes',
+  },
+  {
+    name: 'execDeny',
+    reversal: 'reversible',
+    undo: 'release; who was refused may have given up',
+    words: () => 'refuse what it executes, where its kernel has BPF LSM',
   },
   {
     name: 'freeze',

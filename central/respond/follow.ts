@@ -72,6 +72,9 @@ async function finishRelease(
   });
 }
 
+const isNews = (report: ReportedOrder, order: Order): boolean =>
+  report.detail !== '' && report.detail !== order.detail;
+
 /** What a node says about its orders. An answer about another node's order changes nothing. */
 export async function takeAnswers(
   store: ResponseStore,
@@ -90,7 +93,9 @@ export async function takeAnswers(
     }
     const done = order.kind === 'release' && (report.state === 'applied' || report.state === 'released');
     const state = done ? 'released' : (report.state as OrderState);
-    if (!follows(order.state, state)) {
+    // A container that began anew under its lease is told of as contained again.
+    const again = order.state === 'applied' && state === 'applied' && isNews(report, order);
+    if (!again && !follows(order.state, state)) {
       if (order.state !== state) late += 1;
       continue;
     }

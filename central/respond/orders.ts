@@ -46,6 +46,7 @@ export interface OrderPayload {
   readonly target: OrderTarget;
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
+  readonly execDeny: boolean;
   readonly cutProbes: boolean;
   readonly allow: readonly string[];
   readonly freeze: boolean;
@@ -128,9 +129,9 @@ export function createOrderFactory(parts: {
   return {
     contain({ cluster, node, target, action, reason, actor, incident, policy }) {
       const issuedMs = parts.nowMs();
-      const { leaseMs, networkDeny, killOnExec, cutProbes, allow, freeze, kill } = action;
+      const { leaseMs, networkDeny, killOnExec, execDeny, cutProbes, allow, freeze, kill } = action;
       const notAfterMs = issuedMs + leaseMs + Math.min(leaseMs, DELIVERY_MS);
-      const flags = { networkDeny, killOnExec, cutProbes, allow, freeze, kill };
+      const flags = { networkDeny, killOnExec, execDeny, cutProbes, allow, freeze, kill };
       const what = { ...flags, leaseMs, notAfterMs, reason, actor, incident };
       return sealed(
         { id: id(), cluster, node, kind: 'contain', target, ...what, releases: '', issuedMs },
@@ -143,6 +144,7 @@ export function createOrderFactory(parts: {
       const what = {
         networkDeny: false,
         killOnExec: false,
+        execDeny: false,
         cutProbes: false,
         allow: [],
         freeze: false,

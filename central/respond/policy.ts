@@ -17,6 +17,8 @@ export type Mode = (typeof MODES)[number];
 export interface Action {
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
+  /** Refuse what is executed: who asked for it goes on. By BPF LSM, which a kernel may not have. */
+  readonly execDeny: boolean;
   /** false: connections that the node itself opens (its probes) are let through. */
   readonly cutProbes: boolean;
   /** Of networkDeny: what is let through all the same, as wire/allow.ts says. */
@@ -80,6 +82,7 @@ export class PolicyError extends Error {
 export const DEFAULT_ACTION: Action = {
   networkDeny: true,
   killOnExec: true,
+  execDeny: false,
   cutProbes: false,
   allow: [],
   freeze: false,
@@ -121,6 +124,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
   const action = mapping(reader, at(spec, 'action'), [
     'networkDeny',
     'killOnExec',
+    'execDeny',
     'cutProbes',
     'allow',
     'freeze',
@@ -140,6 +144,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
     action: {
       networkDeny: reader.boolean(at(action, 'networkDeny'), DEFAULT_ACTION.networkDeny),
       killOnExec: reader.boolean(at(action, 'killOnExec'), DEFAULT_ACTION.killOnExec),
+      execDeny: reader.boolean(at(action, 'execDeny'), DEFAULT_ACTION.execDeny),
       cutProbes: reader.boolean(at(action, 'cutProbes'), DEFAULT_ACTION.cutProbes),
       allow: allowed(reader, at(action, 'allow')),
       freeze: reader.boolean(at(action, 'freeze'), DEFAULT_ACTION.freeze),
@@ -161,7 +166,7 @@ function readPolicy(reader: Reader, spec: Mapping, head: { name: string; version
   if (policy.mode !== 'observe' && actionsIn(policy.action).length === 0)
     reader.violation(
       at(spec, 'action'),
-      'nothing to do: networkDeny, killOnExec, freeze and kill are all false and cluster is empty',
+      'nothing to do: networkDeny, killOnExec, execDeny, freeze and kill are all false and cluster is empty',
     );
   if (!policy.action.networkDeny && policy.action.allow.length > 0)
     reader.violation(at(action, 'allow'), NOTHING_TO_ALLOW);

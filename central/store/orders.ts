@@ -30,6 +30,7 @@ function rowOf(order: Order): Row {
     workload: order.target.workload,
     network_deny: flag(order.networkDeny),
     kill_on_exec: flag(order.killOnExec),
+    exec_deny: flag(order.execDeny),
     cut_probes: flag(order.cutProbes),
     allow: JSON.stringify(order.allow),
     freeze: flag(order.freeze),

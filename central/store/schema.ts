@@ -170,6 +170,7 @@ interface OrderRow {
   workload: string;
   network_deny: Flag;
   kill_on_exec: Flag;
+  exec_deny: Flag;
   cut_probes: Flag;
   /** JSON list of what is let through all the same. */
   allow: string;

@@ -16,6 +16,7 @@ export interface Wanted {
   readonly container?: string;
   readonly networkDeny: boolean;
   readonly killOnExec: boolean;
+  readonly execDeny: boolean;
   readonly cutProbes: boolean;
   readonly allow: readonly string[];
   readonly freeze: boolean;
@@ -38,13 +39,16 @@ const LOOK_MS = 100;
 
 /** What is cut and what stays open, for people. The open ways are those that the node's programs cannot close. */
 export function planInWords(who: string, wanted: Wanted): string {
-  const { networkDeny, killOnExec, cutProbes, allow, freeze, kill, cluster } = wanted;
+  const { networkDeny, killOnExec, execDeny, cutProbes, allow, freeze, kill, cluster } = wanted;
   return [
     `Plan for ${who}, for ${wanted.lease}, because: ${safe(wanted.reason)}`,
     networkDeny ? '  cut:   IP traffic in and out, also of connections that are open now' : null,
     networkDeny && cutProbes ? "  cut:   the node's own probes" : null,
     ...allow.map((rule) => `  open:  as asked: ${rule}`),
     killOnExec ? '  cut:   new programs: whatever is executed is killed' : null,
+    execDeny
+      ? '  cut:   new programs: refused where the kernel has BPF LSM; the node says below whether it has'
+      : null,
     freeze ? '  cut:   all that runs in it: frozen' : null,
     kill ? '  done:  every process in it is killed, once; nothing takes that back' : null,
     ...cluster.map(
@@ -53,10 +57,10 @@ export function planInWords(who: string, wanted: Wanted): string {
     networkDeny ? null : '  open:  the network',
     networkDeny && !cutProbes ? '  open:  connections that the node itself begins (probes)' : null,
     networkDeny ? '  open:  packet sockets, and what other containers do for it' : null,
-    killOnExec || freeze ? null : '  open:  new programs',
+    killOnExec || execDeny || freeze ? null : '  open:  new programs',
     freeze ? null : '  open:  processes that run now, files and volumes, unix sockets',
     freeze ? '  open:  files and volumes, for others' : null,
-    networkDeny || killOnExec || freeze
+    networkDeny || killOnExec || execDeny || freeze
       ? '  undo:  picket undo ORDER, or the end of the lease'
       : '  undo:  none',
     freeze ? '         without an agent a frozen container stays frozen until one starts' : null,
@@ -91,6 +95,7 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
   const wanted = {
     networkDeny: flags['no-network'] !== true,
     killOnExec: flags['no-exec'] !== true,
+    execDeny: flags['deny-exec'] === true,
     freeze: flags['freeze'] === true,
     kill: flags['kill'] === true,
     cluster: typeof flags['cluster'] === 'string' ? flags['cluster'].split(',') : [],
@@ -107,7 +112,7 @@ function readWanted(call: Call): Omit<Wanted, 'incident' | 'container'> {
   const problems = allowedProblems(wanted.allow);
   if (!wanted.networkDeny && wanted.allow.length > 0) problems.push(NOTHING_TO_ALLOW);
   if (problems.length > 0) throw new UsageError(`contain: --allow: ${problems.join('; ')}`);
-  const onNode = wanted.networkDeny || wanted.killOnExec || wanted.freeze || wanted.kill;
+  const onNode = wanted.networkDeny || wanted.killOnExec || wanted.execDeny || wanted.freeze || wanted.kill;
   if (!onNode && wanted.cluster.length === 0)
     throw new UsageError('contain: --no-network and --no-exec together leave nothing to do');
   return wanted;
@@ -128,7 +133,10 @@ async function activityOf(client: PeopleClient, containers: readonly string[]): 
 }
 
 /** What it did in the last hours that the plan would have stopped. */
-export function wouldHaveCut(did: Activity, { networkDeny, killOnExec, freeze, kill }: Wanted): string {
+export function wouldHaveCut(
+  did: Activity,
+  { networkDeny, killOnExec, execDeny, freeze, kill }: Wanted,
+): string {
   const all = freeze || kill;
   const lines = [`Dry run: ${did.container.slice(0, 12)} since ${new Date(did.sinceMs).toISOString()}`];
   if (did.windows === 0) lines.push('  nothing is known of what it did');
@@ -136,8 +144,10 @@ export function wouldHaveCut(did: Activity, { networkDeny, killOnExec, freeze, k
     lines.push(
       `  would have cut: ${did.connects} connections out, ${did.accepts} in, ${did.datagrams} datagrams, ${did.dnsQuestions} DNS questions; ${did.bytesIn} bytes in, ${did.bytesOut} out`,
     );
-  if (did.windows > 0 && (killOnExec || all))
-    lines.push(`  would have killed: ${did.execs} programs at their start`);
+  if (did.windows > 0 && (killOnExec || execDeny || all))
+    lines.push(
+      `  would have ${killOnExec || all ? 'killed' : 'refused'}: ${did.execs} programs at their start`,
+    );
   for (const { atMs, detector, summary } of did.detections)
     lines.push(`  seen ${new Date(atMs).toISOString()} ${safe(detector)}: ${safe(summary)}`);
   return `${lines.join('\n')}\n`;
@@ -220,7 +230,11 @@ export const contain: Command = {
   flags: {
     lease: { value: 'DURATION', sentence: 'How long it lasts unless taken back or asked for again [10m].' },
     'no-network': { sentence: 'Leave the network as it is.' },
-    'no-exec': { sentence: 'Let new programs run.' },
+    'no-exec': { sentence: 'Kill no new programs.' },
+    'deny-exec': {
+      sentence:
+        'Refuse new programs, so that who asks for them goes on: by BPF LSM, where the kernel has it.',
+    },
     freeze: { sentence: 'Freeze all that runs in it; thawed by the agent at the end.' },
     kill: { sentence: 'Kill every process in it, once; nothing takes that back.' },
     cluster: {

@@ -160,6 +160,13 @@ export const HOOKS: readonly HookRow[] = [
     serves: '',
   },
   {
+    program: 'deny_exec',
+    hook: 'lsm/bprm_creds_for_exec',
+    for: 'exec deny, while an order asks for it',
+    without: 'what a contained container executes is killed as it starts, not refused',
+    serves: '',
+  },
+  {
     program: 'packet_sent',
     hook: 'cgroup_skb/egress',
     for: 'UDP flows and DNS questions',

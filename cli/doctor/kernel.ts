@@ -26,8 +26,9 @@ export function featureChecks(features: KernelFeatures): Check[] {
   const has = (name: string) => features[name as keyof KernelFeatures] === true;
   const present = [...Object.keys(FEATURE_COSTS), 'bpfLsm'].filter(has);
   const missing = Object.entries(FEATURE_COSTS).filter(([name]) => !has(name));
-  // Nothing uses LSM programs; whoever reads this may want to know.
-  const lsm = has('bpfLsm') ? '' : '; no BPF LSM, which is not needed';
+  const lsm = has('bpfLsm')
+    ? ''
+    : '; no BPF LSM (lsm=...,bpf at boot): programs in a contained container are killed as they start, not refused (execDeny)';
   return [
     ...(present.length > 0 ? [ok('kernel features', `${present.join(' ')}${lsm}`)] : []),
     ...missing.map(([name, cost]) =>

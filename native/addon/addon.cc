@@ -27,6 +27,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("openContainments", Napi::Function::New<picket::ContainmentsObject::open>(env, "openContainments"));
   exports.Set("tryInside", Napi::Function::New<picket::try_inside>(env, "tryInside"));
   exports.Set("tryPeers", Napi::Function::New<picket::try_peers>(env, "tryPeers"));
+  exports.Set("tryExec", Napi::Function::New<picket::try_exec>(env, "tryExec"));
   exports.Set("runCanary", Napi::Function::New<picket::run_canary>(env, "runCanary"));
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));

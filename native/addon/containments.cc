@@ -13,6 +13,7 @@
 
 #include "bpffs.h"
 #include "contain.skel.h"
+#include "exec_deny.h"
 #include "pin_layout.h"
 
 namespace picket {
@@ -73,10 +74,26 @@ Error Containments::open() {
   }
   if (!error) error = adopt(adopted_);
   if (!error && !adopted_) error = install();
+  if (!error) keep_exec_deny();
   for (uint32_t layout : pinned_layouts(pin_folder_)) {
     if (!error && layout < PICKET_CONTAIN_LAYOUT) error = migrate(layout);
   }
   return error;
+}
+
+// The program of an earlier build goes on where this one's is refused; where nobody is denied none is kept.
+void Containments::keep_exec_deny() {
+  if (!has_exec_deny(folder_) && !denies_exec()) return;
+  if (!denies_exec()) return detach_exec_deny(folder_);
+  Error error = attach_exec_deny(folder_, !adopted_);
+  exec_deny_refusal_ = error && !has_exec_deny(folder_) ? error.message : "";
+}
+
+bool Containments::denies_exec() const {
+  for (const auto& [cgroup, entry] : list()) {
+    if ((entry.flags & CONTAIN_DENY_EXEC) != 0) return true;
+  }
+  return false;
 }
 
 // Whoever is contained is so by the old layout, by both, or by this one; never by none. Each step may be the last before
@@ -238,6 +255,7 @@ Error Containments::contain(const ContainRequest& request) {
   }
   if (!renewed) entry.since = boot_time();
   entry.flags = request.flags;
+  if ((request.flags & CONTAIN_DENY_EXEC) != 0 && !can_deny_exec()) entry.flags &= ~CONTAIN_DENY_EXEC;
   entry.until = request.until;
   entry.order = request.order;
   error = write_entry(request, entry);
@@ -246,13 +264,22 @@ Error Containments::contain(const ContainRequest& request) {
     return error;
   }
   if (!request.network_deny) detach_network(folder_ + "/links", request.cgroup);
+  if (!denies_exec()) detach_exec_deny(folder_);
   return write_settings();
+}
+
+// What else was asked for is done all the same, and the entry says that this was not.
+bool Containments::can_deny_exec() {
+  Error error = attach_exec_deny(folder_, false);
+  exec_deny_refusal_ = error ? error.message : "";
+  return !error;
 }
 
 Error Containments::release(uint64_t cgroup, bool& existed) {
   existed = bpf_map_delete_elem(containments_.get(), &cgroup) == 0;
   bpf_map_delete_elem(allowed_.get(), &cgroup);
   detach_network(folder_ + "/links", cgroup);
+  if (has_exec_deny(folder_) && !denies_exec()) detach_exec_deny(folder_);
   return write_settings();
 }
 

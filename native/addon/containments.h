@@ -33,6 +33,8 @@ class Containments {
   Error open();
   bool adopted() const { return adopted_; }
   const std::vector<Hook>& hooks() const { return hooks_; }
+  // Why exec deny was refused when it was last asked for; empty: it was not.
+  const std::string& exec_deny_refusal() const { return exec_deny_refusal_; }
 
   Error contain(const ContainRequest& request);
   Error release(uint64_t cgroup, bool& existed);
@@ -51,8 +53,12 @@ class Containments {
   Error attach(const ContainRequest& request);
   Error write_entry(const ContainRequest& request, const containment& entry);
   Error write_settings();
+  void keep_exec_deny();
+  bool denies_exec() const;
+  bool can_deny_exec();
 
   std::string pin_folder_, folder_;
+  std::string exec_deny_refusal_;
   bool adopted_ = false;
   std::vector<Hook> hooks_;
   Programs programs_;

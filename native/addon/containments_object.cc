@@ -16,6 +16,7 @@ ContainRequest read_request(Napi::Env env, Options& options) {
   request.network_deny = options.flag("networkDeny");
   if (request.network_deny) request.flags |= CONTAIN_NETWORK;
   if (options.flag("killOnExec")) request.flags |= CONTAIN_EXEC;
+  if (options.optional_flag("execDeny")) request.flags |= CONTAIN_DENY_EXEC;
   if (options.flag("cutProbes")) request.flags |= CONTAIN_CUT_PROBES;
   request.allowed = read_allowed(env, options);
   if (request.allowed.count > 0) request.flags |= CONTAIN_ALLOW;
@@ -29,6 +30,7 @@ Napi::Object entry_to_js(Napi::Env env, uint64_t cgroup, const containment& entr
   object.Set("cgroup", number_to_js(env, cgroup));
   object.Set("networkDeny", Napi::Boolean::New(env, (entry.flags & CONTAIN_NETWORK) != 0));
   object.Set("killOnExec", Napi::Boolean::New(env, (entry.flags & CONTAIN_EXEC) != 0));
+  object.Set("execDeny", Napi::Boolean::New(env, (entry.flags & CONTAIN_DENY_EXEC) != 0));
   object.Set("cutProbes", Napi::Boolean::New(env, (entry.flags & CONTAIN_CUT_PROBES) != 0));
   object.Set("allows", Napi::Boolean::New(env, (entry.flags & CONTAIN_ALLOW) != 0));
   object.Set("until", Napi::BigInt::New(env, static_cast<uint64_t>(entry.until)));
@@ -48,6 +50,7 @@ Napi::FunctionReference ContainmentsObject::define(Napi::Env env) {
   return Napi::Persistent(DefineClass(
       env, "Containments",
       {InstanceAccessor<&Object::hooks>("hooks"), InstanceAccessor<&Object::adopted>("adopted"),
+       InstanceAccessor<&Object::exec_deny_refusal>("execDenyRefusal"),
        InstanceMethod<&Object::contain>("contain"), InstanceMethod<&Object::release>("release"),
        InstanceMethod<&Object::list>("list"), InstanceMethod<&Object::set_node_addresses>("setNodeAddresses"),
        InstanceMethod<&Object::close>("close"), InstanceMethod<&Object::remove>("remove")}));
@@ -82,6 +85,13 @@ Napi::Value ContainmentsObject::hooks(const Napi::CallbackInfo& info) {
 Napi::Value ContainmentsObject::adopted(const Napi::CallbackInfo& info) {
   if (!is_open(info.Env())) return info.Env().Undefined();
   return Napi::Boolean::New(info.Env(), containments_->adopted());
+}
+
+Napi::Value ContainmentsObject::exec_deny_refusal(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (!is_open(env)) return env.Undefined();
+  const std::string& refusal = containments_->exec_deny_refusal();
+  return refusal.empty() ? env.Null() : Napi::Value(Napi::String::New(env, refusal));
 }
 
 void ContainmentsObject::contain(const Napi::CallbackInfo& info) {

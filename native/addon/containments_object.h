@@ -21,6 +21,7 @@ class ContainmentsObject : public Napi::ObjectWrap<ContainmentsObject> {
  private:
   Napi::Value hooks(const Napi::CallbackInfo& info);
   Napi::Value adopted(const Napi::CallbackInfo& info);
+  Napi::Value exec_deny_refusal(const Napi::CallbackInfo& info);
   void contain(const Napi::CallbackInfo& info);
   Napi::Value release(const Napi::CallbackInfo& info);
   Napi::Value list(const Napi::CallbackInfo& info);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bpf.h"
+#include "exec_deny.h"
 #include "layout.h"
 
 namespace picket {
@@ -43,8 +44,9 @@ Fd try_load(enum bpf_prog_type type, const struct bpf_insn* code, enum bpf_attac
   return Fd(bpf_prog_load(type, "picket_try", "GPL", code, 2, &options));
 }
 
-// Loading is not enough: the hooks may be compiled in but switched off.
+// Loading is not enough: the hooks may be compiled in but switched off, or take programs and never be asked.
 bool has_lsm() {
+  if (!lsm_refusal().empty()) return false;
   Fd program = try_load(BPF_PROG_TYPE_LSM, kReturnZero, BPF_LSM_MAC, "bpf_lsm_file_open", BTF_KIND_FUNC);
   if (!program) return false;
   return static_cast<bool>(Fd(bpf_raw_tracepoint_open(nullptr, program.get())));

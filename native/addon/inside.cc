@@ -108,12 +108,12 @@ class Results {
 };
 
 // Waits for the child's end and ends it when it takes too long.
-Error await(const Fd& process, pid_t child) {
+Error await(const Fd& process, pid_t child, int* status = nullptr) {
   struct pollfd ended = {process.get(), POLLIN, 0};
   int ready = poll(&ended, 1, kPatienceMs);
   if (ready <= 0) kill(child, SIGKILL);
-  waitpid(child, nullptr, __WALL);
-  return ready > 0 ? Error{} : Error{"PICKET_CGROUP", "what was to try the network did not run in time"};
+  waitpid(child, status, __WALL);
+  return ready > 0 ? Error{} : Error{"PICKET_CGROUP", "what was to try it did not run in time"};
 }
 
 Error open_cgroup(uint64_t cgroup, const std::string& path, Fd& fd) {
@@ -121,6 +121,16 @@ Error open_cgroup(uint64_t cgroup, const std::string& path, Fd& fd) {
   struct stat info;
   if (!fd || fstat(fd.get(), &info) != 0) return system_error("PICKET_CGROUP", path, errno);
   return info.st_ino == cgroup ? Error{} : Error{"PICKET_CGROUP", path + " is not the cgroup " + std::to_string(cgroup)};
+}
+
+// A child in the cgroup; 0 in the child itself.
+pid_t start_in(const Fd& cgroup, int& pidfd) {
+  clone_args how = {};
+  how.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
+  how.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  how.cgroup = static_cast<uint64_t>(cgroup.get());
+  // No signal at its end: SIGCHLD is JavaScript's.
+  return static_cast<pid_t>(syscall(SYS_clone3, &how, sizeof how));
 }
 
 // What each attempt said, by name where the attempts have names, else in order.
@@ -160,12 +170,7 @@ class Try : public Napi::AsyncWorker {
     Results results;
     if (!results) return system_error("PICKET_CGROUP", "memory", errno);
     int pidfd = -1;
-    clone_args how = {};
-    how.flags = CLONE_INTO_CGROUP | CLONE_PIDFD;
-    how.pidfd = reinterpret_cast<uint64_t>(&pidfd);
-    how.cgroup = static_cast<uint64_t>(cgroup.get());
-    // No signal at its end: SIGCHLD is JavaScript's.
-    auto child = static_cast<pid_t>(syscall(SYS_clone3, &how, sizeof how));
+    pid_t child = start_in(cgroup, pidfd);
     if (child == 0) try_all(results.get(), attempts_.data(), attempts_.size());
     if (child < 0) return system_error("PICKET_CGROUP", path_ + ": a process in it", errno);
     error = await(Fd(pidfd), child);
@@ -180,6 +185,58 @@ class Try : public Napi::AsyncWorker {
   std::vector<Attempt> attempts_;
   std::vector<int> said_;
   bool named_;
+  Error error_;
+};
+
+// Whether a program runs in the cgroup: one that ends at once. 0: it ran; an errno: it was refused; -1: it was ended.
+class TryExec : public Napi::AsyncWorker {
+ public:
+  TryExec(Napi::Env env, uint64_t cgroup, std::string path, std::string program)
+      : Napi::AsyncWorker(env),
+        deferred_(Napi::Promise::Deferred::New(env)),
+        cgroup_(cgroup),
+        path_(std::move(path)),
+        program_(std::move(program)) {}
+  Napi::Promise promise() const { return deferred_.Promise(); }
+
+  // On a thread of the pool.
+  void Execute() override { error_ = run(); }
+
+  void OnOK() override {
+    Napi::HandleScope scope(Env());
+    if (error_) return deferred_.Reject(to_js(Env(), error_).Value());
+    deferred_.Resolve(Napi::Number::New(Env(), said_));
+  }
+
+ private:
+  static constexpr int kRefused = 100;
+
+  Error run() {
+    Fd cgroup;
+    Error error = open_cgroup(cgroup_, path_, cgroup);
+    if (error) return error;
+    Results results;
+    if (!results) return system_error("PICKET_CGROUP", "memory", errno);
+    char* arguments[] = {program_.data(), nullptr};
+    char* environment[] = {nullptr};
+    int pidfd = -1;
+    pid_t child = start_in(cgroup, pidfd);
+    if (child == 0) {
+      execve(program_.c_str(), arguments, environment);
+      *results.get() = errno;
+      _exit(kRefused);
+    }
+    if (child < 0) return system_error("PICKET_CGROUP", path_ + ": a process in it", errno);
+    int status = 0;
+    error = await(Fd(pidfd), child, &status);
+    said_ = *results.get() != kUntold ? *results.get() : WIFEXITED(status) ? 0 : -1;
+    return error;
+  }
+
+  Napi::Promise::Deferred deferred_;
+  uint64_t cgroup_;
+  std::string path_, program_;
+  int said_ = 0;
   Error error_;
 };
 
@@ -229,5 +286,21 @@ Napi::Value begin(const Napi::CallbackInfo& info, bool peers) {
 Napi::Value try_inside(const Napi::CallbackInfo& info) { return begin(info, false); }
 
 Napi::Value try_peers(const Napi::CallbackInfo& info) { return begin(info, true); }
+
+Napi::Value try_exec(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Options options(env, info[0]);
+  uint64_t cgroup = options.number("cgroup", 1, (1ull << 53) - 1);
+  std::string path = options.text("cgroupPath");
+  std::string program = options.text("program");
+  if (options.error()) {
+    throw_js(env, options.error());
+    return env.Undefined();
+  }
+  auto* attempt = new TryExec(env, cgroup, std::move(path), std::move(program));  // deletes itself when it is done
+  Napi::Promise promise = attempt->promise();
+  attempt->Queue();
+  return promise;
+}
 
 }  // namespace picket

@@ -24,6 +24,7 @@ export const order: Order = {
   },
   networkDeny: true,
   killOnExec: true,
+  execDeny: true,
   cutProbes: true,
   leaseMs: 600_000,
   notAfterMs: 1_800_000_600_000,
@@ -100,6 +101,7 @@ export const resources: Resources = {
 /** Fields that came after version 1 was released: what it wrote does not have them. */
 export const LATER: ReadonlySet<string> = new Set([
   'canaries',
+  'execDeny',
   'canaryIntervalMs',
   'allow',
   'life',

@@ -68,6 +68,7 @@ describe('enforce', () => {
       target: { podUid: web.podUid, containerName: 'web', containerId: web.id, workload: web.workload },
       networkDeny: true,
       killOnExec: true,
+      execDeny: false,
       cutProbes: false,
       allow: [],
       freeze: false,

@@ -101,7 +101,7 @@ test('tells what layout of pins there is, and that a newer one is not touched', 
   });
 });
 
-test('a required feature that is missing fails; the LSM, which nothing needs, does not', () => {
+test('a required feature that is missing fails; the LSM, without which programs are killed and not refused, does not', () => {
   const features = {
     btf: true,
     ringBuffer: false,

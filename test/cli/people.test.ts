@@ -97,6 +97,7 @@ test('contain finds the container by the start of its id, prints the plan and as
       container: 'ab12'.repeat(16),
       networkDeny: true,
       killOnExec: false,
+      execDeny: false,
       cutProbes: false,
       allow: [],
       freeze: false,
@@ -160,6 +161,21 @@ test('contain asks for an incident as a whole', async () => {
     networkDeny: true,
     killOnExec: true,
   });
+});
+
+test('contain says that refusing programs depends on the kernel', async () => {
+  const answers = { ...CONTAINERS, 'POST /api/v1/containments': MADE };
+  const { asked, out } = await picket(answers, 'contain', 'ab12', '--no-exec', '--no-network', '--deny-exec');
+
+  expect(asked.find(({ method }) => method === 'POST')?.body).toMatchObject({
+    networkDeny: false,
+    killOnExec: false,
+    execDeny: true,
+  });
+  expect(out).toContain(
+    '  cut:   new programs: refused where the kernel has BPF LSM; the node says below whether it has\n',
+  );
+  expect(out).not.toContain('open:  new programs');
 });
 
 test('contain refuses to do nothing', async () => {

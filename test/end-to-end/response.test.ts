@@ -238,6 +238,33 @@ describe.skipIf(refusal !== null)('response', { timeout: 90_000 }, () => {
     await untilConnecting(fresh, true);
   });
 
+  test('a liveness probe that fails under containment restarts the container and does not set it free', async () => {
+    let container = await contained('probed', '10m');
+    const { id } = await inState(container.id, 'applied');
+    // As a kubelet does: a probe that needs what is cut fails, the container is killed and begun anew in its pod.
+    const alive = async (): Promise<boolean> => (await connects(container)) === 0;
+    for (let restart = 1; restart <= 3; restart++) {
+      expect(await alive()).toBe(false);
+      await container.end();
+      await container.cgroup.remove();
+      container = await world.container({ name: 'probed', namespace: 'other', podUid: container.podUid });
+      await untilConnecting(container, false);
+    }
+    const told = await eventually('people are told why it restarts', async () => {
+      const { steps } = (await central.people.get('/api/v1/steps?limit=1000')) as Pick<
+        IncidentAnswer,
+        'steps'
+      >;
+      return (
+        steps.find(({ order, text }) => order === id && /restarted under containment/.test(text)) ?? null
+      );
+    });
+    expect(told.text).toMatch(/does not set it free; verified from inside/);
+    await undo(id);
+    await untilConnecting(container, true);
+    await container.end();
+  });
+
   test('a lease that came before the pod was listed follows the container through a restart too', async () => {
     const old = await world.container({ name: 'early', namespace: 'other', unlisted: true });
     await centralKnows(old);

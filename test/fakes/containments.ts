@@ -7,6 +7,7 @@ export interface FakeContainments extends Containments {
   readonly calls: string[];
   /** The next contain() fails with this message. */
   failure: string | null;
+  execDenyRefusal: string | null;
   addresses: readonly string[];
 }
 
@@ -15,11 +16,22 @@ export function fakeContainments(): FakeContainments {
   const calls: string[] = [];
   const asListed = (request: ContainmentRequest): Containment => {
     const { cgroupPath: _, allow, ...rest } = request;
-    return { ...rest, allows: allow.length > 0, since: 0n, packets: 0n, connects: 0n, sends: 0n, execs: 0n };
+    const execDeny = rest.execDeny === true && made.execDenyRefusal === null;
+    return {
+      ...rest,
+      execDeny,
+      allows: allow.length > 0,
+      since: 0n,
+      packets: 0n,
+      connects: 0n,
+      sends: 0n,
+      execs: 0n,
+    };
   };
-  return {
+  const made: FakeContainments = {
     hooks: [],
     adopted: false,
+    execDenyRefusal: null,
     entries,
     calls,
     failure: null,
@@ -40,4 +52,5 @@ export function fakeContainments(): FakeContainments {
     close: () => undefined,
     remove: () => entries.clear(),
   };
+  return made;
 }

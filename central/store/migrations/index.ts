@@ -12,6 +12,7 @@ import { allow } from './0010-allow.ts';
 import { pruned } from './0011-pruned.ts';
 import { canaries } from './0012-canaries.ts';
 import { ages } from './0013-ages.ts';
+import { execDeny } from './0014-exec-deny.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -26,6 +27,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-pruned': pruned,
   '0012-canaries': canaries,
   '0013-ages': ages,
+  '0014-exec-deny': execDeny,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { LeaseContainer } from '../../../agent/contain/target.ts';
 import { container, MINUTE, order, signed, UID, world } from './leases-world.ts';
 
@@ -17,6 +17,28 @@ test('a lease for a container that had no name yet takes its name over and follo
 
   expect([...containments.entries.keys()]).toEqual([43]);
   expect(leases.active()).toMatchObject([{ podUid: UID, containerName: 'web' }]);
+});
+
+test('what restarts under a lease is told to be contained again, with what was tried in it, and not too often', async () => {
+  const at = world();
+  await at.leases.receive(signed(order()));
+  for (const cgroup of [43, 44]) {
+    at.leases.gone(container(cgroup - 1));
+    at.live.splice(0, 1, container(cgroup));
+    at.leases.appeared(container(cgroup));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await vi.waitFor(() => expect(at.reports).toHaveLength(2), { timeout: 20_000 });
+  expect(at.reports[1]).toMatchObject({
+    order: 'ord-1',
+    state: 'applied',
+    detail:
+      'restarted under containment (1) and contained again at once: a probe that fails because it is contained restarts it and does not set it free',
+    verified: 'tried',
+    proof: ['network: from inside tcp4, tcp6, udp4, udp6 refused'],
+    untilMs: at.reports[0]?.untilMs,
+  });
+  await vi.waitFor(() => expect(at.leases.counts.get('contained-again')).toBe(2), { timeout: 20_000 });
 });
 
 /** Made in the pod of the lease, its pod list not read yet. */

@@ -105,6 +105,8 @@ export interface World {
   readonly tries?: typeof REFUSED | 'none';
   /** What the peers of an allow-list say, tried from inside; 0: let through. */
   readonly peers?: number;
+  /** What executing a program says, tried from inside; 1: refused. */
+  readonly exec?: number;
   readonly dnsServers?: readonly string[];
 }
 
@@ -134,6 +136,7 @@ export function world(options: World = {}) {
       asked.push(...peers.map(({ address, protocol, port }) => `${address} ${protocol} ${port}`));
       return peers.map(() => options.peers ?? 0);
     },
+    tryExec: async () => options.exec ?? 1,
     dnsServers: () => options.dnsServers ?? [],
     cgroupRoot: '/sys/fs/cgroup',
     ownCgroup: options.ownCgroup ?? '/system.slice/picket.service',

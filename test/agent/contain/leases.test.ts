@@ -28,6 +28,7 @@ test('contains at once, for the duration of the lease, and reports until when', 
       cgroupPath: `/sys/fs/cgroup${container(42).path}`,
       networkDeny: true,
       killOnExec: true,
+      execDeny: false,
       cutProbes: false,
       allow: [],
       until: BOOT_NS + 600_000_000_000n,
@@ -52,6 +53,32 @@ test('contains at once, for the duration of the lease, and reports until when', 
       ],
     },
   ]);
+});
+
+test('refuses programs, tries that from inside, and says what this kernel leaves open where it cannot', async () => {
+  const asked = async (options: World, refusal: string | null = null) => {
+    const { leases, reports, containments } = world(options);
+    containments.execDenyRefusal = refusal;
+    await leases.receive(signed(order({ networkDeny: false, execDeny: true })));
+    const { verified, proof, open, state } = reports[0] ?? {};
+    return { state, verified, proof, first: open?.filter((way) => /new programs/.test(way)) };
+  };
+  expect(await asked({ exec: 1 })).toEqual({
+    state: 'applied',
+    verified: 'tried',
+    proof: ['programs: from inside refused'],
+    first: [],
+  });
+  expect(await asked({ exec: 0 })).toMatchObject({
+    verified: 'no',
+    proof: ['programs: from inside one ran: the kernel does not ask BPF LSM'],
+  });
+  expect(await asked({}, 'the kernel was started without lsm=...,bpf (capability)')).toEqual({
+    state: 'applied',
+    verified: 'no',
+    proof: ['programs: not refused: the kernel was started without lsm=...,bpf (capability)'],
+    first: ['new programs: the kernel was started without lsm=...,bpf (capability)'],
+  });
 });
 
 test('says that a containment holds only when it was tried from inside and refused', async () => {

@@ -570,7 +570,7 @@ test('asks for no more than it says, and for all of it', async () => {
   await answer(order, 'failed');
   await becomes({ ord: 'Failed' });
   await vi.waitFor(() => expect(objects()[0]?.metadata['finalizers']).toEqual([]), SOON);
-  await vi.waitFor(() => expect(api.watching).toBe(9), SOON);
+  await vi.waitFor(() => expect(api.watching).toBe(10), SOON);
   const named = (path: string): string => {
     const [, group = '', rest = ''] =
       /^\/(?:api\/v1|apis\/([a-z0-9.]+)\/v1(?:alpha1)?)\/(?:namespaces\/[^/]+\/)?(.+)$/.exec(path) ?? [];

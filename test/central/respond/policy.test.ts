@@ -18,6 +18,7 @@ it('reads the shipped example for the demo as it says', () => {
       action: {
         networkDeny: true,
         killOnExec: true,
+        execDeny: false,
         cutProbes: false,
         allow: [],
         freeze: false,
@@ -78,7 +79,7 @@ kind: PicketException
   expect(violations).toEqual([
     'p.yaml: document 1: apiVersion: "picket.dev/v2" is not one of picket.dev/v1alpha1',
     'p.yaml: document 1: metadata.name: "UPPER" is not a name of a-z 0-9 . -',
-    'p.yaml: document 1: spec.action.reboot: no such field; there are networkDeny, killOnExec, cutProbes, allow, freeze, kill, cluster, lease',
+    'p.yaml: document 1: spec.action.reboot: no such field; there are networkDeny, killOnExec, execDeny, cutProbes, allow, freeze, kill, cluster, lease',
     'p.yaml: document 1: spec.match.namespaces: "demo" is not a list of texts',
     'p.yaml: document 1: spec.match.minSeverity: "bad" is not one of info, low, medium, high, critical',
     'p.yaml: document 1: spec.mode: "destroy" is not one of observe, ask, enforce',

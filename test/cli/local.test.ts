@@ -151,6 +151,12 @@ const REPORT = {
       rollouts: 1,
       inherited: 7,
     },
+    canary: {
+      intervalMs: 600_000,
+      results: { seen: 0, late: 1, missed: 2 },
+      detectMs: 5001.26,
+      provedMs: null,
+    },
     promise: { alarms: 2, hours: 14.4, budgetHours: 48 },
     detections: { high: 2, low: 1 },
     alerts: {},
@@ -179,6 +185,7 @@ test('status shows the part that answers, and why the other does not', async () 
   rules        3 in force, with those of /r; what changed there is not in force: a.yaml:1:2: no
   profiles     1 of 2 guard; 210 pairs of calls known, 3 suspects, 2 armed again
   promise      2 alerts by evidence in 14.4 container-hours seen whole; at most one in 48.0 h of a workload is promised to be false
+  canary       not proved yet, seen and logged in 5001.3 ms; every 10 min: late 1, missed 2
   found        detections 3 (2 high, 1 low); alerts 0
   traffic      1.0 MiB in, 0.0 MiB out; 9 TCP segments, 4 UDP datagrams; 1 DNS question, 0 failed
   lost         urgent-full 2

@@ -33,7 +33,11 @@ describe.skipIf(refusal !== null)('the canary', { timeout: 120_000 }, () => {
       const { nodes } = (await central.people.get('/api/v1/nodes')) as { nodes: Node[] };
       return (nodes[0]?.canary?.notifyMs ?? 0) > 0 ? nodes[0] : null;
     });
-    expect(node?.canary?.detectMs).toBeGreaterThan(0);
+    const { detectMs = 0, notifyMs = 0 } = node?.canary ?? {};
+    console.log(
+      `measured: canary in the log after ${detectMs.toFixed(1)} ms, taken by a notifier after ${notifyMs} ms`,
+    );
+    expect(detectMs).toBeGreaterThan(0);
     await eventually('the node counts as proved', async () =>
       (await central.metric('picket_central_canary_nodes{state="proved"}')) === 1 ? true : null,
     );

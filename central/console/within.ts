@@ -136,18 +136,8 @@ function scopedViews(parts: RouteParts, scope: Scope): RouteParts['views'] {
       if (place !== null && covers(scope, place)) return views.activity(container, sinceMs);
       return nothingOf(container, sinceMs);
     },
-    async incidents(page) {
-      const all = await views.incidents({ ...page, limit: LOOKED_AT });
-      const seen: (typeof all)[number][] = [];
-      for (const head of all.filter((one) => seesHead(scope, one))) {
-        if (seen.length >= page.limit) break;
-        const incident = await places.incident(head.id);
-        if (incident !== null && seesIncident(scope, incident)) seen.push(head);
-      }
-      return seen;
-    },
-    alerts: async (page) =>
-      only((await views.alerts({ ...page, limit: LOOKED_AT })) as Rows, page.limit, ofWorkload),
+    incidents: (page) => views.incidents({ ...page, sees: (incident) => seesIncident(scope, incident) }),
+    alerts: (page) => views.alerts({ ...page, within: scope }),
     async orders(filter) {
       const all = (await views.orders({ ...filter, limit: LOOKED_AT })) as readonly {
         readonly container: { readonly workload: string };

@@ -48,10 +48,12 @@ export function placeStore(db: Handle, incident: PlaceStore['incident']): PlaceS
     async alert(id) {
       const row = await db
         .selectFrom('alerts')
-        .select(['cluster', 'workload'])
+        .select(['cluster', 'workload', 'container'])
         .where('id', '=', id)
         .executeTakeFirst();
-      return row === undefined ? null : placeOf(row.cluster, row.workload);
+      if (row === undefined) return null;
+      // Of a request to the API the workload is who asked: what it was about may be elsewhere.
+      return placeOf(row.cluster, row.container === '' ? '' : row.workload);
     },
     async container(id) {
       const rows = await db

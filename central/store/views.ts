@@ -1,7 +1,9 @@
 /** Lists for people. Each is bounded; `before` is the last key of the page before. */
 
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Incident } from '../correlate/incident.ts';
 import { type Features, featuresOfIncident } from '../feedback/features.ts';
+import type { Scope } from '../respond/scope.ts';
 import { type Activity, activityOf } from './activity.ts';
 import { orderAction } from './order-action.ts';
 import type { Handle } from './rows.ts';
@@ -19,10 +21,13 @@ export interface Views {
   activity(container: string, sinceMs: number): Promise<Activity>;
   /** Containers whose id begins so. */
   containersLike(prefix: string): Promise<readonly FoundContainer[]>;
-  incidents(page: Page & { state: string | null }): Promise<readonly IncidentHead[]>;
+  /** `sees`: which of them; of the newest LOOKED_AT, and no more of them than fill the page. */
+  incidents(
+    page: Page & { state: string | null; sees?: (incident: Incident) => boolean },
+  ): Promise<readonly IncidentHead[]>;
   /** By name of the exception. */
   exceptionHits(): Promise<Readonly<Record<string, { hits: number; lastMs: number }>>>;
-  alerts(page: Page): Promise<readonly object[]>;
+  alerts(page: Page & { within?: Scope }): Promise<readonly object[]>;
   orders(filter: {
     incident: string | null;
     limit: number;
@@ -65,25 +70,58 @@ const COUNTED = [
   'feedback',
 ] as const;
 const FOUND = 20;
+/** Incidents that are read to fill a page of those that somebody may see; each is a document of up to some 100 KB. */
+const LOOKED_AT = 1000;
+const BATCH = 50;
+/** Written before there were pods. */
+const WITHOUT = { pods: [] };
+
+/**
+ * Where an alert is: in the namespace of its container. One of no container is of none, whatever its workload is: of a request
+ * to the API that is who asked, and what was asked about may be anywhere.
+ */
+const NAMESPACE = sql<string>`case when alerts.container = '' then '-' else
+  substr(substr(alerts.workload, instr(alerts.workload, '/') + 1), 1,
+    instr(substr(alerts.workload, instr(alerts.workload, '/') + 1), '/') - 1) end`;
+
+/** Its texts have no sign of GLOB but `*`, which means the same. */
+const alertsWithin = (scope: NonNullable<Scope>): RawBuilder<SqlBool> =>
+  sql<SqlBool>`(${sql.join(
+    scope.map(
+      ({ cluster, namespace }) =>
+        sql`alerts.cluster glob ${cluster} and coalesce(nullif(${NAMESPACE}, ''), '-') glob ${namespace}`,
+    ),
+    sql` or `,
+  )})`;
 
 const json = (text: string): unknown => (text === '' ? null : JSON.parse(text));
 
+function headOf(incident: Incident, state: string): IncidentHead {
+  const { timeline, facts, members, ...head } = incident;
+  return { ...head, state, alerts: members.length, evidence: featuresOfIncident({ members }) };
+}
+
 function people(db: Handle): Pick<Views, 'incidents' | 'plans' | 'orders' | 'steps'> {
   return {
-    async incidents({ limit, before, state }) {
-      let query = db
-        .selectFrom('incidents')
-        .select('document')
-        .select('state')
-        .orderBy('last_ms', 'desc')
-        .limit(limit);
+    async incidents({ limit, before, state, sees }) {
+      let query = db.selectFrom('incidents').select('document').select('state').orderBy('last_ms', 'desc');
       if (before !== null) query = query.where('last_ms', '<', before);
       if (state !== null) query = query.where('state', '=', state);
-      return (await query.execute()).map((row) => {
-        const { timeline, facts, members, ...head } = JSON.parse(row.document) as Incident;
-        const evidence = featuresOfIncident({ members });
-        return { ...head, state: row.state, alerts: members.length, evidence };
-      });
+      const found: IncidentHead[] = [];
+      const batch = sees === undefined ? limit : Math.max(limit, BATCH);
+      for (let at = 0; found.length < limit && at < LOOKED_AT; at += batch) {
+        const rows = await query
+          .limit(Math.min(batch, LOOKED_AT - at))
+          .offset(at)
+          .execute();
+        for (const row of rows) {
+          if (found.length === limit) break;
+          const incident = { ...WITHOUT, ...(JSON.parse(row.document) as Incident) };
+          if (sees?.(incident) ?? true) found.push(headOf(incident, row.state));
+        }
+        if (rows.length < batch) break;
+      }
+      return found;
     },
     async plans(incident) {
       const rows = await db
@@ -209,7 +247,7 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
         .limit(FOUND)
         .execute();
     },
-    async alerts({ limit, before }) {
+    async alerts({ limit, before, within = null }) {
       let query = db
         .selectFrom('alerts')
         .leftJoin('incident_alerts', 'incident_alerts.alert', 'alerts.id')
@@ -218,6 +256,7 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
         .orderBy('last_wall_ms', 'desc')
         .limit(limit);
       if (before !== null) query = query.where('last_wall_ms', '<', before);
+      if (within !== null) query = query.where(alertsWithin(within));
       return (await query.execute()).map((row) => ({
         id: row.id,
         cluster: row.cluster,

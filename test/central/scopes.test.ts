@@ -131,6 +131,47 @@ it('an incident over several namespaces is for those who may see them all', asyn
   );
 });
 
+it('an alert is where its container is, not where who acted is', async () => {
+  const store = new DatabaseSync(central.ready.database);
+  const made = store.prepare('SELECT * FROM alerts').get() as Record<string, string>;
+  const add = (change: Record<string, string | number>): void => {
+    const row = { ...made, ...change };
+    const names = Object.keys(row);
+    store
+      .prepare(`INSERT INTO alerts (${names}) VALUES (${names.map(() => '?')})`)
+      .run(...Object.values(row));
+  };
+  // Somebody of the shop reads a secret of pay; and an owner is called as another namespace is.
+  const asked = { id: 'al-api', container: '', workload: 'local/shop/ServiceAccount/web' };
+  add({ ...asked, title: 'web read pay/db-password' });
+  add({ id: 'al-named', container: 'c9', workload: 'local/other/Deployment/shop/pay' });
+  add({ id: 'al-foreign', container: 'c8', cluster: 'elsewhere', workload: 'local/shop/Job/a/a' });
+  store.close();
+  const ids = async (who: Who) => (await rows(who, 'alerts', 'alerts')).map(({ id }) => String(id));
+  const others = ['al-api', 'al-named', 'al-foreign'];
+  for (const who of ['shop', 'pay'] as const) {
+    expect((await ids(who)).filter((id) => others.includes(id))).toEqual([]);
+    const { status } = await ask(who, 'POST /api/v1/feedback', {
+      ...{ alert: 'al-api', verdict: 'false-positive', reason: 'test' },
+    });
+    expect(status).toBe(404);
+  }
+  expect((await ids('all')).filter((id) => others.includes(id)).toSorted()).toEqual(others.toSorted());
+});
+
+it('what is in the namespaces of who asks is found, however much is elsewhere', async () => {
+  const store = new DatabaseSync(central.ready.database);
+  const pays = `SELECT * FROM alerts WHERE container = '${pay.id}'`;
+  store.exec(`CREATE TEMP TABLE more AS ${pays}`);
+  store.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1500)
+    INSERT INTO alerts SELECT 'al-' || i, ${Object.keys(store.prepare(pays).get() ?? {})
+      .slice(1)
+      .map((name) => (name === 'last_wall_ms' ? `${name} + i` : name))} FROM more, n`);
+  store.close();
+  expect(await namespaces('shop', 'alerts', 'alerts')).toEqual(['shop']);
+  expect((await rows('pay', 'alerts?limit=1000', 'alerts')).length).toBe(1000);
+});
+
 it('of a container elsewhere nothing is told, nor what is of no container', async () => {
   const store = new DatabaseSync(central.ready.database);
   store.exec(`UPDATE detections SET container = '' WHERE container = '${pay.id}'`);

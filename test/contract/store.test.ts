@@ -193,6 +193,27 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     expect(await store.views.counts()).toMatchObject({ alerts: 0, incidents: 0, orders: 0 });
   });
 
+  it('reads no more incidents than fill a page of those that somebody sees, and at most so many', async () => {
+    const run = async (text: string) =>
+      (await dialect.createDriver().acquireConnection()).executeQuery(CompiledQuery.raw(text));
+    await run(`with recursive n(i) as (select 1 union all select i + 1 from n where i < 1200)
+      insert into incidents select 'i' || i, 'c', 'open', 'high', '', '', '{"members":[],"id":"i' || i || '"}', i, i, 1, 0 from n`);
+    const list = async (sees: (id: string) => boolean) => {
+      const asked: string[] = [];
+      const found = await store.views.incidents({
+        ...{ limit: 5, before: null, state: null },
+        sees: ({ id }) => {
+          asked.push(id);
+          return sees(id);
+        },
+      });
+      return [found.map(({ id }) => id), asked.length];
+    };
+    expect(await list(() => true)).toEqual([['i1200', 'i1199', 'i1198', 'i1197', 'i1196'], 5]);
+    expect(await list((id) => id.endsWith('99'))).toEqual([['i1199', 'i1099', 'i999', 'i899', 'i799'], 402]);
+    expect(await list(() => false)).toEqual([[], 1000]);
+  });
+
   it('forgets containers that are gone and the alerts of incidents with them, and keeps those that live', async () => {
     const run = async (text: string) =>
       (await dialect.createDriver().acquireConnection()).executeQuery<{ id: string }>(

@@ -3,6 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../kit/retry.ts';
+import { bump } from './codes.ts';
 import { dueForRenewal, type EnrolAnswer, enrol } from './enrol.ts';
 import { type Enrolled, readEnrolled, writeEnrolled } from './files.ts';
 
@@ -116,7 +117,7 @@ export class Membership {
       }
       if (signal.aborted) return null;
       const { code, message } = answer;
-      this.failures.set(code, (this.failures.get(code) ?? 0) + 1);
+      bump(this.failures, code);
       this.parts.log('no certificate from central yet', { code, reason: message });
       await sleep(tries.next(), undefined, { signal }).catch(() => undefined);
     }

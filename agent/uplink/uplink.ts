@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoff } from '../../kit/retry.ts';
 import { isLook, type Reply, type SignedOrder } from '../../wire/index.ts';
 import { CentralClient, type Credentials } from './client.ts';
+import { bump } from './codes.ts';
 import type { Segment, Spool } from './spool.ts';
 
 export interface UplinkParts {
@@ -47,10 +48,6 @@ interface Wait {
   readonly leastMs: number;
   readonly mostMs: number;
 }
-
-const bump = (map: Map<string, number>, key: string, by = 1): void => {
-  map.set(key, (map.get(key) ?? 0) + by);
-};
 
 export class Uplink {
   readonly counts: UplinkCounts = {

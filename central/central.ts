@@ -10,16 +10,15 @@ import { type ApiActivity, createApiActivity } from './api-activity.ts';
 import type { AuditServer } from './audit/server.ts';
 import { tokenInPath } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
-import { Controller } from './cluster/controller.ts';
 import { PodEventBook } from './cluster/pod-events.ts';
-import { joined, SOURCE } from './cluster/policies.ts';
+import { joined } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import type { ApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
 import { createDeafness } from './deafness.ts';
 import { createFeedback, type Feedback } from './feedback/feedback.ts';
 import { createReranker, type Reranker } from './feedback/reranker.ts';
-import { Guidance } from './guidance.ts';
+
 import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams } from './ingest/orders-stream.ts';
 import type { IngestServer } from './ingest/server.ts';
@@ -31,13 +30,13 @@ import {
   type Notifications,
 } from './notify/notifications.ts';
 import type { DeadLetter } from './notify/notifier.ts';
-import { createPipeline, type Pipeline } from './pipeline.ts';
+import { keepObjects, objectsBefore, openGuidance } from './objects.ts';
+import { createPipeline } from './pipeline.ts';
 import { readPrivate } from './pki/files.ts';
 import { type Keys, openKeys } from './pki/open.ts';
 import { forAgents, forWebhook, type Publication, publish } from './pki/publish.ts';
 import { createOrderFactory } from './respond/orders.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
-import { checkRule } from './rule-check.ts';
 import type { CentralSettings } from './settings.ts';
 import { createSilence } from './silence.ts';
 import { fileDialect, openStore, type Store } from './store/database.ts';
@@ -82,15 +81,6 @@ export interface Central {
   stop(): Promise<void>;
 }
 
-interface KnownPolicy {
-  readonly kind: string;
-  readonly name: string;
-  readonly inForce: boolean;
-  readonly source: string;
-  readonly document: unknown;
-}
-
-const MAX_KNOWN = 4000;
 const TICK_MS = 2000;
 /** Between looks at audit logs, and before what an admission review told is kept. */
 const AUDIT_MS = 500;
@@ -116,16 +106,6 @@ interface Open extends Served {
 
 function readPolicies(settings: CentralSettings): PolicySet {
   return parsePolicies(settings['policy-files'].map((path) => ({ path, text: readFileSync(path, 'utf8') })));
-}
-
-/** Objects that were in force when central stopped: they are until the API server says otherwise. */
-async function objectsOf(store: Store, files: PolicySet): Promise<PolicySet> {
-  const taken = new Set(files.documents.map(({ kind, name }) => `${kind} ${name}`));
-  const known = (await store.views.policies(MAX_KNOWN)) as readonly KnownPolicy[];
-  const texts = known
-    .filter((one) => one.inForce && one.source === SOURCE && !taken.has(`${one.kind} ${one.name}`))
-    .map((one) => JSON.stringify(one.document));
-  return parsePolicies(texts.toReversed().map((text) => ({ path: SOURCE, text })));
 }
 
 class RunningCentral implements Central {
@@ -161,7 +141,7 @@ class RunningCentral implements Central {
     const clusters = openClusters(settings, this.metrics);
     for (const client of clusters.values()) this.closers.push(() => client.close());
     const hasObjects = clusters.size > 0 && settings['custom-resources'];
-    const policies = hasObjects ? joined(files, await objectsOf(store, files)) : files;
+    const policies = hasObjects ? joined(files, await objectsBefore(store, files)) : files;
     const notifications = createNotifications({
       ...this.parts,
       log: log.child({ part: 'notify' }),
@@ -222,7 +202,7 @@ class RunningCentral implements Central {
     });
     await activity.start();
     const trail = await this.openTrail(store);
-    const guidance = this.openGuidance(pipeline, feedback);
+    const guidance = openGuidance({ pipeline, feedback, metrics: this.metrics, nowMs: clock.wallMs });
     const parts = { notifications, feedback, reranker, activity, trail, around, guidance };
     const open = { store, keys, pipeline, streams, clusters, ...parts };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });
@@ -239,7 +219,13 @@ class RunningCentral implements Central {
     const silence = createSilence({ ...watched, afterMs: settings['silent-after'] });
     const deafness = createDeafness({ ...watched, silentAfterMs: settings['silent-after'] });
     this.runLoops({ ...open, silence, deafness, ingest, api, metricsServer, audit });
-    if (hasObjects) this.keepObjects({ clusters, store, pipeline, guidance, podEvents }, files);
+    if (hasObjects)
+      this.loops.push(
+        keepObjects({
+          ...{ clusters, store, pipeline, guidance, podEvents, files, clock, log, metrics: this.metrics },
+          ...{ own: settings.cluster, passMs: this.parts.tickMs ?? TICK_MS, signal: this.stopping.signal },
+        }),
+      );
     this.publish(keys, clusters);
     this.serving = true;
     return ready;
@@ -274,37 +260,6 @@ class RunningCentral implements Central {
     return { feedback, reranker };
   }
 
-  private openGuidance(pipeline: Pipeline, feedback: Feedback): Guidance {
-    const guidance = new Guidance({
-      exceptions: () => [...pipeline.policies().exceptions, ...feedback.rules()],
-      nowMs: this.parts.clock.wallMs,
-    });
-    this.metrics.gauge(
-      'nodes_by_rules',
-      'Nodes heard since the start, by what became of the rules that are objects.',
-      ['state'],
-      (gauge) => {
-        for (const [state, count] of Object.entries(guidance.nodesByRules())) gauge.set({ state }, count);
-      },
-    );
-    this.metrics.gauge('exceptions_left_out', 'Exceptions too many to be told to nodes.', [], (gauge) =>
-      gauge.set(guidance.exceptionsLeftOut),
-    );
-    this.metrics.gauge(
-      'named_addresses',
-      'Addresses of clusters whose workload or service nodes are told.',
-      [],
-      (gauge) => gauge.set(guidance.addresses),
-    );
-    this.metrics.gauge(
-      'named_addresses_left_out',
-      'Addresses of clusters too many to be told to nodes.',
-      [],
-      (gauge) => gauge.set(guidance.addressesLeftOut),
-    );
-    return guidance;
-  }
-
   /** A record that is not whole is told; what is done next is written down all the same. */
   private async openTrail(store: Store): Promise<Trail> {
     const trail = createTrail(folderOf(this.parts.settings), store.steps);
@@ -314,56 +269,6 @@ class RunningCentral implements Central {
     if (broken !== null) this.parts.log.error({ ...broken }, 'the record of what was done is not whole');
     this.closers.push(() => trail.keep());
     return trail;
-  }
-
-  /** The custom resources of all clusters, until central stops. */
-  private keepObjects(
-    parts: Pick<Open, 'clusters' | 'store' | 'pipeline' | 'guidance'> & { readonly podEvents: PodEventBook },
-    files: PolicySet,
-  ): void {
-    const { clusters, store, pipeline, guidance, podEvents } = parts;
-    const { settings, clock, log, tickMs = TICK_MS } = this.parts;
-    const deeds = this.metrics.counter('object_deeds_total', 'What was done for objects of the cluster.', [
-      'cluster',
-      'deed',
-    ]);
-    const controller = new Controller({
-      clusters,
-      own: settings.cluster,
-      files,
-      use: (policies) => pipeline.use(policies),
-      source: store.objects,
-      deeds: pipeline,
-      rules: { check: checkRule, use: (cluster, rules) => guidance.useRules(cluster, rules) },
-      usePeers: (cluster, peers, leftOut) => guidance.usePeers(cluster, peers, leftOut),
-      profiles: {
-        use: (cluster, profiles) => guidance.useProfiles(cluster, profiles),
-        onNodes: (cluster) => guidance.profilesOn(cluster),
-      },
-      standingOf: (node) => guidance.standingOf(node),
-      podEvents,
-      nowMs: clock.wallMs,
-      passMs: tickMs,
-      count: (cluster, deed) => deeds.inc({ cluster, deed }),
-      onError: (cluster, error) => log.warn({ err: error, cluster }, 'objects of the cluster'),
-    });
-    this.metrics.gauge(
-      'objects_in_step',
-      '1 while what is known of the custom resources of a cluster is what they are, as far as can be told.',
-      ['cluster'],
-      (gauge) => {
-        for (const [cluster, inStep] of controller.inStep()) gauge.set({ cluster }, Number(inStep));
-      },
-    );
-    this.metrics.gauge(
-      'objects_left_out',
-      'Rules, profiles, policies and exceptions that are objects and not in force because there are too many.',
-      ['cluster', 'kind'],
-      (gauge) => {
-        for (const { cluster, kind, count } of controller.leftOut()) gauge.set({ cluster, kind }, count);
-      },
-    );
-    this.loops.push(controller.run(this.stopping.signal));
   }
 
   /** Never rejects: a letter that cannot be stored is logged and gone. */

@@ -2,9 +2,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { gunzip } from 'node:zlib';
+import { type Listener, listenerOf } from '../../kit/https-listener.ts';
 import type { Log } from '../../kit/log.ts';
 import { readReview } from './admission.ts';
 import { rowsOfBody } from './envelopes.ts';
@@ -31,11 +31,7 @@ export interface AuditServerParts {
   readonly count: (route: 'audit' | 'admission' | 'other', result: string) => void;
   readonly log: Log;
 }
-export interface AuditServer {
-  listen(host: string, port: number): Promise<number>;
-  renewTls(tls: AuditServerParts['tls']): void;
-  close(): Promise<void>;
-}
+export type AuditServer = Listener;
 
 class Refusal extends Error {
   readonly status: number;
@@ -201,18 +197,5 @@ export function createAuditServer(parts: AuditServerParts): AuditServer {
     },
   );
   server.on('tlsClientError', () => parts.count('other', 'tls'));
-  return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-      }),
-    renewTls: (tls) => server.setSecureContext(options(tls)),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-        setTimeout(() => server.closeAllConnections(), 500).unref();
-      }),
-  };
+  return listenerOf(server, options);
 }

@@ -1,7 +1,7 @@
 /** The People API: TLS, a token per person, and the token's name on what that person does. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:https';
+import { type Listener, listenerOf } from '../../kit/https-listener.ts';
 import type { Log } from '../../kit/log.ts';
 import type { Scope } from '../respond/scope.ts';
 import { type Answer, ApiError, type Call, type Handler, STATUS } from './calls.ts';
@@ -26,11 +26,7 @@ export interface ApiParts {
   readonly count: (route: string, code: string) => void;
   readonly log: Log;
 }
-export interface ApiServer {
-  listen(host: string, port: number): Promise<number>;
-  renewTls(tls: ApiParts['tls']): void;
-  close(): Promise<void>;
-}
+export type ApiServer = Listener;
 
 async function readText(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
@@ -136,29 +132,16 @@ export function createApiServer(parts: ApiParts): ApiServer {
       });
     }
   };
-  const server: Server = createServer(
-    { key: parts.tls.key, cert: parts.tls.certificate, minVersion: 'TLSv1.2', requestTimeout: 30_000 },
-    (request, response) => {
-      handle(request, response).catch((error: unknown) => {
-        parts.log.error({ err: error }, 'answer failed');
-        response.destroy();
-      });
-    },
-  );
+  const options = (tls: { readonly key: string; readonly certificate: string }) => ({
+    ...{ key: tls.key, cert: tls.certificate },
+    minVersion: 'TLSv1.2' as const,
+  });
+  const server = createServer({ ...options(parts.tls), requestTimeout: 30_000 }, (request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      parts.log.error({ err: error }, 'answer failed');
+      response.destroy();
+    });
+  });
   server.on('tlsClientError', () => parts.count('other', 'tls'));
-  return {
-    listen: (host, port) =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(port, host, () => resolve((server.address() as AddressInfo).port));
-      }),
-    renewTls: (tls) =>
-      server.setSecureContext({ key: tls.key, cert: tls.certificate, minVersion: 'TLSv1.2' }),
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
-        setTimeout(() => server.closeAllConnections(), 500).unref();
-      }),
-  };
+  return listenerOf(server, options);
 }

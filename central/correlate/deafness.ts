@@ -1,6 +1,7 @@
 /** Nodes that speak and are not known to see: their canaries were not seen in time. Pure. Silence is another matter. */
 import { createHash } from 'node:crypto';
 import type { Evidence } from './incident.ts';
+import { evidenceOfNode } from './node-alert.ts';
 
 /** What is known of a node's canaries; times are central's, ms. */
 export interface Hearing {
@@ -93,36 +94,14 @@ export function deafnessOf(hearing: Hearing, nowMs: number): Evidence {
   const { cluster, node, provedMs, sinceMs, result, detail, intervalMs } = hearing;
   const since = provedMs === 0 ? 'as long as it is known' : `since ${new Date(provedMs).toISOString()}`;
   const why = `${WHY[result] ?? 'None was told any more.'}${detail === '' ? '' : ` (${detail})`}`;
-  return {
-    cluster,
-    node,
-    container: null,
-    detections: [],
-    identities: [],
-    pods: [],
-    visits: [],
-    opens: true,
-    alert: {
-      id: deafAlert(hearing),
-      severity: 'high',
-      score: 0.9,
-      firstNs: 0n,
-      lastNs: 0n,
-      firstWallMs: provedMs || sinceMs,
-      lastWallMs: nowMs,
-      container: '',
-      workload: `${cluster}//Node/${node}`,
-      title: `Node ${node} is deaf: nothing has proved ${since} that it sees`,
-      explanation: [
-        `Its agent speaks, and starts a harmless program of its own every ${Math.round(intervalMs / 1000)} s to be seen.`,
-        why,
-        'What happens there may not be seen until it is proved again; `picket status` and `picket doctor` on the node say more.',
-      ],
-      detectors: [DEAF],
-      techniques: ['T1562.001'],
-      count: 1,
-      revision: 1,
-      quality: '',
-    },
-  };
+  return evidenceOfNode({
+    ...{ cluster, node, id: deafAlert(hearing), detector: DEAF },
+    ...{ firstMs: provedMs || sinceMs, lastMs: nowMs },
+    title: `Node ${node} is deaf: nothing has proved ${since} that it sees`,
+    explanation: [
+      `Its agent speaks, and starts a harmless program of its own every ${Math.round(intervalMs / 1000)} s to be seen.`,
+      why,
+      'What happens there may not be seen until it is proved again; `picket status` and `picket doctor` on the node say more.',
+    ],
+  });
 }

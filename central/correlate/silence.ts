@@ -1,6 +1,7 @@
 /** Nodes that say nothing any more: what central must notice by itself, as nobody is left to tell it. Pure. */
 import { createHash } from 'node:crypto';
 import type { Evidence } from './incident.ts';
+import { evidenceOfNode } from './node-alert.ts';
 
 export interface SeenNode {
   readonly cluster: string;
@@ -65,35 +66,13 @@ export function silenceAlert({ cluster, node, lastSeenMs }: SeenNode): string {
 export function silenceOf(seen: SeenNode, nowMs: number): Evidence {
   const { cluster, node, lastSeenMs } = seen;
   const since = new Date(lastSeenMs).toISOString();
-  return {
-    cluster,
-    node,
-    container: null,
-    detections: [],
-    identities: [],
-    pods: [],
-    visits: [],
-    opens: true,
-    alert: {
-      id: silenceAlert(seen),
-      severity: 'high',
-      score: 0.9,
-      firstNs: 0n,
-      lastNs: 0n,
-      firstWallMs: lastSeenMs,
-      lastWallMs: nowMs,
-      container: '',
-      workload: `${cluster}//Node/${node}`,
-      title: `Node ${node} has said nothing since ${since}`,
-      explanation: [
-        'An agent says something at least every ten seconds, also when nothing happens.',
-        'It was stopped, cannot reach central, or the node is gone; what happens there is not seen until it is back.',
-      ],
-      detectors: [SILENT],
-      techniques: ['T1562.001'],
-      count: 1,
-      revision: 1,
-      quality: '',
-    },
-  };
+  return evidenceOfNode({
+    ...{ cluster, node, id: silenceAlert(seen), detector: SILENT },
+    ...{ firstMs: lastSeenMs, lastMs: nowMs },
+    title: `Node ${node} has said nothing since ${since}`,
+    explanation: [
+      'An agent says something at least every ten seconds, also when nothing happens.',
+      'It was stopped, cannot reach central, or the node is gone; what happens there is not seen until it is back.',
+    ],
+  });
 }

@@ -1,7 +1,7 @@
 /** Lists for people. Each is bounded; `before` is the last key of the page before. */
 
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Incident } from '../correlate/incident.ts';
+import type { Incident, Involved } from '../correlate/incident.ts';
 import { type Features, featuresOfIncident } from '../feedback/features.ts';
 import type { Scope } from '../respond/scope.ts';
 import { type Activity, activityOf } from './activity.ts';
@@ -44,16 +44,8 @@ export interface IncidentHead extends Omit<Incident, 'timeline' | 'facts' | 'mem
   readonly alerts: number;
   readonly evidence: Features;
 }
-export interface FoundContainer {
+export interface FoundContainer extends Involved {
   readonly cluster: string;
-  readonly node: string;
-  readonly id: string;
-  readonly name: string;
-  readonly podUid: string;
-  readonly pod: string;
-  readonly namespace: string;
-  readonly workload: string;
-  readonly image: string;
 }
 
 const COUNTED = [

@@ -1,7 +1,7 @@
 /** How the models of each workload fare, and which version of one speaks. */
+import type { Card, WorkloadCards } from '../../agent/models/care/cards.ts';
 import { EXIT, UsageError } from '../args.ts';
 import { type AgentClient, agentClient } from '../client/agent-client.ts';
-import type { ModelCard, ModelsLine } from '../client/models.ts';
 import { type Call, type Command, toJson } from '../command.ts';
 import { ago, safe, table } from '../text.ts';
 
@@ -13,7 +13,7 @@ const since = (ms: number | null): string => (ms === null ? '-' : `${ago(Math.ma
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** What deserves a look, most first; nothing to say when all is well. */
-function notes({ models, stale, blind, lossy, pinned }: ModelsLine): string {
+function notes({ models, stale, blind, lossy, pinned }: WorkloadCards): string {
   const drifted = models.filter((model) => model.drifted).map(({ model }) => model);
   const beside = models.filter(({ beside: other }) => other?.place === 'candidate').map(({ model }) => model);
   const parts = [
@@ -26,7 +26,7 @@ function notes({ models, stale, blind, lossy, pinned }: ModelsLine): string {
   return parts.length === 0 ? '-' : parts.join('; ');
 }
 
-function listText(lines: readonly ModelsLine[]): string {
+function listText(lines: readonly WorkloadCards[]): string {
   const rows = lines.map((line) => {
     const worst = Math.max(...line.models.map(({ drift }) => drift ?? Number.NEGATIVE_INFINITY));
     return [
@@ -42,13 +42,13 @@ function listText(lines: readonly ModelsLine[]): string {
   return table(['WORKLOAD', 'STATE', 'BEGUN', 'LEARNT', 'LOSSY', 'DRIFT', 'NOTES'], rows);
 }
 
-function besideText({ beside, gathered }: ModelCard): string {
+function besideText({ beside, gathered }: Card): string {
   if (beside === null) return gathered === null ? '-' : `${gathered} windows gathered for a newer one`;
   const { windows, live, other, both, liveBits, otherBits } = beside.comparison;
   return `${beside.place}: of ${windows} windows it would tell ${other}, the one that speaks ${live}, both ${both}; mean bits ${otherBits} and ${liveBits}`;
 }
 
-function showText(line: ModelsLine): string {
+function showText(line: WorkloadCards): string {
   const rows = line.models.map((model) => [
     model.model,
     model.version,
@@ -71,7 +71,7 @@ function showText(line: ModelsLine): string {
 }
 
 /** The line of a workload, from its key or the end of it that only one has. @throws UsageError */
-function lineOf(lines: readonly ModelsLine[], asked: string): ModelsLine {
+function lineOf(lines: readonly WorkloadCards[], asked: string): WorkloadCards {
   const exact = lines.filter(({ workload }) => workload === asked);
   const found = exact.length > 0 ? exact : lines.filter(({ workload }) => workload.endsWith(`/${asked}`));
   const [only] = found;
@@ -83,8 +83,8 @@ function lineOf(lines: readonly ModelsLine[], asked: string): ModelsLine {
   );
 }
 
-async function linesOf(agent: AgentClient): Promise<readonly ModelsLine[]> {
-  return ((await agent.get('/models')) as { models: ModelsLine[] }).models;
+async function linesOf(agent: AgentClient): Promise<readonly WorkloadCards[]> {
+  return ((await agent.get('/models')) as { models: WorkloadCards[] }).models;
 }
 
 async function run(call: Call): Promise<number> {

@@ -1,0 +1,194 @@
+import { describe, expect, test, vi } from 'vitest';
+import { attack, container } from '../../builders/summaries.ts';
+import type { Json } from '../../fakes/kube-store.ts';
+import {
+  answer,
+  api,
+  approve,
+  ask,
+  becomes,
+  CONTAINMENTS,
+  central,
+  enforce,
+  next,
+  objects,
+  orderTo,
+  phases,
+  policies,
+  ROOT,
+  SOON,
+  send,
+  start,
+} from './objects.ts';
+
+describe('containments', () => {
+  test('each is an object, follows its order, and goes back when the object is deleted', async () => {
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    const [order] = await send(attack([container('web-1')]) as Json);
+    if (order === undefined) throw new Error('not contained');
+    await becomes({ ord: 'Pending' });
+    await answer(order, 'applied');
+    await becomes({ ord: 'Active' });
+    const [made] = objects();
+    expect(made?.metadata).toMatchObject({
+      name: order.id,
+      namespace: 'demo',
+      finalizers: ['picket.dev/release'],
+    });
+    expect(made?.['spec']).toMatchObject({
+      pod: 'web-1',
+      container: 'web',
+      lease: '600s',
+      requestedBy: 'policy:everywhere-enforce',
+      action: { networkDeny: true, killOnExec: true },
+    });
+    expect(made?.['status']).toMatchObject({ order: order.id, node: 'node-1', message: 'applied it' });
+    api.remove(CONTAINMENTS, 'demo', order.id);
+    const release = await orderTo('release');
+    expect(release).toMatchObject({ releases: order.id, actor: 'kubernetes' });
+    // It stays until the node has let go.
+    expect(objects()).toHaveLength(1);
+    await answer(release, 'applied');
+    await answer(order, 'released');
+    await becomes({});
+    // Whether a pass saw it on its way back is a matter of time.
+    const reasons = api.all('/api/v1/events').map((event) => event['reason']);
+    expect(reasons.filter((reason) => reason !== 'Releasing')).toEqual(['Pending', 'Active', 'Released']);
+  });
+
+  test('an object of another namespace takes nothing back, whatever it calls itself', async () => {
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    const [order] = await send(attack([container('web-1')]) as Json);
+    if (order === undefined) throw new Error('not contained');
+    await becomes({ ord: 'Pending' });
+    const labels = { 'picket.dev/order': order.id };
+    const metadata = { name: order.id, namespace: 'attic', labels, finalizers: ['example.com/mine'] };
+    api.put(CONTAINMENTS, { metadata, spec: { pod: 'web-1', reason: 'let it go' } });
+    api.remove(CONTAINMENTS, 'attic', order.id);
+    await answer(order, 'applied');
+    await vi.waitFor(
+      () => expect(api.object(CONTAINMENTS, 'demo', order.id)?.['status']).toMatchObject({ phase: 'Active' }),
+      SOON,
+    );
+    ask('mark', { pod: 'nowhere' });
+    await vi.waitFor(() => expect(phases()).toMatchObject({ mark: 'Refused' }), SOON);
+    expect((await send({})).map(({ kind }) => kind)).toEqual([]);
+  });
+
+  test('one that a person makes is a request, done once', async () => {
+    await start();
+    await send({ containers: [container('web-1')] });
+    ask('by-hand', { pod: 'web-1', lease: '5m', action: { killOnExec: false } });
+    const order = await orderTo('contain');
+    expect(order).toMatchObject({
+      actor: 'kubernetes:alice',
+      networkDeny: true,
+      killOnExec: false,
+      leaseMs: 300_000,
+    });
+    await answer(order, 'applied');
+    await becomes({ 'by-hand': 'Active' });
+    await central.stop();
+    await start();
+    await becomes({ 'by-hand': 'Active' });
+    expect(objects()).toHaveLength(1);
+    const { value } = await central.call('GET', '/api/v1/containments');
+    expect(value['containments']).toHaveLength(1);
+  });
+
+  test.each([
+    ['of no pod that is known', { pod: 'nowhere' }, /no live container/],
+    ['of a container that is not in the pod', { pod: 'web-1', container: 'db' }, /no live container db/],
+    ['of another pod of that name', { pod: 'web-1', podUID: 'another' }, /no live container/],
+    [
+      'that does nothing',
+      { pod: 'web-1', action: { networkDeny: false, killOnExec: false } },
+      /nothing to do/,
+    ],
+    ['for longer than may be', { pod: 'web-1', lease: '8d' }, /lease/],
+  ])('refuses a request %s', async (_, spec, expected) => {
+    await start();
+    await send({ containers: [container('web-1')] });
+    ask('wrong', spec);
+    await becomes({ wrong: 'Refused' });
+    expect((objects()[0]?.['status'] as Json)['message']).toMatch(expected);
+  });
+
+  test('a protected namespace is refused, and what exceeds a limit waits for another person', async () => {
+    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 0 }'));
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send({ containers: [container('web-1'), container('dns-1', 'kube-system')] });
+    ask('over', { pod: 'web-1' });
+    const dns = ask('protected', { pod: 'dns-1' });
+    api.remove(CONTAINMENTS, 'demo', 'protected');
+    api.put(CONTAINMENTS, { ...dns, metadata: { name: 'protected', namespace: 'kube-system' } });
+    await becomes({ over: 'Proposed', protected: 'Refused' });
+    approve('over');
+    const order = await orderTo('contain');
+    expect(order.reason).toMatch(/approved by bob/);
+    await becomes({ over: 'Pending', protected: 'Refused' });
+  });
+
+  test('a plan that waits is an object for each container; setting approvedBy says yes to it', async () => {
+    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send(attack([container('web-1')]) as Json);
+    await becomes({ pln: 'Proposed' });
+    approve('pln');
+    const order = await orderTo('contain');
+    expect(order.actor).toBe('kubernetes:bob');
+    await becomes({ ord: 'Pending' });
+  });
+
+  test('a policy that is put in force answers what is under way; one that goes asks no more', async () => {
+    await start();
+    await send(attack([container('web-1')]) as Json);
+    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
+    await becomes({ pln: 'Proposed' });
+    const [asked] = objects();
+    const other = { ...enforce(), metadata: { name: 'elsewhere' } };
+    api.put(`${ROOT}/picketpolicies`, { ...other, spec: { match: { namespaces: ['none'] }, mode: 'ask' } });
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(2), SOON);
+    expect(objects()).toEqual([asked]);
+    api.remove(`${ROOT}/picketpolicies`, null, 'everywhere-ask');
+    await becomes({});
+    const { value } = await central.call('GET', '/api/v1/incidents');
+    expect(value['incidents']).toMatchObject([{ state: 'open' }]);
+    const steps = (await central.call('GET', '/api/v1/steps')).value['steps'] as Json[];
+    expect(steps.filter(({ action }) => action === 'plan')).toHaveLength(3);
+  });
+
+  test('a policy that is put in force leaves alone what a person called a false alarm', async () => {
+    await start();
+    await send(attack([container('web-1')]) as Json);
+    const [incident] = (await central.call('GET', '/api/v1/incidents')).value['incidents'] as Json[];
+    const said = { incident: incident?.['id'], verdict: 'false-positive', reason: 'our own scan' };
+    expect((await central.call('POST', '/api/v1/feedback', said)).status).toBe(201);
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send({ ...(attack([container('web-2')]) as Json), sequence: next() });
+    await becomes({ ord: 'Pending' });
+    expect(objects().map(({ spec }) => (spec as Json)['pod'])).toEqual(['web-2']);
+  });
+
+  test('a proposal that is deleted is put away and does not come back', async () => {
+    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send(attack([container('web-1')]) as Json);
+    await becomes({ pln: 'Proposed' });
+    const [proposal] = objects();
+    api.remove(CONTAINMENTS, 'demo', proposal?.metadata.name ?? '');
+    const passes = api.asked.length;
+    ask('mark', { pod: 'nowhere' });
+    await becomes({ mark: 'Refused' });
+    expect(api.asked.length).toBeGreaterThan(passes);
+    expect(phases()).toEqual({ mark: 'Refused' });
+  });
+});

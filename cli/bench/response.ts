@@ -3,7 +3,7 @@
  * are shipped, as two processes with their own TLS between them. Another node's network adds its way there and back.
  */
 import { spawn } from 'node:child_process';
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../kit/clock.ts';
@@ -17,6 +17,8 @@ import type { Bench, Figure, Measured, Measurement } from './measurement.ts';
 
 const PATH = '/etc/shadow';
 const [TIMES, QUICK_TIMES] = [100, 5];
+/** Not below /tmp: a program from there is a detection of its own, and starts before it does what is measured. */
+const SERVERS = '/var/lib/picket-bench-';
 /** Numbers of makeContainer: not those of other measurements. */
 const FIRST_CONTAINER = 1000;
 const LIMIT_MS = 30_000;
@@ -41,10 +43,12 @@ const STAGES = ['detection', 'incident', 'order', 'effect'] as const;
 type Times = Readonly<Record<(typeof STAGES)[number], number>>;
 
 interface Seen {
-  /** By container: when it did what was first detected, CLOCK_BOOTTIME ns, and when that line came, Unix time, ms. */
+  /** By container: when it read the file, CLOCK_BOOTTIME ns, and when the first line about that came, Unix time, ms. */
   readonly lines: Map<string, { readonly bootNs: bigint; readonly at: number }>;
   readonly people: PeopleClient;
   readonly state: string;
+  /** A shell with a server's name. */
+  readonly server: string;
 }
 
 async function until<T>(what: string, signal: AbortSignal, look: () => Promise<T | null>): Promise<T> {
@@ -69,10 +73,8 @@ interface Listed {
   readonly issuedMs: number;
 }
 
-/** A shell with a server's name in a container, which runs what is written to it. */
-async function attack(bench: Bench, { folder }: Container): Promise<void> {
-  const server = join(bench.folder, 'nginx');
-  copyFileSync('/bin/sh', server);
+/** The server in a container, which runs what is written to it. */
+async function attack(server: string, { folder }: Container): Promise<void> {
   const enter = 'echo $$ > "$0"/cgroup.procs && exec "$1"';
   const child = spawn('sh', ['-c', enter, folder, server], { stdio: ['pipe', 'ignore', 'ignore'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -83,10 +85,10 @@ async function attack(bench: Bench, { folder }: Container): Promise<void> {
 
 /** One attack; the containment of it stays, as its container goes. */
 async function once(bench: Bench, seen: Seen, container: Container): Promise<Times> {
-  const { people, lines, state } = seen;
+  const { people, lines, state, server } = seen;
   const clock = systemClock();
   const wallOf = (bootNs: bigint): number => Date.now() - Number(clock.bootNs() - bootNs) / 1e6;
-  await attack(bench, container);
+  await attack(server, container);
   const { signal } = bench;
   const detected = await until('the alert line', signal, async () => lines.get(container.id) ?? null);
   const began = wallOf(detected.bootNs);
@@ -163,6 +165,9 @@ async function withProcesses<T>(bench: Bench, work: (seen: Seen) => Promise<T>):
   const listen = ['central-listen', 'api-listen', 'central-metrics-listen'].map(
     (name) => `--${name}=127.0.0.1:0`,
   );
+  const servers = mkdtempSync(SERVERS);
+  const server = join(servers, 'nginx');
+  copyFileSync('/bin/sh', server);
   const central = new Child({
     entry,
     args: ['central', `--state-folder=${folder}`, `--policy-files=${policy}`, ...listen],
@@ -181,7 +186,7 @@ async function withProcesses<T>(bench: Bench, work: (seen: Seen) => Promise<T>):
     };
     const onLine = (line: string): void => {
       const now = Date.now();
-      if (!line.includes('"kind":"detection"')) return;
+      if (!line.includes('"kind":"detection"') || !line.includes(PATH)) return;
       const { container, severity, boot_ns } = JSON.parse(line) as Line;
       if (SEVERITIES.includes(severity) && !lines.has(container.id))
         lines.set(container.id, { bootNs: BigInt(boot_ns), at: now });
@@ -202,12 +207,13 @@ async function withProcesses<T>(bench: Bench, work: (seen: Seen) => Promise<T>):
         };
         return joined.enrolled ? true : null;
       });
-      return await work({ lines, people, state: folder });
+      return await work({ lines, people, state: folder, server });
     } finally {
       await agent.stop();
     }
   } finally {
     await central.stop();
+    rmSync(servers, { recursive: true });
   }
 }
 

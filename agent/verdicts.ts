@@ -11,7 +11,7 @@ import {
   type Verdict,
 } from './alerts/judge.ts';
 import { judgeNames } from './alerts/names.ts';
-import { type Change, eased, judgeChange, judgeReturn, shareOfRollout } from './alerts/rollout.ts';
+import { eased, judgeChange, judgeReturn, shareOfRollout } from './alerts/rollout.ts';
 import { judgeSequence, type NewPairs } from './alerts/sequence.ts';
 import { judgeReach, sessionsOf } from './alerts/session.ts';
 import type { Case, Situations, When } from './case.ts';
@@ -20,7 +20,7 @@ import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
 import { addressOf, isByName, underNames } from './features/facts.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
-import type { Baseline } from './models/baseline.ts';
+import type { Baseline, Changes } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
 import type { Role } from './situation/roles.ts';
 import type { Telling } from './telling.ts';
@@ -154,7 +154,7 @@ export class Verdicts {
   }
 
   /** What a version changed; about the container whose window showed it. */
-  change(watched: Watched, change: Change, when: When): void {
+  change(watched: Watched, change: Changes, when: When): void {
     const situation = this.#situations.of(watched);
     const verdict = judgeChange(change, situation.baseline.workload);
     this.#telling.found(verdict, { watched, situation, fact: null, when, event: null });

@@ -3,6 +3,7 @@
  * changed is told once, in one line, when it is judged by itself.
  */
 import { FACT_KINDS, type Fact, type FactKind } from '../features/fact.ts';
+import type { Changes } from '../models/baseline.ts';
 import type { Verdict } from './judge.ts';
 import { shift } from './severity.ts';
 
@@ -16,22 +17,6 @@ export interface Rolling {
   readonly lived: number;
   readonly of: number;
   chance(kind: FactKind, phase: 'start' | 'steady'): number;
-}
-
-/** What a version changed. */
-export interface Change {
-  readonly from: string;
-  readonly to: string;
-  readonly periods: number;
-  readonly starts: number;
-  /** Never done before it: learnt, and held back as it was called strange; and more that were not kept. */
-  readonly learnt: readonly Fact[];
-  readonly held: readonly Fact[];
-  readonly more: number;
-  /** Done before it, and over. */
-  readonly stopped: readonly Fact[];
-  /** Done before it, not seen of it yet and still believed of it. */
-  readonly expected: number;
 }
 
 /** Characters told of one list of facts. */
@@ -66,7 +51,7 @@ export function listFacts(facts: readonly Fact[]): string {
   return text.length <= MOST_TEXT ? text : `${text.slice(0, MOST_TEXT)} and more`;
 }
 
-const countsOf = ({ learnt, held, more, stopped }: Change): string =>
+const countsOf = ({ learnt, held, more, stopped }: Changes): string =>
   `${learnt.length + held.length + more} new (${held.length} of them held back), ${stopped.length} stopped`;
 
 function verdict(
@@ -93,7 +78,7 @@ function verdict(
 }
 
 /** The report on a version. */
-export function judgeChange(change: Change, workload: string): Verdict {
+export function judgeChange(change: Changes, workload: string): Verdict {
   const { from, to, periods, starts, learnt, held, stopped, expected, more } = change;
   const summary = `image ${shortOf(to)} of ${workload} after ${shortOf(from)}: ${countsOf(change)}`;
   const explanation =

@@ -430,6 +430,7 @@ export class Baseline {
     }
     if (!period.complete) {
       this.#incomplete += 1;
+      for (const { kind, value } of learnt) this.#of(period.phase)[kind].touch(value);
       for (const kind of brought) this.#of(period.phase)[kind].miss();
       for (const { fact } of admitted) this.#of(period.phase)[fact.kind].admit(fact.value, bit);
       this.#fit();

@@ -166,6 +166,12 @@ export class Rarity implements Detector<readonly string[], string> {
     this.#fit();
   }
 
+  /** A known fact came in a period that is not learnt: it is still in use, and does not leave for want of it. */
+  touch(fact: string): void {
+    const seen = this.#facts.get(fact);
+    if (seen !== undefined) seen.last = Math.max(seen.last, this.#periods);
+  }
+
   /** Periods that have so many facts for themselves: N1. */
   lonely(atLeast: number): number {
     if (atLeast <= 1) return this.#singles.size + this.#novel.length + this.#sealed;

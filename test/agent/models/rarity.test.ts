@@ -126,3 +126,20 @@ test('forgets by bytes too, and what it says of its bytes is no less than they a
   expect(model.seen('always')).toBe(400);
   expect(model.evicted).toBeGreaterThan(600);
 });
+
+test('what came in a period that is not learnt does not leave for want of having come', () => {
+  const left = (touched: boolean): boolean[] => {
+    const model = make(8);
+    for (const fact of ['old', 'older']) for (let n = 0; n < 2; n++) model.learn([fact]);
+    for (let n = 0; n < 12; n++) {
+      if (touched) model.touch('old');
+      for (let again = 0; again < 2; again++) model.learn([`new ${n}`]);
+    }
+    model.touch('never seen');
+    return ['old', 'older', 'never seen'].map((fact) => model.seen(fact) > 0);
+  };
+  expect([left(true), left(false)]).toEqual([
+    [true, false, false],
+    [false, false, false],
+  ]);
+});

@@ -17,6 +17,7 @@ import type { ApiServer } from './console/api.ts';
 import { createMetricsServer, type MetricsServer } from './console/metrics.ts';
 import { createDeafness } from './deafness.ts';
 import { createFeedback, type Feedback } from './feedback/feedback.ts';
+import { judgedByDetector } from './feedback/judged.ts';
 import { createReranker, type Reranker } from './feedback/reranker.ts';
 
 import { encodeOrderPayload } from './ingest/envelope.ts';
@@ -247,6 +248,18 @@ class RunningCentral implements Central {
       ['change'],
     );
     const reranker = createReranker({ store, nowMs, count: (change) => changes.inc({ change }) });
+    this.metrics.gauge(
+      'judged_alerts',
+      'Alerts that people judged, by detector that they stand on; of the last 1000 verdicts.',
+      ['detector', 'verdict'],
+      (gauge) => {
+        gauge.reset();
+        for (const { detector, hits, falseAlarms } of judgedByDetector(reranker.judged()).values()) {
+          gauge.set({ detector, verdict: 'true-positive' }, hits);
+          gauge.set({ detector, verdict: 'false-positive' }, falseAlarms);
+        }
+      },
+    );
     const feedback = createFeedback({
       store,
       nowMs,

@@ -5,6 +5,7 @@
 import type { Step } from '../respond/execute.ts';
 import { type Contest, contest, outcomeOf } from './contest.ts';
 import type { Features } from './features.ts';
+import { type Judged, judgedOf } from './judged.ts';
 import {
   type Example,
   LEAST,
@@ -15,7 +16,7 @@ import {
   type Validation,
   validate,
 } from './reranking.ts';
-import type { Verdict } from './verdict.ts';
+import type { FeedbackStore, Verdict } from './verdict.ts';
 
 /** Versions that can be gone back to. */
 export const KEPT = 20;
@@ -39,7 +40,7 @@ export interface RerankerStore {
 }
 interface Transaction {
   readonly reranker: RerankerStore;
-  readonly feedback: { verdicts(most: number): Promise<readonly Verdict[]> };
+  readonly feedback: Pick<FeedbackStore, 'verdicts' | 'judged'>;
   readonly steps: { append(step: Step): Promise<void> };
 }
 export interface RerankerParts {
@@ -57,6 +58,8 @@ export interface RerankingView {
     readonly least: number;
   };
   readonly models: readonly KeptModel[];
+  /** By workload and detector. */
+  readonly judged: readonly Judged[];
   /** Of the candidate, by the verdicts since it was made; null: there is none. */
   readonly contest: Contest | null;
   /** Of held-back verdicts, beside the order that needs no verdicts; null: too few. */
@@ -65,6 +68,8 @@ export interface RerankingView {
 export interface Reranker {
   /** 0 to 1, high is likely real; null: no model is in force. */
   rank(features: Features): number | null;
+  /** What people said when it was updated last. */
+  judged(): readonly Judged[];
   /** After verdicts, and at start. */
   update(): Promise<void>;
   view(): Promise<RerankingView>;
@@ -72,15 +77,15 @@ export interface Reranker {
   choose(choice: string, actor: string): Promise<boolean>;
 }
 
-interface Judged extends Example {
+interface Said extends Example {
   /** Of the last verdict on it, and of the first. */
   readonly atMs: number;
   readonly firstMs: number;
 }
 
 /** The last verdict on each subject; `verdicts`: newest first. */
-function examplesOf(verdicts: readonly Verdict[]): Judged[] {
-  const latest = new Map<string, Judged>();
+function examplesOf(verdicts: readonly Verdict[]): Said[] {
+  const latest = new Map<string, Said>();
   for (const { subject, verdict, features, confidence, atMs } of verdicts) {
     const known = latest.get(subject.id);
     const example = known ?? { subject: subject.id, verdict, features, confidence, atMs };
@@ -96,7 +101,7 @@ const candidateOf = (models: readonly KeptModel[]): KeptModel | null =>
   models.find(({ place }) => place === 'candidate') ?? null;
 
 /** Of the candidate beside the one in force; null: there are not two. */
-function contestOf(models: readonly KeptModel[], examples: readonly Judged[]): Contest | null {
+function contestOf(models: readonly KeptModel[], examples: readonly Said[]): Contest | null {
   const [live, candidate] = [promotedOf(models), candidateOf(models)];
   if (live === null || candidate === null) return null;
   const later = examples.filter(({ firstMs }) => firstMs > candidate.madeMs);
@@ -105,6 +110,7 @@ function contestOf(models: readonly KeptModel[], examples: readonly Judged[]): C
 
 export function createReranker({ store, nowMs, count }: RerankerParts): Reranker {
   let inForce: Model | null = null;
+  let judged: readonly Judged[] = [];
   /** Of the verdicts that it was computed from: it takes a second at worst, and is asked for by people. */
   let validated: { of: string; result: Validation | null } | null = null;
 
@@ -114,7 +120,7 @@ export function createReranker({ store, nowMs, count }: RerankerParts): Reranker
     return (choice === 'latest' ? promotedOf(models) : chosen)?.model ?? null;
   };
   /** Decides on the candidate, and makes one where there is none. */
-  const renew = async (reranker: RerankerStore, examples: readonly Judged[]): Promise<void> => {
+  const renew = async (reranker: RerankerStore, examples: readonly Said[]): Promise<void> => {
     const models = await reranker.models(KEPT);
     const [candidate, held] = [candidateOf(models), contestOf(models, examples)];
     const place = held === null ? null : outcomeOf(held);
@@ -131,11 +137,13 @@ export function createReranker({ store, nowMs, count }: RerankerParts): Reranker
     await reranker.save({ ...made, place: first ? 'promoted' : 'candidate' });
   };
   return {
+    judged: () => judged,
     rank: (features) => (inForce === null ? null : rank(inForce, features)),
     update: () =>
       store.transaction(async ({ reranker, feedback }) => {
         await renew(reranker, examplesOf(await feedback.verdicts(MOST)));
         inForce = pick(await reranker.choice(), await reranker.models(KEPT));
+        judged = judgedOf(await feedback.judged(MOST));
       }),
     view: () =>
       store.transaction(async ({ reranker, feedback }) => {
@@ -149,6 +157,7 @@ export function createReranker({ store, nowMs, count }: RerankerParts): Reranker
           inForce: inForce?.version ?? null,
           verdicts: { truePositives, falsePositives: examples.length - truePositives, least: LEAST },
           models,
+          judged: judgedOf(await feedback.judged(MOST)),
           contest: contestOf(models, examples),
           validation: validated.result,
         };

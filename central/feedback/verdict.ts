@@ -2,6 +2,7 @@
 import type { ExceptionRule } from '../correlate/exception.ts';
 import type { Evidence, Incident } from '../correlate/incident.ts';
 import type { Step } from '../respond/execute.ts';
+import type { JudgedAlert } from './judged.ts';
 
 export const VERDICTS = ['true-positive', 'false-positive'] as const;
 export type VerdictKind = (typeof VERDICTS)[number];
@@ -57,6 +58,8 @@ export interface FeedbackStore {
   verdict(id: string): Promise<Verdict | null>;
   /** Newest first. */
   verdicts(most: number): Promise<readonly Verdict[]>;
+  /** The alerts that so many of the last verdicts are about, as far as they are kept. */
+  judged(most: number): Promise<readonly JudgedAlert[]>;
   addException(made: MadeException): Promise<void>;
   revoke(name: string, by: { actor: string; atMs: number }): Promise<boolean>;
   /** Those that neither ended nor were revoked first. */

@@ -200,6 +200,29 @@ export function feedbackStore(db: Handle, reports: ReportStore): FeedbackStore {
         });
       return alerts;
     },
+    async judged(most) {
+      const subjects = await db
+        .selectFrom('feedback')
+        .select('subject')
+        .orderBy('at_ms', 'desc')
+        .limit(most)
+        .execute();
+      const about = [...new Set(subjects.map(({ subject }) => subject))];
+      const alerts = new Map<string, { id: string; incident: string; workload: string; detectors: string }>();
+      for (const part of chunks(about))
+        for (const row of await db
+          .selectFrom('alerts')
+          .leftJoin('incident_alerts', 'incident_alerts.alert', 'alerts.id')
+          .select(['alerts.id', 'alerts.workload', 'alerts.detectors', 'incident_alerts.incident'])
+          .where((eb) => eb.or([eb('alerts.id', 'in', part), eb('incident_alerts.incident', 'in', part)]))
+          .execute())
+          alerts.set(row.id, { ...row, incident: row.incident ?? '' });
+      const verdicts = await said(db, [...alerts.values()]);
+      return [...alerts.values()].flatMap(({ id, workload, detectors }) => {
+        const verdict = verdicts.get(id);
+        return verdict === undefined ? [] : [{ workload, detectors: texts(detectors), verdict }];
+      });
+    },
     async addVerdict({ id, atMs, actor, subject, verdict, reason, features, confidence }) {
       await db
         .insertInto('feedback')

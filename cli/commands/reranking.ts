@@ -22,6 +22,12 @@ interface View {
       readonly weights: Readonly<Record<string, number>>;
     };
   }[];
+  readonly judged: readonly {
+    readonly workload: string;
+    readonly detector: string;
+    readonly hits: number;
+    readonly falseAlarms: number;
+  }[];
   readonly contest: {
     readonly truePositives: number;
     readonly falsePositives: number;
@@ -35,13 +41,16 @@ interface View {
   } | null;
 }
 
+/** Of what was said by workload and detector; --json has all. */
+const LISTED = 40;
+
 function besideText(contest: View['contest']): string {
   if (contest === null) return 'beside it: no newer one';
   const { truePositives, falsePositives, inForce, candidate } = contest;
   return `beside it a newer one: of ${truePositives} real and ${falsePositives} false verdicts since it was made it orders ${candidate.toFixed(3)}, the one in force ${inForce.toFixed(3)}`;
 }
 
-function text({ choice, inForce, verdicts, models, validation, contest }: View): string {
+function text({ choice, inForce, verdicts, models, validation, contest, judged }: View): string {
   const { truePositives, falsePositives, least } = verdicts;
   const rows = models.map(({ madeMs, model, place }) => [
     model.version,
@@ -55,6 +64,14 @@ function text({ choice, inForce, verdicts, models, validation, contest }: View):
       .map(([name, weight]) => `${safe(name)} ${weight.toFixed(2)}`)
       .join(', '),
   ]);
+  const said = judged
+    .slice(0, LISTED)
+    .map(({ workload, detector, hits, falseAlarms }) => [
+      safe(workload),
+      safe(detector),
+      String(hits),
+      String(falseAlarms),
+    ]);
   const held = validation;
   return [
     `in force: ${inForce ?? 'none'} (chosen: ${safe(choice)})`,
@@ -65,6 +82,7 @@ function text({ choice, inForce, verdicts, models, validation, contest }: View):
       : `order of held-back verdicts (${held.folds} folds): ${held.reranked.toFixed(3)} re-ranked, ${held.labelFree.toFixed(3)} without any verdict`,
     '',
     ...(rows.length === 0 ? [] : [table(['VERSION', 'PLACE', 'MADE', 'FROM', 'STRONGEST WEIGHTS'], rows)]),
+    ...(said.length === 0 ? [] : ['', table(['WORKLOAD', 'DETECTOR', 'REAL', 'FALSE'], said)]),
   ].join('\n');
 }
 
@@ -83,7 +101,7 @@ export const reranking: Command = {
   name: 'reranking',
   takes: ['[latest|off|VERSION]'],
   sentence:
-    'Shows the model that orders incidents by what people said of earlier ones, beside the order without it, and a newer one that is compared with it; switches it off, to a version, or back to the one promoted last (latest).',
+    'Shows the model that orders incidents by what people said of earlier ones, beside the order without it, a newer one that is compared with it, and how often each detector was right and wrong about each workload; switches it off, to a version, or back to the one promoted last (latest).',
   flags: PEOPLE_FLAGS,
   settings: 'all',
   examples: ['picket reranking', 'picket reranking off', 'picket reranking latest'],

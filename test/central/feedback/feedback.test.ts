@@ -204,3 +204,16 @@ it('orders incidents by what was said of earlier ones, once there is enough; and
   central = await startCentral({ folder: folder.path });
   expect((await ranks()).map(([, rank]) => rank)).toEqual([false, true]);
 });
+
+it('counts how often each detector was right and wrong about each workload, by the last that was said', async () => {
+  await say(await happens('one'), 'false-positive');
+  await say(alr('one'), 'true-positive');
+  await say(await happens('two'), 'false-positive');
+  await say(await happens('three', { on: api, detector: 'rarity' }), 'false-positive');
+  await happens('nobody-said');
+  const { judged } = (await central.call('GET', '/api/v1/reranking')).value as { judged: object[] };
+  expect(judged).toEqual([
+    { workload: web.workload, detector: 'shell-from-server', hits: 1, falseAlarms: 1 },
+    { workload: api.workload, detector: 'rarity', hits: 0, falseAlarms: 1 },
+  ]);
+});

@@ -26,7 +26,7 @@ class World {
       transaction: (work) =>
         work({
           reranker: this.store,
-          feedback: { verdicts: async () => this.verdicts },
+          feedback: { verdicts: async () => this.verdicts, judged: async () => [] },
           steps: { append: async () => undefined },
         }),
     },

@@ -65,6 +65,32 @@ export const BURSTS: readonly Burst[] = [
     thingOf: (event) => JSON.stringify(event.object ?? event.id),
   },
   {
+    // Operators ask for one that is optional, and for the same again; names are guessed from a list.
+    name: 'secrets-guessed',
+    technique: 'T1552.007',
+    sentence: 'asked for many secrets that are not there within five minutes',
+    score: 0.65,
+    from: 10,
+    keyOf: (event, { who, kind }) =>
+      event.resource === 'secrets' && event.verb === 'get' && event.code === 404 && kind !== 'cluster'
+        ? who
+        : null,
+    thingOf: (event) => generalName(event.name),
+  },
+  {
+    // Programs watch, or list all namespaces at once; who goes from one to the next looks for what is in them.
+    name: 'secrets-gathered',
+    technique: 'T1552.007',
+    sentence: 'listed the secrets of several namespaces one after the other within five minutes',
+    score: 0.65,
+    from: 4,
+    keyOf: (event, { who, kind }) =>
+      event.resource === 'secrets' && event.verb === 'list' && event.namespace !== '' && kind !== 'cluster'
+        ? who
+        : null,
+    thingOf: (event) => event.namespace,
+  },
+  {
     name: 'deletions',
     technique: 'T1485',
     sentence: 'deleted many objects within five minutes',

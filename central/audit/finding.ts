@@ -58,6 +58,8 @@ const SAYS: Readonly<Record<FactKind, (habit: Habit) => string>> = {
 interface Strange {
   readonly score: number;
   readonly reasons: readonly string[];
+  /** The program and the network, where they are not what its identity calls with. */
+  readonly caller: string;
 }
 
 /** Learns what the request shows, and says how strange that was. */
@@ -74,7 +76,12 @@ function strangeness(event: AuditEvent, actor: Actor, ms: number, habits: Habits
     ? 1 - weights.reduce((rest, weight) => rest * (1 - weight), 1)
     : Math.max(0, ...weights);
   const score = whole * (actor.kind === 'cluster' || actor.kind === 'node' ? CONTROLLER : 1);
-  return { score, reasons: fresh.map(({ habit }) => SAYS[habit.kind](habit)) };
+  const caller = fresh.filter(({ habit: { kind } }) => kind === 'agent' || kind === 'network');
+  return {
+    score,
+    reasons: fresh.map(({ habit }) => SAYS[habit.kind](habit)),
+    caller: caller.map(({ habit }) => habit.value).join(' '),
+  };
 }
 
 /** What of the object makes two requests different things: who gets which role, which image, what command. */
@@ -82,17 +89,23 @@ function detailOf(event: AuditEvent): string {
   const object = objectOf(event.object);
   const subjects = listOf(object['subjects']).map((subject) => textOf(objectOf(subject)['name']));
   const role = textOf(objectOf(object['roleRef'])['name']);
-  return tame(generalName([role, ...subjects, event.command[0] ?? ''].join(' ').trim()), 256);
+  const words = [event.subresource, role, ...subjects, event.command[0] ?? ''];
+  return tame(generalName(words.join(' ').trim()), 256);
 }
 
-/** Once for each identity, thing and outcome. @returns whether it was told before. */
-function isTold(finding: Finding, habits: Habits, of: string): boolean {
+/**
+ * Once for each identity, thing and outcome, and again when another program or network than its own does the same: what an
+ * operator does all day is not what its token does elsewhere. @returns whether it was told before.
+ */
+function isTold(finding: Finding, habits: Habits, of: string, caller = ''): boolean {
   const { actor, name, event, ms } = finding;
   const refused = outcomeOf(event) === 'done' ? '' : ' refused';
-  const habit: Habit = { kind: 'told', who: actor.who, value: `${name} ${of}${refused}` };
-  const told = habits.has(habit);
-  habits.learn(habit, ms);
-  return told;
+  const value = `${name} ${of}${refused}`;
+  const ways = caller === '' ? [value] : [value, `${value} by ${caller}`];
+  const told: readonly Habit[] = ways.map((way) => ({ kind: 'told', who: actor.who, value: way }));
+  const all = told.every((habit) => habits.has(habit));
+  for (const habit of told) habits.learn(habit, ms);
+  return all;
 }
 
 function bySubstance(event: AuditEvent, actor: Actor, ms: number, strange: Strange): Finding | null {
@@ -126,7 +139,8 @@ export function judge(
   const found: Finding[] = [];
   const substance = bySubstance(event, actor, ms, strange);
   const place = generalName(`${event.namespace}/${event.name}`);
-  if (substance !== null && !isTold(substance, habits, `${place} ${detailOf(event)}`)) found.push(substance);
+  const thing = `${place} ${detailOf(event)}`;
+  if (substance !== null && !isTold(substance, habits, thing, strange.caller)) found.push(substance);
   for (const { burst, key } of bursts.note(event, actor, ms)) {
     const { name, score, sentence, technique } = burst;
     const finding = {

@@ -38,14 +38,26 @@ export interface HabitOptions {
 export const HABITS: HabitOptions = { halfLife: 5000, limit: 65_536 };
 /** When a fact was seen last is written down this often, ms: a restart needs it only to know which to forget first. */
 const WRITTEN_MS = 3_600_000;
+/**
+ * Who calls from where is no habit as soon as it was seen: a stranger looks around before the deed, and would be known by
+ * then. For so long after its first time it says what it said at first, ms: half an hour is a session's usual end.
+ */
+const SETTLING_MS = 1_800_000;
+const OF_CALLER: ReadonlySet<FactKind> = new Set(['agent', 'network']);
 
 const keyOf = ({ kind, who, value }: Habit): string => `${kind}\n${who}\n${value}`;
 
 interface Known {
   lastMs: number;
   writtenMs: number;
+  readonly firstMs: number;
+  /** What it said at first. */
+  readonly bits: number;
   readonly habit: Habit;
 }
+
+const settling = ({ habit, firstMs, bits }: Known, ms: number): number =>
+  OF_CALLER.has(habit.kind) && ms - firstMs < SETTLING_MS ? bits : 0;
 
 export class Habits {
   readonly #options: HabitOptions;
@@ -80,13 +92,13 @@ export class Habits {
     return -Math.log2((fresh + 0.5) / (observed + 1));
   }
 
-  /** @returns bits: 0 for a fact that is known. */
+  /** @returns bits: 0 for a fact that is known, and has settled. */
   learn(habit: Habit, ms: number): number {
     const key = keyOf(habit);
     const known = this.#known.get(key);
-    const bits = known === undefined ? this.surprise(habit.kind) : 0;
+    const bits = known === undefined ? this.surprise(habit.kind) : settling(known, ms);
     this.#count(habit.kind, known === undefined);
-    if (known === undefined) this.#add(key, habit, ms);
+    if (known === undefined) this.#add(key, habit, { firstMs: ms, lastMs: ms, bits });
     else {
       known.lastMs = Math.max(known.lastMs, ms);
       this.#known.delete(key);
@@ -96,8 +108,8 @@ export class Habits {
     return bits;
   }
 
-  #add(key: string, habit: Habit, ms: number): void {
-    const known = { habit, lastMs: ms, writtenMs: Number.NEGATIVE_INFINITY };
+  #add(key: string, habit: Habit, seen: Pick<Known, 'firstMs' | 'lastMs' | 'bits'>): void {
+    const known = { habit, ...seen, writtenMs: Number.NEGATIVE_INFINITY };
     this.#known.set(key, known);
     this.#dirty.set(key, known);
     this.#sizes.set(habit.who, this.sizeOf(habit.who) + 1);
@@ -144,7 +156,7 @@ export class Habits {
   load(habits: readonly KeptHabit[], tallies: readonly Tally[]): void {
     for (const { lastMs, kind, who, value } of habits) {
       const habit = { kind, who, value };
-      this.#add(keyOf(habit), habit, lastMs);
+      this.#add(keyOf(habit), habit, { firstMs: Number.NEGATIVE_INFINITY, lastMs, bits: 0 });
       const known = this.#known.get(keyOf(habit));
       if (known !== undefined) known.writtenMs = lastMs;
     }

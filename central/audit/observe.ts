@@ -7,6 +7,7 @@ import type { Habit } from './habits.ts';
 import { deedOf, generalName } from './names.ts';
 import { tame, textOf } from './plain.ts';
 import { podSpecOf } from './pod-spec.ts';
+import { isPublic } from './reach.ts';
 
 const VALUE = 256;
 
@@ -55,6 +56,8 @@ export function observationsOf(event: AuditEvent, actor: Actor, ms: number): Hab
   if (program !== '') found.push(of('agent', program));
   const network = networkOf(peerOf(event));
   if (network !== '' && kind !== 'node') found.push(of('network', network));
+  // Of the many networks of a cloud a new one says less than the first that is not one's own at all.
+  if (kind !== 'node' && isPublic(peerOf(event))) found.push(of('network', 'the internet'));
   // Of people: service accounts work at all hours.
   if (kind === 'person' && Number.isFinite(ms)) found.push(of('hour', String(new Date(ms).getUTCHours())));
   for (const image of imagesOf(event).slice(0, IMAGES))

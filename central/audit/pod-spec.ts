@@ -48,4 +48,7 @@ export function hostPaths({ spec, containers }: PodSpec): { path: string; readOn
 const STEERS =
   /^\/($|(etc|proc|sys|dev|root|boot|bin|sbin|lib|lib64|usr|home|run)(\/|$)|var\/(run|log|lib\/(kubelet|docker|containerd|crio|etcd|containers|rancher|k0s|cni)|spool\/cron)(\/|$)|opt\/cni(\/|$)|.*\.sock$)/;
 
+/** Collectors of logs read it; who may write there can have the kubelet read any file of the node by a link. */
+export const isLogs = (path: string): boolean => /^\/var\/log(\/|$)/.test(path);
+
 export const steersNode = (path: string): boolean => STEERS.test(path.replace(/\/+$/, '') || '/');

@@ -1,6 +1,6 @@
 /** Pods that reach the node, and requests that reach into pods. */
 import { type Capability, isWrite } from './capability.ts';
-import { addedCapabilities, asksForRoot, hostPaths, isPrivileged, steersNode } from './pod-spec.ts';
+import { addedCapabilities, asksForRoot, hostPaths, isLogs, isPrivileged, steersNode } from './pod-spec.ts';
 
 // Capabilities with which a container leads to the node (capabilities(7)).
 const ESCAPES =
@@ -16,6 +16,9 @@ const specOf =
   (name: string, weight: number) =>
   ({ event, pod }: Parameters<Capability['grade']>[0]): number =>
     isWrite(event) && pod?.spec[name] === true ? weight : 0;
+
+// What a kubelet tells of itself and its pods in numbers, for monitoring; the rest of its API reads and steers them.
+const NUMBERS = /^\/(metrics|stats|healthz)(\/|$)/;
 
 /** Sends an archive to its output, which is how `kubectl cp` takes files out (its documentation names tar). */
 const packs = (command: readonly string[]): boolean =>
@@ -57,8 +60,8 @@ export const POD_CAPABILITIES: readonly Capability[] = [
     sentence: 'brings a pod with a folder of the node',
     grade: ({ event, pod }) => {
       if (!isWrite(event) || pod === null) return 0;
-      const grades = hostPaths(pod).map(
-        ({ path, readOnly }) => (steersNode(path) ? 0.8 : 0.45) * (readOnly ? 0.7 : 1),
+      const grades = hostPaths(pod).map(({ path, readOnly }) =>
+        readOnly && isLogs(path) ? 0.3 : (steersNode(path) ? 0.8 : 0.45) * (readOnly ? 0.7 : 1),
       );
       return Math.max(0, ...grades);
     },
@@ -130,6 +133,11 @@ export const POD_CAPABILITIES: readonly Capability[] = [
     name: 'proxy',
     technique: 'T1090',
     sentence: 'speaks through the API server to a node, pod or service',
-    grade: ({ event }) => (event.subresource === 'proxy' ? (event.resource === 'nodes' ? 0.7 : 0.45) : 0),
+    grade: ({ event }) => {
+      if (event.subresource !== 'proxy') return 0;
+      if (event.resource !== 'nodes') return 0.45;
+      const path = event.uri.split('?')[0]?.split('/proxy')[1] ?? '';
+      return /^\/(run|exec|attach|portForward|cri)(\/|$)/.test(path) ? 0.9 : NUMBERS.test(path) ? 0.3 : 0.7;
+    },
   },
 ];

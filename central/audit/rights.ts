@@ -79,7 +79,7 @@ export const RIGHT_CAPABILITIES: readonly Capability[] = [
       if (HARMLESS.test(role)) return 0.1;
       // Within a namespace is what the role `admin` is made for.
       if (ADMINS.test(role)) return event.resource === 'rolebindings' ? 0.5 : 0.9;
-      return EDITORS.test(role) ? 0.6 : 0.2;
+      return EDITORS.test(role) ? (event.resource === 'rolebindings' ? 0.4 : 0.6) : 0.2;
     },
   },
   {
@@ -108,11 +108,12 @@ export const RIGHT_CAPABILITIES: readonly Capability[] = [
     name: 'token',
     technique: 'T1528',
     sentence: 'asks for the token of a service account',
-    // A kubelet asks for those of its own pods.
-    grade: ({ event }) =>
-      event.subresource === 'token' && event.verb === 'create' && !event.user.startsWith('system:node:')
-        ? 0.6
-        : 0,
+    // A kubelet asks for those of its own pods, and a program for those of its own namespace's other parts.
+    grade: ({ event }) => {
+      if (event.subresource !== 'token' || event.verb !== 'create') return 0;
+      if (event.user.startsWith('system:node:')) return 0;
+      return event.user.startsWith(`system:serviceaccount:${event.namespace}:`) ? 0.4 : 0.6;
+    },
   },
   {
     name: 'certificate',

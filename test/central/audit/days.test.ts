@@ -16,17 +16,22 @@ async function judged(seed: number) {
   return { techniques: days.found.size, missed, opened, wrong };
 }
 
-test('tells what attackers did in a recorded day, and next to nothing else', async () => {
-  const { techniques, missed, opened, wrong } = await judged(1);
-  expect(techniques).toBe(22);
-  expect(missed).toEqual([
-    'node-proxy',
-    'token-used-elsewhere',
-    'certificate-approved',
-    'ephemeral-container',
-  ]);
-  expect(opened).toBeGreaterThanOrEqual(15);
-  // The first day is the first that central ever sees.
-  expect(wrong[0]?.all).toBeLessThanOrEqual(7);
-  expect(wrong[1]).toEqual({ all: 0, grave: 0 });
-}, 60_000);
+/** What is missed is named: whoever finds it changes this line. Seed 4 was judged for the first time after the mending. */
+const DAYS: readonly (readonly [number, { missed: string[]; opened: number }])[] = [
+  [1, { missed: ['token-used-elsewhere'], opened: 18 }],
+  [4, { missed: ['ephemeral-container', 'objects-destroyed'], opened: 19 }],
+];
+
+test.each(DAYS)(
+  'tells what attackers did in recorded days %i, and next to nothing else',
+  async (seed, found) => {
+    const { techniques, missed, opened, wrong } = await judged(seed);
+    expect({ techniques, missed: missed.toSorted(), opened }).toEqual({ techniques: 22, ...found });
+    // The first day is the first that central ever sees: a new collector of logs, and the first way to a port.
+    expect(wrong).toEqual([
+      { all: 2, grave: 1 },
+      { all: 0, grave: 0 },
+    ]);
+  },
+  60_000,
+);

@@ -68,6 +68,10 @@ const sub = (resource: string, subresource: string, verb = 'create', more: Asked
 });
 const anonymous = { user: 'system:anonymous' };
 const account = { user: 'system:serviceaccount:shop:api' };
+const accountToken = { resource: 'serviceaccounts', subresource: 'token', name: 'n' };
+/** A kubelet's own API, by way of the API server. */
+const toKubelet = (path: string): Asked =>
+  sub('nodes', 'proxy', 'get', { uri: `/api/v1/nodes/n/proxy/${path}` });
 const names = ({ parts }: Risk): string[] => parts.map(({ name }) => name);
 
 /** The stranger one, and the same without what makes it so. */
@@ -78,6 +82,7 @@ const PAIRS: readonly (readonly [string, Asked, Asked])[] = [
   ['host-ipc', pod({ hostIPC: true }), pod({})],
   ['host-path', mount('/etc/kubernetes'), mount('/data/cache')],
   ['host-path', mount('/'), mount('/', true)],
+  ['host-path', mount('/run', true), mount('/var/log/pods', true)],
   [
     'pod-capabilities',
     context({ capabilities: { add: ['SYS_ADMIN'] } }),
@@ -92,6 +97,8 @@ const PAIRS: readonly (readonly [string, Asked, Asked])[] = [
   ['exec', run('cat', '/root/.ssh/id_rsa'), run('ls', '/data')],
   ['port-forward', sub('pods', 'portforward'), sub('pods', 'log')],
   ['proxy', sub('nodes', 'proxy', 'get'), of('nodes', 'get')],
+  ['proxy', toKubelet('run/shop/p/c?cmd=id'), toKubelet('pods')],
+  ['proxy', toKubelet('pods'), toKubelet('metrics/cadvisor')],
   ['role', role(['*'], ['*']), role(['pods'], ['get', 'list'])],
   ['role', role(['*'], ['*']), role(['*'], ['*'], 'update')],
   ['role', role(['nodes/proxy'], ['get']), role(['nodes'], ['get'])],
@@ -100,11 +107,17 @@ const PAIRS: readonly (readonly [string, Asked, Asked])[] = [
   ['binding', bind('cluster-admin'), bind('view')],
   ['binding', bind('cluster-admin'), bind('cluster-admin', 'ada', 'rolebindings')],
   ['binding', bind('view', 'system:anonymous'), bind('view')],
+  ['binding', bind('edit'), bind('edit', 'ada', 'rolebindings')],
   ['admission', of('mutatingwebhookconfigurations'), of('mutatingwebhookconfigurations', 'update')],
   [
     'token',
     sub('serviceaccounts', 'token'),
     sub('serviceaccounts', 'token', 'create', { user: 'system:node:n1' }),
+  ],
+  [
+    'token',
+    sub('serviceaccounts', 'token', 'create', account),
+    { ...sub('serviceaccounts', 'token', 'create', account), ref: { ...accountToken, namespace: 'shop' } },
   ],
   [
     'certificate',
@@ -117,6 +130,7 @@ const PAIRS: readonly (readonly [string, Asked, Asked])[] = [
     { verb: 'patch', ref: { resource: 'configmaps', namespace: 'shop', name: 'coredns' } },
   ],
   ['secret', of('secrets', 'get', { code: 403 }), of('secrets', 'get')],
+  ['secret', of('secrets', 'get', { code: 404 }), of('secrets', 'get', { ...account, code: 404 })],
   ['rights-asked', of('selfsubjectrulesreviews'), of('tokenreviews')],
   ['anonymous', of('pods', 'get', anonymous), of('pods', 'get', { ...anonymous, code: 403 })],
   ['anonymous', of('pods', 'get', anonymous), { verb: 'get', ...anonymous, uri: '/healthz' }],

@@ -145,6 +145,63 @@ describe('of a cluster that is known', () => {
     expect(detectors(used(), failed.slice(0, 5))).not.toContain('api-failed-logins');
   });
 
+  test('tells again what a token does elsewhere with another program, though its owner does it all day', () => {
+    const token = { subresource: 'token', user: 'system:serviceaccount:shop:web', namespace: 'data' };
+    const asked = (more: Asked) => [of('serviceaccounts', 'create', { ...token, ...more })];
+    const own = { agent: 'web/1', source: '10.1.0.9' };
+    const stranger = { agent: 'kubectl/v1.35.4 (linux/amd64)', source: '198.51.100.4' };
+    const watch = used();
+    expect(detectors(watch, asked(own))).toContain('api-token');
+    expect(detectors(watch, asked(own), T0 + 60_000)).toEqual([]);
+    expect(detectors(watch, asked(stranger), T0 + 120_000)).toContain('api-token');
+  });
+
+  test('who looked around before the deed is still a stranger at the deed', () => {
+    const stranger = { user: 'ada', source: '198.51.100.4' };
+    const scores = (before: readonly Record<string, unknown>[]): number[] => {
+      const watch = used();
+      watch.take(before, T0);
+      const forward = of('pods', 'get', { ...stranger, subresource: 'portforward', atMs: T0 + 60_000 });
+      return told(watch, [forward], T0 + 60_000).alerts.map(({ alert }) => alert.score);
+    };
+    const look = of('pods', 'list', stranger);
+    // A network that was called from an hour ago, and again now, is one's own.
+    const longAgo = of('pods', 'list', { ...stranger, atMs: T0 - 3_600_000 });
+    expect(scores([longAgo])[0] ?? 0).toBeLessThan((scores([look])[0] ?? 0) - 0.05);
+  });
+
+  test('tells the approval of a certificate beside the wish for one', () => {
+    const watch = used();
+    const csr = (verb: string, more: Asked = {}) => [of('certificatesigningrequests', verb, more)];
+    watch.take(csr('create'), T0);
+    const [grown] = told(watch, csr('update', { subresource: 'approval' }), T0 + 1000).alerts;
+    expect(grown?.alert.count).toBe(2);
+  });
+
+  test('tells of secrets that are guessed, and of namespaces whose secrets are gone through', () => {
+    const guess = (i: number) =>
+      of('secrets', 'get', {
+        user: 'system:serviceaccount:shop:web',
+        name: `n${'abcdefghijkl'[i]}`,
+        code: 404,
+      });
+    expect(
+      detectors(
+        used(),
+        Array.from({ length: 10 }, (_, i) => guess(i)),
+      ),
+    ).toContain('api-secrets-guessed');
+    expect(
+      detectors(
+        used(),
+        Array.from({ length: 10 }, () => guess(0)),
+      ),
+    ).not.toContain('api-secrets-guessed');
+    const list = (namespace: string) => of('secrets', 'list', { namespace, name: '' });
+    expect(detectors(used(), ['a', 'b', 'c', 'd'].map(list))).toContain('api-secrets-gathered');
+    expect(detectors(used(), ['a', 'a', 'a', 'b'].map(list))).not.toContain('api-secrets-gathered');
+  });
+
   test('tells of many deletions', () => {
     const gone = Array.from({ length: 12 }, (_, i) => of('deployments', 'delete', { name: `d${i}` }));
     expect(detectors(used(), gone)).toContain('api-deletions');

@@ -3,7 +3,7 @@
  * it is read before the new one, as far as it is still there beside it. A file that was cut short begins again.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface FilePlace {
@@ -52,13 +52,15 @@ function rowsOf(text: string): Pick<Lines, 'rows' | 'malformed'> {
   return { rows, malformed };
 }
 
-/** The file that a place is in, when another has taken its name: beside it, by its inode. */
-async function rotated({ path, inode }: FilePlace): Promise<string | null> {
+/** The file that a place is in, when another has taken its name: beside it, by its inode. To be closed. */
+async function openRotated({ path, inode }: FilePlace): Promise<FileHandle | null> {
   const names = await readdir(dirname(path)).catch(() => []);
   for (const name of names) {
     if (name === basename(path) || !name.startsWith(basename(path).replace(/\.[^.]*$/, ''))) continue;
-    const found = await stat(join(dirname(path), name)).catch(() => null);
-    if (found?.isFile() && found.ino === inode) return join(dirname(path), name);
+    const file = await open(join(dirname(path), name), 'r').catch(() => null);
+    const found = await file?.stat();
+    if (file !== null && found?.isFile() && found.ino === inode) return file;
+    await file?.close();
   }
   return null;
 }
@@ -81,31 +83,37 @@ async function readOn(file: FileHandle, at: { inode: number; offset: number; pat
   };
 }
 
-async function readAt(path: string, from: number, of: string): Promise<Lines | null> {
-  const file = await open(path, 'r').catch(() => null);
-  if (file === null) return null;
+/** @param of the name that the log has, whatever this file of it is called by now. */
+async function readFrom(file: FileHandle, from: number, of: string): Promise<Lines> {
+  const { ino, size } = await file.stat();
+  return readOn(file, { inode: ino, offset: size < from ? 0 : from, path: of });
+}
+
+/** What is left in the file that the log's name was taken from, or null. */
+async function readRotated(place: FilePlace): Promise<Lines | null> {
+  const file = await openRotated(place);
   try {
-    const { ino, size } = await file.stat();
-    return await readOn(file, { inode: ino, offset: size < from ? 0 : from, path: of });
+    const left = await (file && readFrom(file, place.offset, place.path));
+    return left !== null && (left.rows.length > 0 || left.malformed > 0) ? { ...left, more: true } : null;
   } finally {
-    await file.close();
+    await file?.close();
   }
 }
 
 /**
- * What has come since `place`.
+ * What has come since `place`. The log is opened once: the name may be given to another file at any moment.
  * @returns null when there is no such file now.
  */
 export async function readLines(path: string, place: FilePlace | null): Promise<Lines | null> {
-  const now = await stat(path).catch(() => null);
-  if (place === null) return now === null ? null : readAt(path, 0, path);
-  const file = now === null ? null : await open(path, 'r').catch(() => null);
-  const head = file === null ? '' : await headOf(file);
-  await file?.close();
-  const same = now !== null && now.ino === place.inode && (place.head === '' || place.head === head);
-  if (same) return readAt(path, place.offset, path);
-  const old = await rotated(place);
-  const left = old === null ? null : await readAt(old, place.offset, path);
-  if (left !== null && (left.rows.length > 0 || left.malformed > 0)) return { ...left, more: true };
-  return now === null ? null : readAt(path, 0, path);
+  const file = await open(path, 'r').catch(() => null);
+  try {
+    if (place === null) return await (file && readFrom(file, 0, path));
+    const inode = (await file?.stat())?.ino;
+    const head = place.head === '' || file === null ? '' : await headOf(file);
+    if (file !== null && inode === place.inode && place.head === head)
+      return await readFrom(file, place.offset, path);
+    return (await readRotated(place)) ?? (await (file && readFrom(file, 0, path)));
+  } finally {
+    await file?.close();
+  }
 }

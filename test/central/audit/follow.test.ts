@@ -50,6 +50,23 @@ test('reads what is left of a rotated file before the new one', async () => {
   expect(await read()).toEqual([2, 'second', 3]);
 });
 
+test('a log that is rotated while it is read loses no line', async () => {
+  const rows: unknown[] = [];
+  for (let turn = 0; turn < 200; turn++) {
+    writeFileSync(path, `"file ${turn}"\n`);
+    rows.push(...(await read()));
+    appendFileSync(path, `${turn}\n`);
+    const reading = read();
+    // Between any two steps of the reader: each takes a turn of the loop or more.
+    for (let turns = 0; turns < turn % 20; turns++) await new Promise(setImmediate);
+    renameSync(path, join(folder, `audit-${turn}.log`));
+    writeFileSync(path, '');
+    rows.push(...(await reading), ...(await read()));
+    rmSync(join(folder, `audit-${turn}.log`));
+  }
+  expect(rows).toEqual(Array.from({ length: 200 }, (_, turn) => [`file ${turn}`, turn]).flat());
+});
+
 test('a file that was cut short is read from its beginning', async () => {
   writeFileSync(path, '1\n2\n3\n');
   await read();

@@ -32,6 +32,11 @@ export class Entries {
     return this.made.has(cgroup);
   }
 
+  /** Whether an earlier agent left it an entry. */
+  left(cgroup: number): boolean {
+    return !this.made.has(cgroup) && this.parts.containments.list().some((entry) => entry.cgroup === cgroup);
+  }
+
   /** Brings the entry of one container in line with the leases on it; the failure's message or null. */
   enforce(container: LeaseContainer, leases: readonly Lease[]): string | null {
     try {

@@ -147,8 +147,10 @@ export class Leases {
     if (meant.some(needsEntry)) {
       this.uncertain.delete(cgroup);
       this.parts.log('containing again', { container: container.id, cgroup });
+      // It was the agent that began anew, where the entry is there.
+      const left = this.entries.left(cgroup);
       this.enforce(container);
-      void this.tellAgain(meant.filter(needsEntry), container).catch(this.parts.onError);
+      if (!left) void this.tellAgain(meant.filter(needsEntry), container).catch(this.parts.onError);
     } else if (active.some((lease) => mayMatch(lease, container))) {
       if (this.uncertain.has(cgroup)) return;
       this.uncertain.add(cgroup);

@@ -432,7 +432,8 @@ export class Baseline {
       this.#incomplete += 1;
       for (const { kind, value } of learnt) this.#of(period.phase)[kind].touch(value);
       for (const kind of brought) this.#of(period.phase)[kind].miss();
-      for (const { fact } of admitted) this.#of(period.phase)[fact.kind].admit(fact.value, bit);
+      for (const { fact } of admitted)
+        this.#of(period.phase)[fact.kind].admit(fact.value, bit, this.#suspectsOf(fact).early(fact));
       this.#fit();
       return;
     }
@@ -442,6 +443,9 @@ export class Baseline {
     for (const { kind, value } of learnt) values.get(kind)?.push(value);
     for (const { fact } of admitted) values.get(fact.kind)?.push(fact.value);
     for (const [kind, of] of values) this.#of(period.phase)[kind].learn(of, brought.has(kind), bit);
+    // What came that often is known that well, also when its suspicion is forgotten.
+    for (const { fact } of admitted)
+      this.#of(period.phase)[fact.kind].believe(fact.value, this.#suspectsOf(fact).early(fact));
     this.#fit();
   }
 

@@ -160,10 +160,19 @@ export class Rarity implements Detector<readonly string[], string> {
     this.#missed += 1;
   }
 
-  /** A fact that is let in by itself, without its period. */
-  admit(fact: string, version: number = FIRST_VERSION): void {
+  /** A fact that is let in by itself, without its period; it came in so many before. */
+  admit(fact: string, version: number = FIRST_VERSION, periods = 1): void {
     this.#see(fact, this.#periods, version);
+    this.believe(fact, periods);
     this.#fit();
+  }
+
+  /** A known fact came in so many periods, though it was not learnt in each. */
+  believe(fact: string, periods: number): void {
+    const seen = this.#facts.get(fact);
+    if (seen === undefined || periods <= seen.count) return;
+    if (seen.count === 1) this.#single(seen.first, -1);
+    seen.count = periods;
   }
 
   /** A known fact came in a period that is not learnt: it is still in use, and does not leave for want of it. */

@@ -54,7 +54,19 @@ test('what was flagged before the baseline was mature enters after a quorum of p
   for (let n = 1; n < QUORUM; n++) baseline.learn(flagged(exec('b'), true));
   expect([baseline.seen(exec('b')), baseline.suspected(exec('b'))]).toEqual([0, QUORUM - 1]);
   baseline.learn(flagged(exec('b'), true));
-  expect(baseline.seen(exec('b'))).toBe(1);
+  expect(baseline.seen(exec('b'))).toBe(QUORUM);
+});
+
+test.each([
+  true,
+  false,
+])('a habit is known as well as it was seen, also once its suspicion is forgotten (whole: %s)', (complete) => {
+  const baseline = aged(6);
+  const habit = period([exec('b')], { flagged: [{ fact: exec('b'), byRule: true }], complete });
+  for (let n = 0; n < QUORUM; n++) baseline.learn(habit);
+  // What else is called strange pushes it out.
+  for (let n = 0; n < 3000; n++) baseline.learn(flagged(exec(`odd-${n}`), true));
+  expect([baseline.suspected(exec('b')), baseline.seenEarly(exec('b'))]).toEqual([0, QUORUM]);
 });
 
 test('what a rule matched for the first time in a mature baseline never enters by itself', () => {

@@ -45,6 +45,18 @@ test('an unseen fact is strange where nothing new ever comes, and ordinary where
   expect(restless.score('c')).toMatchObject({ score: 0, newness: 1 });
 });
 
+test('what is believed of a fact from before makes it none that came once, and is never taken back', () => {
+  const model = learnt([...times(20, () => ['a']), ['a', 'b']]);
+  expect([model.lonely(1), model.score('b')]).toMatchObject([1, { seen: 1 }]);
+  model.believe('b', 4);
+  model.believe('b', 2);
+  model.believe('c', 9);
+  expect([model.lonely(1), model.score('b'), model.score('c')]).toMatchObject([0, { seen: 4 }, { seen: 0 }]);
+  const copy = make();
+  copy.load(JSON.parse(JSON.stringify(model.save())));
+  expect([copy.lonely(1), copy.save()]).toEqual([0, model.save()]);
+});
+
 test('grows surer with time', () => {
   const at = (n: number): number => 1 - learnt(times(n, () => ['a'])).newness();
   expect([at(6), at(60), at(600)].map((score) => Number(score.toFixed(3)))).toEqual([0.689, 0.957, 0.996]);

@@ -29,7 +29,7 @@ import {
   type Outcome,
   respond,
 } from './respond/execute.ts';
-import { type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
+import { Again, type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
 import { decidedByOthers, type PlanStep, planContainment } from './respond/plan.ts';
 import type { Action, PolicySet } from './respond/policy.ts';
@@ -97,6 +97,7 @@ class CentralPipeline implements Pipeline {
   private taking = 0;
   private clusterRun: Promise<void> | null = null;
   private clusterAgain = false;
+  private readonly again = new Again();
 
   constructor(parts: PipelineParts) {
     this.parts = parts;
@@ -192,7 +193,7 @@ class CentralPipeline implements Pipeline {
     await store.sessions.add(report);
     await store.canaries.add(report);
     const said = { speaker: report, reports: report.orderReports };
-    const answers = await takeAnswers(store.response, this.response(), said);
+    const answers = await takeAnswers(store.response, { ...this.response(), again: this.again }, said);
     if (alerts.length === 0) return { ...stored, changes: [], suppressed: 0, answers };
     const evidence: Evidence[] = [];
     for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert, this.parts.podEvents));

@@ -65,7 +65,7 @@ export const BURSTS: readonly Burst[] = [
     thingOf: (event) => JSON.stringify(event.object ?? event.id),
   },
   {
-    // Operators ask for one that is optional, and for the same again; names are guessed from a list.
+    // Operators ask for one that is optional, and for the same again; names are guessed from a list, or one through all namespaces.
     name: 'secrets-guessed',
     technique: 'T1552.007',
     sentence: 'asked for many secrets that are not there within five minutes',
@@ -75,7 +75,7 @@ export const BURSTS: readonly Burst[] = [
       event.resource === 'secrets' && event.verb === 'get' && event.code === 404 && kind !== 'cluster'
         ? who
         : null,
-    thingOf: (event) => generalName(event.name),
+    thingOf: (event) => `${event.namespace}/${generalName(event.name)}`,
   },
   {
     // Programs watch, or list all namespaces at once; who goes from one to the next looks for what is in them.

@@ -12,6 +12,14 @@ const SHELLS = /(^|\/)(ba|z|c|k|da|a)?sh$/;
 const SECRETS =
   /(^|\/)(\.ssh|\.aws|\.kube|\.docker|shadow|passwd|id_(rsa|ed25519|ecdsa)|credentials?|secrets?|tokens?|kubeconfig|environ)(\W|$)|\.(pem|key|env|pfx|p12)$/i;
 
+function decoded(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
 const specOf =
   (name: string, weight: number) =>
   ({ event, pod }: Parameters<Capability['grade']>[0]): number =>
@@ -19,6 +27,15 @@ const specOf =
 
 // What a kubelet tells of itself and its pods in numbers, for monitoring; the rest of its API reads and steers them.
 const NUMBERS = /^\/(metrics|stats|healthz)(\/|$)/;
+
+/** Of its own API, which is asked for; null: written in a way that hides which. */
+function kubeletPath(uri: string): string | null {
+  const written = uri.split('?')[0] ?? '';
+  const path = decoded(written);
+  if (path === null || /[%\\]|\.\./.test(path)) return null;
+  const rest = /\/nodes\/[^/]+\/proxy(\/.*)?$/.exec(path.replace(/\/(?:\.?\/)+/g, '/'));
+  return rest?.[1] ?? '';
+}
 
 /** Sends an archive to its output, which is how `kubectl cp` takes files out (its documentation names tar). */
 const packs = (command: readonly string[]): boolean =>
@@ -136,7 +153,8 @@ export const POD_CAPABILITIES: readonly Capability[] = [
     grade: ({ event }) => {
       if (event.subresource !== 'proxy') return 0;
       if (event.resource !== 'nodes') return 0.45;
-      const path = event.uri.split('?')[0]?.split('/proxy')[1] ?? '';
+      const path = kubeletPath(event.uri);
+      if (path === null) return 0.9;
       return /^\/(run|exec|attach|portForward|cri)(\/|$)/.test(path) ? 0.9 : NUMBERS.test(path) ? 0.3 : 0.7;
     },
   },

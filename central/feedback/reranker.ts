@@ -32,7 +32,7 @@ export interface KeptModel {
 }
 export interface RerankerStore {
   save(kept: KeptModel): Promise<void>;
-  /** Newest first. */
+  /** Newest first; the one promoted last and the one chosen are among them, however old. */
   models(most: number): Promise<readonly KeptModel[]>;
   /** `latest` (the one promoted last), `off`, or a version. */
   choice(): Promise<string>;
@@ -94,7 +94,7 @@ function examplesOf(verdicts: readonly Verdict[]): Said[] {
   return [...latest.values()];
 }
 
-const promotedOf = (models: readonly KeptModel[]): KeptModel | null =>
+export const promotedOf = (models: readonly KeptModel[]): KeptModel | null =>
   models.filter(({ place }) => place === 'promoted').toSorted((a, b) => b.placedMs - a.placedMs)[0] ?? null;
 
 const candidateOf = (models: readonly KeptModel[]): KeptModel | null =>

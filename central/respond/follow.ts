@@ -8,11 +8,36 @@ export interface Answered {
   readonly order: Order;
   readonly state: OrderState;
 }
-/** `unknown`: no order of that id is this node's. `late`: the order's state does not change to that. */
+/** `unknown`: no order of that id is this node's. `late`: the order's state does not change to that, or it was told again too soon. */
 export interface AnswerCounts {
   readonly answered: readonly Answered[];
   readonly unknown: number;
   readonly late: number;
+}
+
+/** An order that is in force and told of anew is written down so often at most: steps stay for a long time. */
+const AGAIN_MS = 30_000;
+/** Orders of which that is known; the one told of least lately leaves. */
+const AGAIN_ORDERS = 4096;
+
+/** When orders in force were told of anew. */
+export class Again {
+  readonly #lastMs = new Map<string, number>();
+
+  /** Whether it may be written down, which counts from now. */
+  take(order: string, nowMs: number): boolean {
+    const lastMs = this.#lastMs.get(order);
+    if (lastMs !== undefined && Math.abs(nowMs - lastMs) < AGAIN_MS) return false;
+    this.#lastMs.delete(order);
+    this.#lastMs.set(order, nowMs);
+    const [oldest] = this.#lastMs.keys();
+    if (this.#lastMs.size > AGAIN_ORDERS && oldest !== undefined) this.#lastMs.delete(oldest);
+    return true;
+  }
+}
+
+export interface FollowParts extends ResponseParts {
+  readonly again: Again;
 }
 
 const VERIFIED: Readonly<Record<string, string>> = {
@@ -78,7 +103,7 @@ const isNews = (report: ReportedOrder, order: Order): boolean =>
 /** What a node says about its orders. An answer about another node's order changes nothing. */
 export async function takeAnswers(
   store: ResponseStore,
-  parts: ResponseParts,
+  parts: FollowParts,
   said: { speaker: NodeIdentity; reports: readonly ReportedOrder[] },
 ): Promise<AnswerCounts> {
   const { cluster, node } = said.speaker;
@@ -94,9 +119,10 @@ export async function takeAnswers(
     const done = order.kind === 'release' && (report.state === 'applied' || report.state === 'released');
     const state = done ? 'released' : (report.state as OrderState);
     // A container that began anew under its lease is told of as contained again.
-    const again = order.state === 'applied' && state === 'applied' && isNews(report, order);
-    if (!again && !follows(order.state, state)) {
-      if (order.state !== state) late += 1;
+    const anew = order.state === 'applied' && state === 'applied' && isNews(report, order);
+    const taken = anew ? parts.again.take(order.id, parts.nowMs()) : follows(order.state, state);
+    if (!taken) {
+      if (anew || order.state !== state) late += 1;
       continue;
     }
     const untilMs = report.untilMs === 0 ? order.untilMs : report.untilMs;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CompiledQuery, type Dialect } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KEPT, type KeptModel } from '../../central/feedback/reranker.ts';
 import type { Report } from '../../central/ingest/report.ts';
 import { fileDialect, openStore, type Store } from '../../central/store/database.ts';
 import type { TrailHead } from '../../central/store/steps.ts';
@@ -378,6 +379,23 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
       ['a', 2],
       ['made', 1],
     ]);
+  });
+
+  it.each([
+    ['promoted', 'latest'],
+    ['dropped', 'm-1'],
+  ] as const)('keeps the re-ranking model that is in force (%s, chosen: %s) after 20 newer ones', async (place, choice) => {
+    const model = { version: 'm-1' } as KeptModel['model'];
+    await store.reranker.save({ model, madeMs: 1, placedMs: 1, place });
+    await store.reranker.choose(choice, { actor: 'p', atMs: 1 });
+    for (let at = 2; at <= KEPT + 2; at += 1)
+      await store.reranker.save({
+        ...{ model: { ...model, version: `m-${at}` }, madeMs: at, placedMs: at },
+        place: 'dropped',
+      });
+    const versions = (await store.reranker.models(KEPT)).map((one) => one.model.version);
+    expect([versions.length, versions[0], versions.at(-1)]).toEqual([KEPT, `m-${KEPT + 2}`, 'm-1']);
+    expect(versions).not.toContain('m-2');
   });
 
   it('says that it is full, keeps nothing of that report, and goes on when there is space', async () => {

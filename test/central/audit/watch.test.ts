@@ -179,12 +179,10 @@ describe('of a cluster that is known', () => {
   });
 
   test('tells of secrets that are guessed, and of namespaces whose secrets are gone through', () => {
-    const guess = (i: number) =>
-      of('secrets', 'get', {
-        user: 'system:serviceaccount:shop:web',
-        name: `n${'abcdefghijkl'[i]}`,
-        code: 404,
-      });
+    const account = 'system:serviceaccount:shop:web';
+    const missing = (more: Asked) => of('secrets', 'get', { user: account, code: 404, ...more });
+    const guess = (i: number) => missing({ name: `n${'abcdefghijkl'[i]}` });
+    const through = (i: number) => missing({ name: 'n', namespace: `team-${'abcdefghijkl'[i]}` });
     expect(
       detectors(
         used(),
@@ -197,6 +195,12 @@ describe('of a cluster that is known', () => {
         Array.from({ length: 10 }, () => guess(0)),
       ),
     ).not.toContain('api-secrets-guessed');
+    expect(
+      detectors(
+        used(),
+        Array.from({ length: 10 }, (_, i) => through(i)),
+      ),
+    ).toContain('api-secrets-guessed');
     const list = (namespace: string) => of('secrets', 'list', { namespace, name: '' });
     expect(detectors(used(), ['a', 'b', 'c', 'd'].map(list))).toContain('api-secrets-gathered');
     expect(detectors(used(), ['a', 'a', 'a', 'b'].map(list))).not.toContain('api-secrets-gathered');

@@ -1,7 +1,13 @@
 /** A newer re-ranking model is compared with the one in force before it takes its place. */
 import { expect, it } from 'vitest';
 import { EACH } from '../../../central/feedback/contest.ts';
-import { createReranker, type KeptModel, type RerankerStore } from '../../../central/feedback/reranker.ts';
+import {
+  createReranker,
+  KEPT,
+  type KeptModel,
+  promotedOf,
+  type RerankerStore,
+} from '../../../central/feedback/reranker.ts';
 import type { Verdict } from '../../../central/feedback/verdict.ts';
 
 class World {
@@ -15,7 +21,14 @@ class World {
       const others = this.kept.filter(({ model }) => model.version !== one.model.version);
       this.kept = [one, ...others].toSorted((a, b) => b.madeMs - a.madeMs);
     },
-    models: async () => this.kept,
+    // The newest, and the one in force, as the store's contract says.
+    models: async (most) => {
+      const promoted = promotedOf(this.kept);
+      const newest = this.kept.slice(0, most);
+      return promoted === null || newest.includes(promoted)
+        ? newest
+        : [...newest.slice(0, most - 1), promoted];
+    },
     choice: async () => this.choice,
     choose: async (choice) => {
       this.choice = choice;
@@ -92,6 +105,20 @@ it('one that orders later verdicts worse is dropped, and the one in force goes o
   await world.say(EACH + 1, 'a');
   expect([world.changes[0], world.prefers('a')]).toEqual(['dropped', true]);
   expect((await world.reranker.view()).inForce).toBe(before?.model.version);
+});
+
+it('the one in force stays so, however many candidates were dropped since', async () => {
+  const world = new World();
+  await world.say(10, 'a');
+  const [live] = world.kept;
+  if (live === undefined) throw new Error('no model');
+  for (let at = 1; at <= KEPT + 5; at += 1) {
+    const model = { ...live.model, version: `dropped-${at}` };
+    await world.store.save({ model, madeMs: world.now + at, placedMs: world.now + at, place: 'dropped' });
+  }
+  await world.reranker.update();
+  expect((await world.reranker.view()).inForce).toBe(live.model.version);
+  expect(world.prefers('a')).toBe(true);
 });
 
 it('a person may have the newer one speak before that, and go back to what rules decide', async () => {

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Incident } from '../../../central/correlate/incident.ts';
 import { encodeOrderPayload } from '../../../central/ingest/envelope.ts';
 import type { ReportedOrder } from '../../../central/ingest/report.ts';
-import { isActive, type ResponseParts, respond } from '../../../central/respond/execute.ts';
-import { expireLeases, takeAnswers } from '../../../central/respond/follow.ts';
+import { isActive, respond } from '../../../central/respond/execute.ts';
+import { Again, expireLeases, type FollowParts, takeAnswers } from '../../../central/respond/follow.ts';
 import { createOrderFactory, type Order } from '../../../central/respond/orders.ts';
 import { parsePolicies } from '../../../central/respond/policy.ts';
 import { undo } from '../../../central/respond/undo.ts';
@@ -27,13 +27,14 @@ const { policies } = parsePolicies([
 let folder: ReturnType<typeof temporaryFolder>;
 let store: Store;
 let nowMs: number;
-let parts: ResponseParts;
+let parts: FollowParts;
 beforeEach(async () => {
   folder = temporaryFolder();
   nowMs = T0;
   const clock = (): number => nowMs;
   const signer = { id: 'k', sign: (payload: Uint8Array) => sign(null, payload, privateKey) };
-  parts = { nowMs: clock, orders: createOrderFactory({ signer, encode: encodeOrderPayload, nowMs: clock }) };
+  const orders = createOrderFactory({ signer, encode: encodeOrderPayload, nowMs: clock });
+  parts = { nowMs: clock, orders, again: new Again() };
   store = await openStore({ dialect: fileDialect(join(folder.path, 'db')), auditKey: new Uint8Array(32) });
 });
 afterEach(async () => {
@@ -198,6 +199,20 @@ it('writes down what the node found when it looked, and keeps it with the order'
     action: 'answer',
     text: `contain ${order.id}: applied; verified from inside: network: tcp4 refused`,
   });
+});
+
+it('writes down once in 30 seconds that an order is in force anew, whatever a node says of it', async () => {
+  const { order } = await contained();
+  const until = T0 + 10 * MINUTE;
+  await answer(order, 'applied', until);
+  const before = (await store.steps.head()).line;
+  const anew = async (detail: string) => (await answer(order, 'applied', until, { detail })).late;
+  const said: number[] = [];
+  for (let at = 0; at < 100; at += 1) said.push(await anew(`began anew ${at}`));
+  expect([said.slice(0, 2), said.filter((late) => late === 1).length]).toEqual([[0, 1], 99]);
+  expect((await store.steps.head()).line).toBe(before + 1);
+  nowMs += 30_000;
+  expect([await anew('later'), (await store.orders.get(order.id))?.detail]).toEqual([0, 'later']);
 });
 
 it('counts a container that was killed as free again', async () => {

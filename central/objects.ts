@@ -48,7 +48,7 @@ export function openGuidance({ pipeline, feedback, metrics, nowMs }: GuidanceOf)
   });
   metrics.gauge(
     'nodes_by_rules',
-    'Nodes heard since the start, by what became of the rules that are objects.',
+    'Nodes heard in the last ten minutes, by what became of the rules that are objects.',
     ['state'],
     (gauge) => {
       for (const [state, count] of Object.entries(guidance.nodesByRules())) gauge.set({ state }, count);

@@ -6,9 +6,11 @@ import type { Store } from './store/database.ts';
 
 /** Steps that are taken away in one transaction. */
 const STEPS = 500;
+/** A node that was not heard for so long is gone: its containers would count as replicas of their workloads for ever. */
+const GONE_MS = 86_400_000;
 
 export interface UpkeepParts {
-  readonly store: Pick<Store, 'deleteOld' | 'pruneSteps' | 'bytes'>;
+  readonly store: Pick<Store, 'deleteOld' | 'endContainers' | 'pruneSteps' | 'bytes'>;
   readonly settings: Pick<CentralSettings, 'retention' | 'keep-incidents' | 'keep-steps' | 'database-bytes'>;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
@@ -50,6 +52,7 @@ export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Pr
         storyBeforeMs: nowMs() - settings['keep-incidents'],
         maxBytes: settings['database-bytes'],
       };
+      await store.endContainers(nowMs() - GONE_MS);
       const deleted = await store.deleteOld(limits, signal);
       const { rows: steps, unlike } = await prune(parts, signal);
       if (unlike) {

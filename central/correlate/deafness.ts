@@ -73,6 +73,16 @@ export class Deafness {
     }
     return { fell, back };
   }
+
+  /** It was not told after all: it is the next time that somebody looks. */
+  forget(node: Hearing): void {
+    this.deaf.delete(keyOf(node));
+  }
+
+  /** That it is back was not told. */
+  recall(node: Hearing): void {
+    if (!this.deaf.has(keyOf(node))) this.deaf.set(keyOf(node), node);
+  }
 }
 
 /** Of one deafness: told twice, as after a restart of central, it is the same alert. */

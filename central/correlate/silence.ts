@@ -53,6 +53,16 @@ export class Silence {
     }
     return { fell, back };
   }
+
+  /** It was not told after all: it is the next time that somebody looks. */
+  forget(node: SeenNode): void {
+    this.silent.delete(keyOf(node));
+  }
+
+  /** That it is back was not told. */
+  recall(node: SeenNode): void {
+    if (!this.silent.has(keyOf(node))) this.silent.set(keyOf(node), node);
+  }
 }
 
 /** Of one silence: the same one told twice, as after a restart, is the same alert. */

@@ -25,7 +25,8 @@ export interface CanaryStore {
   add(report: Report): Promise<void>;
   /** A notifier took the last one. */
   notified(node: NodeIdentity, what: { tookMs: number; atMs: number }): Promise<void>;
-  hearings(most: number): Promise<readonly Hearing[]>;
+  /** Of nodes heard since then, those heard last first. */
+  hearings(most: number, sinceMs: number): Promise<readonly Hearing[]>;
 }
 
 const NONE = {
@@ -82,7 +83,7 @@ export function canaryStore(db: Handle): CanaryStore {
         .where('node', '=', node)
         .execute();
     },
-    async hearings(most) {
+    async hearings(most, sinceMs) {
       return db
         .selectFrom('canaries')
         .innerJoin('nodes', (join) =>
@@ -99,6 +100,8 @@ export function canaryStore(db: Handle): CanaryStore {
           'detail',
           'last_seen_ms as lastSeenMs',
         ])
+        .where('last_seen_ms', '>', sinceMs)
+        .orderBy('last_seen_ms', 'desc')
         .limit(most)
         .execute();
     },

@@ -22,7 +22,7 @@ import { type PlaceStore, placeStore } from './places.ts';
 import { pruneSteps } from './prune-steps.ts';
 import { type ReportStore, reportStore } from './reports.ts';
 import { rerankerStore } from './reranker.ts';
-import { bytesOf, type Deleted, deleteOld, type Retention } from './retention.ts';
+import { bytesOf, type Deleted, deleteOld, endContainers, type Retention } from './retention.ts';
 import type { Handle } from './rows.ts';
 import type { Tables } from './schema.ts';
 import { type SessionStore, sessionStore } from './sessions.ts';
@@ -56,6 +56,8 @@ export interface Store extends StoreParts {
   /** All of it or nothing. Inside, only the parts that are handed in may be used: the connection is taken. */
   transaction<T>(work: (parts: StoreParts) => Promise<T>): Promise<T>;
   deleteOld(limits: Retention, signal: AbortSignal): Promise<Deleted>;
+  /** Containers of nodes that were not heard since live no more. */
+  endContainers(beforeMs: number): Promise<void>;
   /** Takes the oldest steps from before then away; the chain stays provable. Says how many; null: none, they are not what was written. */
   pruneSteps(limits: { beforeMs: number; nowMs: number; most: number }): Promise<number | null>;
   bytes(): Promise<number>;
@@ -117,6 +119,7 @@ export async function openStore(options: { dialect: Dialect; auditKey: Uint8Arra
     transaction: (work) =>
       db.transaction().execute((transaction) => work(partsOf(transaction, options.auditKey))),
     deleteOld: (limits, signal) => deleteOld(db, limits, signal),
+    endContainers: (beforeMs) => endContainers(db, beforeMs),
     pruneSteps: (limits) =>
       db.transaction().execute((transaction) => pruneSteps(transaction, options.auditKey, limits)),
     bytes: () => bytesOf(db),

@@ -17,6 +17,8 @@ import type { Tables } from './schema.ts';
 type AlertRow = Selectable<Tables['alerts']>;
 /** Detections of one alert that are looked at, as correlation does. */
 const DETECTIONS = 50;
+/** Alerts that verdicts are about, themselves or by their incidents; those of the newest verdicts first. */
+const JUDGED = 20_000;
 
 async function evidenceOf(reports: ReportStore, row: AlertRow): Promise<Evidence> {
   const { cluster, node, id, container } = row;
@@ -209,14 +211,20 @@ export function feedbackStore(db: Handle, reports: ReportStore): FeedbackStore {
         .execute();
       const about = [...new Set(subjects.map(({ subject }) => subject))];
       const alerts = new Map<string, { id: string; incident: string; workload: string; detectors: string }>();
-      for (const part of chunks(about))
-        for (const row of await db
-          .selectFrom('alerts')
-          .leftJoin('incident_alerts', 'incident_alerts.alert', 'alerts.id')
-          .select(['alerts.id', 'alerts.workload', 'alerts.detectors', 'incident_alerts.incident'])
-          .where((eb) => eb.or([eb('alerts.id', 'in', part), eb('incident_alerts.incident', 'in', part)]))
-          .execute())
-          alerts.set(row.id, { ...row, incident: row.incident ?? '' });
+      const known = db
+        .selectFrom('alerts')
+        .leftJoin('incident_alerts', 'incident_alerts.alert', 'alerts.id')
+        .select(['alerts.id', 'alerts.workload', 'alerts.detectors', 'incident_alerts.incident']);
+      for (const part of chunks(about)) {
+        const within = db.selectFrom('incident_alerts').select('alert').where('incident', 'in', part);
+        // One after the other: an index serves neither half of an `or` over two tables.
+        for (const query of [
+          known.where('alerts.id', 'in', part),
+          known.where('alerts.id', 'in', within.limit(JUDGED)),
+        ])
+          for (const row of await query.limit(Math.max(0, JUDGED - alerts.size)).execute())
+            alerts.set(row.id, { ...row, incident: row.incident ?? '' });
+      }
       const verdicts = await said(db, [...alerts.values()]);
       return [...alerts.values()].flatMap(({ id, workload, detectors }) => {
         const verdict = verdicts.get(id);

@@ -85,10 +85,10 @@ function orderOf(row: Row): Order {
   };
 }
 
-/** A plan of before there was freezing, killing or an allow-list says nothing of them. */
+/** A plan of before there was freezing, killing, an allow-list or one of the rest says nothing of it. */
 function planOf(document: string): Plan {
   const plan = JSON.parse(document) as Plan;
-  const before = { allow: [], freeze: false, kill: false, cluster: [] };
+  const before = { allow: [], freeze: false, kill: false, execDeny: false, cutProbes: false, cluster: [] };
   return {
     ...plan,
     steps: plan.steps.map((step) => ({ ...step, action: { ...before, ...step.action } })),

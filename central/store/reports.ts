@@ -247,7 +247,7 @@ const SIBLINGS = 20_000;
 export interface ReportStore {
   /** Stores the report, or finds that it was stored before and changes nothing. Part of one transaction. */
   add(report: Report): Promise<Stored>;
-  /** When each was last heard. */
+  /** When each was last heard; those heard last first. */
   nodes(most: number): Promise<readonly { cluster: string; node: string; lastSeenMs: number }[]>;
   detectionsOf(alert: string, most: number): Promise<readonly ReportedDetection[]>;
   container(key: { cluster: string; node: string; id: string }): Promise<ReportedContainer | null>;
@@ -281,7 +281,12 @@ export function reportStore(db: Handle): ReportStore {
       return { duplicate: false, alerts, foreign, uncounted };
     },
     nodes: (most) =>
-      db.selectFrom('nodes').select(['cluster', 'node', 'last_seen_ms as lastSeenMs']).limit(most).execute(),
+      db
+        .selectFrom('nodes')
+        .select(['cluster', 'node', 'last_seen_ms as lastSeenMs'])
+        .orderBy('last_seen_ms', 'desc')
+        .limit(most)
+        .execute(),
     async detectionsOf(alert, most) {
       const rows = await db
         .selectFrom('detections')

@@ -98,6 +98,23 @@ async function ofAge(db: Handle, limits: Retention, signal: AbortSignal): Promis
   return deleted;
 }
 
+/** What came of canaries of nodes that were not heard since. */
+async function deleteCanaries(db: Handle, beforeMs: number): Promise<Deleted> {
+  const result =
+    await sql`delete from canaries where rowid in (select canaries.rowid from canaries where not exists
+    (select 1 from nodes where nodes.cluster = canaries.cluster and nodes.node = canaries.node and last_seen_ms >= ${beforeMs}))`.execute(
+      db,
+    );
+  const rows = Number(result.numAffectedRows ?? 0n);
+  return rows === 0 ? [] : [{ table: 'canaries', reason: 'age', rows }];
+}
+
+/** Containers of nodes that were not heard since live no more: nobody is left to say so. Their node's next word brings them back. */
+export async function endContainers(db: Handle, beforeMs: number): Promise<void> {
+  await sql`update containers set live = 0 where live = 1 and (cluster, node) in
+    (select cluster, node from nodes where last_seen_ms < ${beforeMs})`.execute(db);
+}
+
 /** Bytes in use: pages that are free will be written again. */
 export async function bytesOf(db: Handle): Promise<number> {
   const one = async (name: string): Promise<number> => {
@@ -130,7 +147,11 @@ async function ofSize(db: Handle, { maxBytes }: Retention, signal: AbortSignal):
 
 /** Deletes until nothing is over its time or the signal is aborted. */
 export async function deleteOld(db: Handle, limits: Retention, signal: AbortSignal): Promise<Deleted> {
-  const deleted = [...(await ofAge(db, limits, signal)), ...(await ofSize(db, limits, signal))];
+  const deleted = [
+    ...(await ofAge(db, limits, signal)),
+    ...(await deleteCanaries(db, limits.storyBeforeMs)),
+    ...(await ofSize(db, limits, signal)),
+  ];
   if (deleted.length > 0) await sql`pragma incremental_vacuum(${sql.raw(String(PAGES))})`.execute(db);
   return deleted;
 }

@@ -9,6 +9,7 @@ test('tells steps that are not what was written, and goes on', async () => {
   const upkeep = createUpkeep({
     store: {
       deleteOld: async () => [],
+      endContainers: async () => undefined,
       pruneSteps: async () => pruned.shift() ?? null,
       bytes: async () => 7,
     },

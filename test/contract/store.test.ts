@@ -6,6 +6,7 @@ import { CompiledQuery, type Dialect } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { KEPT, type KeptModel } from '../../central/feedback/reranker.ts';
 import type { Report } from '../../central/ingest/report.ts';
+import type { Plan } from '../../central/respond/plan.ts';
 import { fileDialect, openStore, type Store } from '../../central/store/database.ts';
 import type { TrailHead } from '../../central/store/steps.ts';
 import { alert, BOOT, container, detection } from '../builders/summaries.ts';
@@ -239,6 +240,49 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     ]);
     const left = await run('select id from containers union select alert from incident_alerts order by 1');
     expect(left.rows.map(({ id }) => id)).toEqual(['al-kept', web.id].toSorted());
+  });
+
+  it('looks at canaries of nodes that were heard, the last first, and forgets those of nodes long gone', async () => {
+    const hear = (node: string, receivedMs: number) =>
+      store.transaction(async ({ reports, canaries }) => {
+        const one = report(1, { node, receivedMs, canaryIntervalMs: 1000 });
+        await reports.add(one);
+        await canaries.add(one);
+      });
+    for (const [node, receivedMs] of [
+      ['old', 1000],
+      ['first', 2000],
+      ['last', 3000],
+    ] as const)
+      await hear(node, receivedMs);
+    const heard = async (most: number, sinceMs: number) =>
+      (await store.canaries.hearings(most, sinceMs)).map(({ node }) => node);
+    expect([await heard(9, 1000), await heard(1, 0)]).toEqual([['last', 'first'], ['last']]);
+    expect((await store.reports.nodes(2)).map(({ node }) => node)).toEqual(['last', 'first']);
+    const limits = { detailsBeforeMs: 0, storyBeforeMs: 2000, maxBytes: 0 };
+    expect(await store.deleteOld(limits, signal())).toEqual([{ table: 'canaries', reason: 'age', rows: 1 }]);
+    expect(await heard(9, 0)).toEqual(['last', 'first']);
+  });
+
+  it('counts containers of nodes that are gone as replicas no more, until their node speaks again', async () => {
+    await add(report(1, { node: 'gone', receivedMs: 1000, containers: [container('web-9')] }));
+    await add(report(1, { receivedMs: 5000 }));
+    const replicas = async () => (await store.orders.situation('', 6000)).replicas[web.workload];
+    expect(await replicas()).toBe(2);
+    await store.endContainers(5000);
+    expect(await replicas()).toBe(1);
+    await add(report(2, { node: 'gone', receivedMs: 6000, containers: [container('web-9')] }));
+    expect(await replicas()).toBe(2);
+  });
+
+  it('reads a plan of before there were some of the actions as one that does none of them', async () => {
+    const action = { networkDeny: true, killOnExec: true, leaseMs: 1 };
+    const plan = { id: 'p', incident: 'i', madeMs: 1, steps: [{ action }] } as unknown as Plan;
+    await store.orders.savePlan(plan, 'proposed');
+    expect((await store.orders.lastPlan('i'))?.steps[0]?.action).toEqual({
+      ...{ ...action, allow: [], freeze: false, kill: false },
+      ...{ execDeny: false, cutProbes: false, cluster: [] },
+    });
   });
 
   it('deletes the oldest details first when it holds too much, and no more than is needed', async () => {

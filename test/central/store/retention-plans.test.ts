@@ -1,4 +1,4 @@
-/** How SQLite does what retention asks for: nothing goes through a whole table, and nothing is sorted. */
+/** How SQLite does what retention and feedback ask for: nothing goes through a whole table, and nothing is sorted. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,4 +73,28 @@ test.each([
     if (steps.length > 0) slow[query.sql] = steps;
   }
   expect(slow).toEqual({});
+});
+
+test('alerts that verdicts are about, themselves or by their incident, are found by an index', async () => {
+  const run = (text: string) => connection.executeQuery(CompiledQuery.raw(text));
+  for (const id of ['own', 'part', 'other']) {
+    const numbers = "1, 'b', 'high', 1, '1', '1', 1, 1";
+    await run(`insert into alerts (id, cluster, node, revision, boot, severity, score, first_ns, last_ns, first_wall_ms, last_wall_ms,
+      container, workload, title, explanation, detectors, techniques, count, quality, suppressed)
+      values ('${id}', 'c', 'n', ${numbers}, '', 'w-${id}', '', '[]', '["d"]', '[]', 1, 1, '')`);
+  }
+  await run(`insert into incident_alerts (alert, incident) values ('part', 'inc'), ('other', 'inc-2')`);
+  for (const [subject, kind] of [
+    ['own', 'alert'],
+    ['inc', 'incident'],
+  ] as const)
+    await store.feedback.addVerdict({
+      ...{ id: `f-${subject}`, atMs: 1, actor: 'p', subject: { kind, id: subject }, reason: '' },
+      ...{ verdict: 'false-positive', features: {}, confidence: 1 },
+    });
+  asked = [];
+  expect((await store.feedback.judged(10)).map(({ workload }) => workload)).toEqual(['w-own', 'w-part']);
+  const looks = asked.filter(({ sql }) => sql.includes('incident_alerts'));
+  expect(looks.length).toBeGreaterThan(0);
+  for (const query of looks) expect([query.sql, await slowSteps(query)]).toEqual([query.sql, []]);
 });

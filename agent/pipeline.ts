@@ -286,8 +286,16 @@ export class Pipeline {
     yield* this.#windows.tick(this.#canaries.without(tick));
     this.#situations.rates.clear();
     this.#telling.tick(tick.bootNs);
-    this.#containers.forget(tick.bootNs);
-    this.#lives.forget(tick.bootNs);
+    this.#forget(tick.bootNs);
+  }
+
+  /** Containers that are gone for longer than records can be late, and what is kept of each. */
+  #forget(now: bigint): void {
+    this.#lives.forget(now);
+    const gone = this.#containers.forget(now);
+    if (gone.length === 0) return;
+    this.#processes.forget(gone);
+    this.#roles.forget(gone.map(({ container }) => container));
   }
 
   /** Cgroups that events wait for now: a list of pods, or a look at the cgroup file system, would help. */

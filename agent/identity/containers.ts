@@ -15,6 +15,12 @@ export interface ContainersOptions {
   readonly onGone: (container: Container, time: bigint) => void;
 }
 
+/** One that was forgotten. `goneAt`: CLOCK_BOOTTIME, ns. */
+export interface GoneContainer {
+  readonly container: Container;
+  readonly goneAt: bigint;
+}
+
 export const LATE_NS = 5n * 60n * 1_000_000_000n;
 const MAX_CONTAINERS = 4096;
 const MAX_CGROUPS = 16_384;
@@ -211,11 +217,15 @@ export class Containers {
   }
 
   /** Forgets what has been gone for longer than records can be late. */
-  forget(now: bigint): void {
+  forget(now: bigint): GoneContainer[] {
+    const forgotten: GoneContainer[] = [];
     for (const [key, entry] of this.#entries) {
-      if (entry.goneAt === null || now - entry.goneAt < LATE_NS) continue;
+      const { container, goneAt } = entry;
+      if (goneAt === null || now - goneAt < LATE_NS) continue;
       this.#drop(key, entry);
+      forgotten.push({ container, goneAt });
     }
+    return forgotten;
   }
 
   #add(cgroup: number, path: string, owner: Owner | null, madeAt: bigint | null): Container | null {

@@ -1,5 +1,6 @@
 /** The processes that were seen doing something, with what started them. Bounded; the longest unused leave first. */
 import type { Event, ExecEvent } from '../events/event.ts';
+import type { GoneContainer } from './containers.ts';
 import { isFirst, isRuntimeName } from './runtimes.ts';
 
 export interface KnownProcess {
@@ -74,6 +75,13 @@ export class Processes {
       next = this.#processes.get(processKey(next.parentPid, next.parentStart));
     }
     return found;
+  }
+
+  /** Of containers that are gone: what ran there has ended with them. Who bears the id of one now began later. */
+  forget(gone: readonly GoneContainer[]): void {
+    const ends = new Map(gone.map(({ container, goneAt }) => [container.id, goneAt]));
+    for (const [key, { home, start }] of this.#processes)
+      if (start <= (ends.get(home) ?? -1n)) this.#processes.delete(key);
   }
 
   /** A parent that was never seen itself is known at least by the name its child's record carries. */

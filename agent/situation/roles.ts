@@ -91,6 +91,21 @@ export class Roles {
     return role;
   }
 
+  /** Of containers that are gone: what ran there has ended with them. */
+  forget(gone: readonly Container[]): void {
+    const homes = new Set(gone.map(keyOf));
+    for (const [key, { home }] of this.#known) if (homes.has(home)) this.#known.delete(key);
+    for (const home of homes) {
+      this.#begun.delete(home);
+      this.#sharing.delete(home);
+    }
+  }
+
+  /** Processes that are known. */
+  get size(): number {
+    return this.#known.size;
+  }
+
   #note(key: string, event: Event, container: Container): Known {
     const home = keyOf(container);
     const before = this.#known.get(key);

@@ -356,6 +356,20 @@ test('a gone container’s last window is told and it is forgotten', () => {
   expect(pipeline.containers().map(({ cgroup }) => cgroup)).toEqual([0, 500, 520]);
 });
 
+test('what ran in a container is forgotten with it, after records may still have come', () => {
+  const ended = (gone: boolean, ticks: number): number => {
+    const world = shop();
+    for (let pid = 700; pid < 720; pid++)
+      world.exec({ slot: 3, pid, start: world.now, path: '/bin/sh', parentExe: 'node' });
+    const time = world.later();
+    if (gone) world.records(cgroupRecord({ made: false, path: null, cgroup: 510, slot: 3, time }));
+    quiet(world, ticks);
+    return run(world).pipeline.counts().processes;
+  };
+  const [there, late, left] = [ended(false, 65), ended(true, 50), ended(true, 65)];
+  expect([there - late, there - left >= 20]).toEqual([0, true]);
+});
+
 test('malformed input is counted and changes nothing else', () => {
   const { pipeline, told } = makePipeline();
   pipeline.records(Buffer.from('no records at all, but long enough to hold a header of sixty-four bytes'));

@@ -96,9 +96,10 @@ test('a nested cgroup leads to the container; a slot does not, as it is given ag
 test('a removed container is kept for late records, then forgotten', () => {
   containers.made(500, path, SECOND);
   containers.removed(500, 2n * SECOND);
-  containers.forget(2n * SECOND + LATE_NS - 1n);
+  expect(containers.forget(2n * SECOND + LATE_NS - 1n)).toEqual([]);
   expect([find(500)?.id, containers.live()]).toEqual([ID('a'), []]);
-  containers.forget(2n * SECOND + LATE_NS);
+  const forgotten = containers.forget(2n * SECOND + LATE_NS);
+  expect(forgotten.map(({ container, goneAt }) => [container.id, goneAt])).toEqual([[ID('a'), 2n * SECOND]]);
   expect(find(500)).toBeNull();
   expect(told).toEqual(['new 500', 'gone 500']);
 });

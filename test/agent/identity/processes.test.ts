@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { decodeRecords } from '../../../agent/events/decode.ts';
+import type { Container } from '../../../agent/identity/container.ts';
 import { Processes } from '../../../agent/identity/processes.ts';
 import { execRecord, flowRecord } from '../../builders/records.ts';
 
@@ -74,4 +75,14 @@ test('what started a first process or the runtime is outside; what started anyth
   expect(processes.lineage(2, 20n).map(({ home }) => home)).toEqual(['c1', 'host']);
   expect(processes.lineage(3, 20n).map(({ home }) => home)).toEqual(['c1', 'host']);
   expect(processes.lineage(5, 20n).map(({ home }) => home)).toEqual(['c1', 'c1']);
+});
+
+test('what ran in a container that is gone is forgotten; who has its id now stays, and so do others', () => {
+  const processes = new Processes();
+  const at = (pid: number, start: bigint) => execRecord({ pid, start, path: '/bin/sh', time: start });
+  note(processes, at(2, 20n), at(3, 30n));
+  for (const event of decodeRecords(at(4, 10n)).events) processes.note(event, 'c2');
+  processes.forget([{ container: { id: 'c1' } as Container, goneAt: 25n }]);
+  const known = (pid: number, start: bigint): boolean => processes.lineage(pid, start).length > 0;
+  expect([known(2, 20n), known(3, 30n), known(4, 10n)]).toEqual([false, true, true]);
 });

@@ -219,3 +219,18 @@ test('who enters, runs no program and stays is no runtime for ever', () => {
   expect([at(301).kind, at(310).kind, at(317).kind]).toEqual(['setup', 'setup', 'session']);
   expect(at(318).reason).toMatch(/^It belongs to a session: tool entered from outside the container, as/);
 });
+
+test('processes of containers that are gone are forgotten, those of others are not', () => {
+  const roles = new Roles(0n);
+  const [one, two] = [container(100n * SECOND, 5), container(100n * SECOND, 6)];
+  for (const [each, pid] of [
+    [one, 101],
+    [two, 102],
+  ] as const)
+    roles.of(exec({ pid, parent: 90, at: pid, exe: 'api' }), each);
+  roles.of(exec({ pid: 120, parent: 90, at: 120, exe: 'sh', parentExe: 'runc' }), two);
+  const before = roles.size;
+  roles.forget([one]);
+  expect([before, roles.size]).toEqual([3, 2]);
+  expect(roles.of(exec({ pid: 121, parent: 120, at: 121, exe: 'cat' }), two).kind).toBe('session');
+});

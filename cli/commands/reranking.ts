@@ -80,9 +80,11 @@ function text({ choice, inForce, verdicts, models, validation, contest, judged }
     held === null
       ? 'order of held-back verdicts: too few to say'
       : `order of held-back verdicts (${held.folds} folds): ${held.reranked.toFixed(3)} re-ranked, ${held.labelFree.toFixed(3)} without any verdict`,
+    ...(rows.length === 0
+      ? []
+      : ['', table(['VERSION', 'PLACE', 'MADE', 'FROM', 'STRONGEST WEIGHTS'], rows).trimEnd()]),
+    ...(said.length === 0 ? [] : ['', table(['WORKLOAD', 'DETECTOR', 'REAL', 'FALSE'], said).trimEnd()]),
     '',
-    ...(rows.length === 0 ? [] : [table(['VERSION', 'PLACE', 'MADE', 'FROM', 'STRONGEST WEIGHTS'], rows)]),
-    ...(said.length === 0 ? [] : ['', table(['WORKLOAD', 'DETECTOR', 'REAL', 'FALSE'], said)]),
   ].join('\n');
 }
 

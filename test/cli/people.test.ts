@@ -379,22 +379,30 @@ test('exceptions and policy say what is in force', async () => {
   ]);
 });
 
-test('reranking shows the order with and without verdicts', async () => {
+test('reranking shows the order with and without verdicts, a newer one, and who was right', async () => {
   const view = {
     choice: 'latest',
     inForce: 'abc',
     verdicts: { truePositives: 12, falsePositives: 11, least: 10 },
     models: [],
+    contest: { truePositives: 3, falsePositives: 4, inForce: 0.5, candidate: 0.75 },
+    judged: [{ workload: 'local/demo/Deployment/web/web', detector: 'shell', hits: 3, falseAlarms: 1 }],
     validation: { labelFree: 0.6, reranked: 0.8, folds: 5 },
   };
   const { out } = await picket({ 'GET /api/v1/reranking': [200, view] }, 'reranking');
+  await central?.stop();
+  const bare = { ...view, contest: null, judged: [], validation: null };
+  const none = await picket({ 'GET /api/v1/reranking': [200, bare] }, 'reranking');
 
-  expect(out).toBe(
-    [
-      'in force: abc (chosen: latest)',
-      'verdicts: 12 real, 11 false; it is trained from 10 of each on',
-      'order of held-back verdicts (5 folds): 0.800 re-ranked, 0.600 without any verdict',
-      '',
-    ].join('\n'),
-  );
+  expect(out.split('\n').map((line) => line.split(/ {2,}/).join(' | '))).toEqual([
+    'in force: abc (chosen: latest)',
+    'verdicts: 12 real, 11 false; it is trained from 10 of each on',
+    'beside it a newer one: of 3 real and 4 false verdicts since it was made it orders 0.750, the one in force 0.500',
+    'order of held-back verdicts (5 folds): 0.800 re-ranked, 0.600 without any verdict',
+    '',
+    'WORKLOAD | DETECTOR | REAL | FALSE',
+    'local/demo/Deployment/web/web | shell | 3 | 1',
+    '',
+  ]);
+  expect(none.out).toContain('beside it: no newer one\norder of held-back verdicts: too few to say\n');
 });

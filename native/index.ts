@@ -198,7 +198,7 @@ export interface Containments {
   readonly hooks: readonly Hook[];
   /** True when programs pinned by an earlier agent were taken over as they are. */
   readonly adopted: boolean;
-  /** Why the kernel refused exec deny when it was last asked for; null: it did not, or was not asked. */
+  /** Why the kernel refused exec deny when it was last asked for, or why it is in doubt; null: neither, or it was not asked. */
   readonly execDenyRefusal: string | null;
   /** Takes effect before it returns; a second call for a cgroup replaces the first and keeps its counters. */
   contain(request: ContainmentRequest): void;

@@ -14,7 +14,7 @@ export class Answers {
   private readonly clock: Clock;
   private readonly report: (report: Input<OrderReport>) => void;
   private readonly toldAt = new Map<string, number>();
-  private readonly againAt = new Map<string, number>();
+  private readonly againAt = new Map<string, { readonly at: number; readonly verified: string }>();
 
   constructor(clock: Clock, report: (report: Input<OrderReport>) => void) {
     this.clock = clock;
@@ -47,12 +47,14 @@ export class Answers {
     this.tell(lease.order, state, { detail: lease.detail, untilMs, effect: lease.effect });
   }
 
-  /** Its container began anew and is contained again. One that restarts all the time is told of now and then. */
+  /** Its container began anew. One that restarts all the time is told of now and then, and when what was found changes. */
   again(order: string, what: { detail: string; untilMs: number; effect: Effect }): void {
-    this.count('contained-again');
-    const told = this.againAt.get(order) ?? Number.NEGATIVE_INFINITY;
-    if (this.clock.wallMs() - told < REPEAT_REPORT_MS) return;
-    this.againAt.set(order, this.clock.wallMs());
+    const { verified } = what.effect;
+    this.count(verified === 'no' ? 'not-contained-again' : 'contained-again');
+    const told = this.againAt.get(order);
+    const now = this.clock.wallMs();
+    if (told !== undefined && told.verified === verified && now - told.at < REPEAT_REPORT_MS) return;
+    this.againAt.set(order, { at: now, verified });
     this.tell(order, 'applied', what);
   }
 

@@ -1,4 +1,5 @@
 /** Whether what an order asked for is so, looked at from inside, and what stays open all the same. */
+import { getSystemErrorName } from 'node:util';
 import type { Containments, Hook, NativeAddon, NetworkTries } from '../../native/index.ts';
 import { type AllowedPeer, allowedPeers, letsOut } from '../../wire/index.ts';
 import type { Groups } from './groups.ts';
@@ -24,7 +25,7 @@ export interface EffectParts {
   readonly groups: Groups | null;
   readonly tryInside: (at: { cgroup: number; cgroupPath: string }) => Promise<NetworkTries>;
   readonly tryPeers: NativeAddon['tryPeers'];
-  /** Executes what ends at once: 0, it ran; an errno. */
+  /** Executes what ends at once: 0, it ran; an errno; -1, it was ended. */
   readonly tryExec: (at: { cgroup: number; cgroupPath: string }) => Promise<number>;
   /** Where the rule `dns` of an allow-list goes. */
   readonly dnsServers: () => readonly string[];
@@ -46,9 +47,10 @@ export const lasts = ({
 const EPERM = 1;
 const KILL_ON_EXEC = 'kill_on_exec';
 /** Entries of what a report says, as central takes them. */
-const MOST = 32;
+export const MOST = 32;
 
-export type Found = readonly [Exclude<Verified, ''>, string];
+/** The third: what stays open for it, in words. */
+export type Found = readonly [Exclude<Verified, ''>, string, (string | undefined)?];
 
 const notAttached = (hooks: readonly Hook[]): readonly Hook[] =>
   hooks.filter(({ state }) => state !== 'attached');
@@ -126,21 +128,33 @@ function exec(parts: EffectParts): Found {
     : ['no', `programs: ${KILL_ON_EXEC} is ${hook?.state ?? 'absent'}`];
 }
 
+const newPrograms = (reason: string): string => `new programs: ${reason}`;
+const nameOf = (said: number): string => (said === -1 ? 'it was ended' : getSystemErrorName(-said));
+
 /** Tried with a program of our own: a kernel may take the program of BPF LSM and never ask it. */
 async function execDenied(
   parts: EffectParts,
   { cgroup, path }: LeaseContainer,
   denied: boolean,
 ): Promise<Found> {
-  if (!denied)
-    return ['no', `programs: not refused: ${parts.containments.execDenyRefusal ?? 'no entry for it'}`];
+  const { execDenyRefusal } = parts.containments;
+  if (!denied) {
+    const reason = execDenyRefusal ?? 'no entry for it';
+    return ['no', `programs: not refused: ${reason}`, newPrograms(reason)];
+  }
+  const open = execDenyRefusal === null ? undefined : newPrograms(execDenyRefusal);
+  const readBack = (why: string): Found => [
+    'read-back',
+    `programs: entry and program read back; ${why}`,
+    open,
+  ];
   try {
     const said = await parts.tryExec({ cgroup, cgroupPath: `${parts.cgroupRoot}${path}` });
-    return said === EPERM
-      ? ['tried', 'programs: from inside refused']
-      : ['no', 'programs: from inside one ran: the kernel does not ask BPF LSM'];
+    if (said === EPERM) return ['tried', 'programs: from inside refused'];
+    if (said !== 0) return readBack(`tried in vain: ${nameOf(said)}`);
+    return ['no', 'programs: from inside one ran', newPrograms('one ran when it was tried')];
   } catch (error) {
-    return ['read-back', `programs: entry and program read back; not tried: ${(error as Error).message}`];
+    return readBack(`not tried: ${(error as Error).message}`);
   }
 }
 
@@ -183,22 +197,23 @@ export async function lookAtEntries(
   return (await Promise.all(there.map((container) => entryOf(parts, lease, container)))).flat();
 }
 
-/** Ways that stay open under these flags on this kernel, in words. */
+/** Ways that stay open under these flags, in words. */
 export function openWays(
   flags: Pick<Lease, 'networkDeny' | 'killOnExec' | 'execDeny' | 'cutProbes' | 'freeze' | 'allow'>,
   hooks: readonly Hook[],
-  /** Why exec deny is not in force though it is asked for, or null. */
-  refusal: string | null,
+  found: readonly Found[],
 ): string[] {
   const { networkDeny, killOnExec, execDeny, cutProbes, freeze: frozen, allow } = flags;
-  const stopped = killOnExec || frozen || (execDeny && refusal === null);
+  const inDoubt = found.flatMap(([, , way]) => way ?? []);
+  // Nothing found: no container was there to look at.
+  const unknown = found.length === 0 ? [newPrograms('not looked at yet')] : [...new Set(inDoubt)];
   const missing = notAttached(hooks).map(({ program, reason }) => `${program}: ${reason ?? 'not attached'}`);
   return [
     ...(networkDeny ? [] : ['the network']),
     ...(networkDeny && !cutProbes ? ['connections that the node itself begins (probes)'] : []),
     ...(networkDeny ? allow.map((rule) => `as ordered: ${rule}`) : []),
     ...(networkDeny ? ['packet sockets', 'what other containers do for it'] : []),
-    ...(stopped ? [] : [execDeny ? `new programs: ${refusal}` : 'new programs']),
+    ...(killOnExec || frozen ? [] : execDeny ? unknown : ['new programs']),
     ...(frozen ? ['kill signals'] : ['processes that run now']),
     'files and volumes',
     ...(networkDeny || killOnExec ? missing : []),
@@ -223,6 +238,6 @@ export async function effectOf(
   return {
     verified: together(all),
     proof: [...new Set(all.map(([, text]) => text))].slice(0, MOST),
-    open: lasts(lease) ? openWays(lease, parts.containments.hooks, parts.containments.execDenyRefusal) : [],
+    open: lasts(lease) ? openWays(lease, parts.containments.hooks, found) : [],
   };
 }

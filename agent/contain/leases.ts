@@ -9,7 +9,16 @@ import { rename } from 'node:fs/promises';
 import type { Clock } from '../../kit/clock.ts';
 import type { Input, Order, OrderReport, SignedOrder } from '../../wire/index.ts';
 import { Answers } from './answers.ts';
-import { type EffectParts, effectOf, lasts, lookAtEntries, NOT_LOOKED, needsEntry } from './effect.ts';
+import {
+  type EffectParts,
+  effectOf,
+  type Found,
+  lasts,
+  lookAtEntries,
+  MOST,
+  NOT_LOOKED,
+  needsEntry,
+} from './effect.ts';
 import { Entries, type EntriesParts } from './entries.ts';
 import { Holding, touching } from './holding.ts';
 import { type Lease, leaseOf, readLeases, writeLeases } from './lease.ts';
@@ -43,7 +52,23 @@ const againInWords = (restarts: number): string =>
   restarts === 0
     ? 'contained as it began'
     : `restarted under containment (${restarts}) and contained again at once: a probe that fails because it is contained restarts it and does not set it free`;
+const failedInWords = (failure: string): string => `began anew and is not contained: ${failure}`;
 const WAITING = 'accepted; no such container runs now, it will be cut off when it starts';
+
+interface Enforced {
+  readonly again: boolean;
+  readonly failure: string | null;
+}
+interface Again {
+  readonly toFreeze: readonly Lease[];
+  readonly container: LeaseContainer;
+  readonly failure: string | null;
+}
+interface Looked {
+  readonly container: LeaseContainer;
+  readonly found: readonly Found[];
+  readonly failure: string | null;
+}
 
 export class Leases {
   private readonly parts: LeasesParts;
@@ -55,6 +80,8 @@ export class Leases {
   private readonly underWay = new Set<string>();
   /** cgroups that are cut off although it is not known yet whether a lease is meant for them. */
   private readonly uncertain = new Set<number>();
+  /** cgroups that are to be contained and cannot be, with the reason: tried again with each list of pods, told once. */
+  private readonly failing = new Map<number, string>();
   /** Order → how often what it contains began anew. */
   private readonly restarts = new Map<string, number>();
   private timer: NodeJS.Timeout | null = null;
@@ -142,16 +169,13 @@ export class Leases {
     const toFreeze = meant.filter(
       (lease) => lease.freeze && !lease.touched.some((held) => held.cgroup === cgroup),
     );
-    if (toFreeze.length > 0) void this.freezeAgain(toFreeze, container);
-    if (this.entries.has(cgroup) && !this.uncertain.has(cgroup)) return;
-    if (meant.some(needsEntry)) {
-      this.uncertain.delete(cgroup);
-      this.parts.log('containing again', { container: container.id, cgroup });
-      // It was the agent that began anew, where the entry is there.
-      const left = this.entries.left(cgroup);
-      this.enforce(container);
-      if (!left) void this.tellAgain(meant.filter(needsEntry), container).catch(this.parts.onError);
-    } else if (active.some((lease) => mayMatch(lease, container))) {
+    for (const { order } of toFreeze) this.change(order, (lease) => touching(lease, [container]));
+    const { again, failure } = this.enforceAgain(meant, container);
+    const told = meant.filter((lease) => (again && needsEntry(lease)) || toFreeze.includes(lease));
+    if (told.length > 0)
+      void this.holdAgain(told, { toFreeze, container, failure }).catch(this.parts.onError);
+    if (meant.some(needsEntry) || (this.entries.has(cgroup) && !this.uncertain.has(cgroup))) return;
+    if (active.some((lease) => mayMatch(lease, container))) {
       if (this.uncertain.has(cgroup)) return;
       this.uncertain.add(cgroup);
       this.parts.log('cutting off until its name is known', { container: container.id, cgroup });
@@ -162,9 +186,28 @@ export class Leases {
     }
   }
 
+  /**
+   * The entry of what began anew under leases that need one. `again`: that is to be told: not where the agent began anew and
+   * the entry was there, nor where it fails as it did before; then it is only tried again.
+   */
+  private enforceAgain(meant: readonly Lease[], container: LeaseContainer): Enforced {
+    const { cgroup, id } = container;
+    const known = this.entries.has(cgroup) && !this.uncertain.has(cgroup);
+    if (known || !meant.some(needsEntry)) return { again: false, failure: null };
+    this.uncertain.delete(cgroup);
+    const before = this.failing.get(cgroup) ?? null;
+    if (before === null) this.parts.log('containing again', { container: id, cgroup });
+    const left = before === null && this.entries.left(cgroup);
+    const failure = this.enforce(container);
+    if (failure === null) this.failing.delete(cgroup);
+    else this.failing.set(cgroup, failure);
+    return { again: failure === null ? !left : before === null, failure };
+  }
+
   /** Its cgroup is gone, and with it what was contained there. */
   gone(container: LeaseContainer): void {
     this.uncertain.delete(container.cgroup);
+    this.failing.delete(container.cgroup);
     this.entries.gone(container.cgroup);
   }
 
@@ -247,35 +290,42 @@ export class Leases {
     if (lease !== undefined) this.leases.set(id, how(lease));
   }
 
-  /**
-   * What is contained fails its probes, and is restarted for it: whoever sees the restart is told that it set nothing free,
-   * with what a look from inside the new container said.
-   */
-  private async tellAgain(leases: readonly Lease[], container: LeaseContainer): Promise<void> {
-    for (const { order } of leases) {
+  /** Looks at what began anew before any of it is frozen: what is frozen can try nothing. */
+  private async holdAgain(told: readonly Lease[], { toFreeze, container, failure }: Again): Promise<void> {
+    const looked = new Map<string, readonly Found[]>();
+    if (toFreeze.length > 0) await this.save();
+    for (const lease of told)
+      looked.set(lease.order, failure === null ? await lookAtEntries(this.parts, lease, [container]) : []);
+    const problems = new Map<string, string | null>();
+    for (const { order } of toFreeze) {
       const lease = this.leases.get(order);
-      if (lease?.state !== 'active') continue;
-      // The first of a lease that came before its container is no restart.
-      const first = lease.effect.verified === '';
-      const restarts = (this.restarts.get(order) ?? 0) + (first ? 0 : 1);
-      this.restarts.set(order, restarts);
-      const there = [container];
-      const found = await lookAtEntries(this.parts, lease, there);
-      const effect = await effectOf(this.parts, lease, { there, found });
-      this.change(order, (now) => (now.state === 'active' ? { ...now, effect } : now));
-      await this.save();
-      this.answers.again(order, { detail: againInWords(restarts), untilMs: lease.untilMs, effect });
+      if (lease?.state === 'active') problems.set(order, await this.holding.freeze(lease, container));
+    }
+    for (const lease of told) {
+      const { order } = lease;
+      const problem = (needsEntry(lease) ? failure : null) ?? problems.get(order) ?? null;
+      await this.tellAgain(order, { container, found: looked.get(order) ?? [], failure: problem });
     }
   }
 
-  /** A container that began anew under leases that freeze it. */
-  private async freezeAgain(leases: readonly Lease[], container: LeaseContainer): Promise<void> {
-    for (const { order } of leases) this.change(order, (lease) => touching(lease, [container]));
+  /**
+   * What is contained fails its probes, and is restarted for it: whoever sees the restart is told that it set nothing free,
+   * with what a look from inside the new container said; or that this one could not be contained.
+   */
+  private async tellAgain(order: string, { container, found, failure }: Looked): Promise<void> {
+    const lease = this.leases.get(order);
+    if (lease?.state !== 'active') return;
+    // The first of a lease that came before its container is no restart.
+    const first = lease.effect.verified === '';
+    const restarts = (this.restarts.get(order) ?? 0) + (first ? 0 : 1);
+    this.restarts.set(order, restarts);
+    const text = failure === null ? againInWords(restarts) : failedInWords(failure);
+    const looked: readonly Found[] = failure === null ? found : [...found, ['no', text]];
+    const seen = await effectOf(this.parts, lease, { there: [container], found: looked });
+    const effect = failure === null ? seen : { ...seen, open: [text, ...seen.open].slice(0, MOST) };
+    this.change(order, (now) => (now.state === 'active' ? { ...now, effect } : now));
     await this.save();
-    for (const { order } of leases) {
-      const lease = this.leases.get(order);
-      if (lease?.state === 'active') await this.holding.freeze(lease, container);
-    }
+    this.answers.again(order, { detail: text, untilMs: lease.untilMs, effect });
   }
 
   /** True when a lease learnt what its container is called. */

@@ -28,7 +28,7 @@ constexpr const char* kFolders[] = {"maps", "programs", "links"};
 
 // As in bpf/contain.bpf.c.
 struct Settings {
-  uint32_t active, pad;
+  uint32_t active, agent;
   uint64_t build;
 };
 
@@ -37,13 +37,13 @@ struct Address {
   uint8_t bytes[16];
 };
 
-// Which object pinned programs are from: FNV-1a of its bytes. Tells builds apart, protects from nothing.
+// Which objects pinned programs are from: FNV-1a of their bytes. Tells builds apart, protects from nothing.
 uint64_t build_id() {
   size_t size = 0;
   const auto* bytes = static_cast<const uint8_t*>(contain_bpf__elf_bytes(&size));
   uint64_t hash = 0xcbf29ce484222325;
   for (size_t i = 0; i < size; i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
-  return hash;
+  return hash_exec_deny(hash);
 }
 
 bool parse_address(const std::string& text, Address& address) {
@@ -75,6 +75,8 @@ Error Containments::open() {
   if (!error) error = adopt(adopted_);
   if (!error && !adopted_) error = install();
   if (!error) keep_exec_deny();
+  // What this process tries from inside is nobody's deed, also where another's programs are adopted.
+  if (!error) error = write_settings();
   for (uint32_t layout : pinned_layouts(pin_folder_)) {
     if (!error && layout < PICKET_CONTAIN_LAYOUT) error = migrate(layout);
   }
@@ -85,8 +87,9 @@ Error Containments::open() {
 void Containments::keep_exec_deny() {
   if (!has_exec_deny(folder_) && !denies_exec()) return;
   if (!denies_exec()) return detach_exec_deny(folder_);
-  Error error = attach_exec_deny(folder_, !adopted_);
-  exec_deny_refusal_ = error && !has_exec_deny(folder_) ? error.message : "";
+  // Also where it is from this build: whether it is asked is known only to who attached it.
+  Error error = attach_exec_deny(folder_, exec_deny_refusal_);
+  if (error && !has_exec_deny(folder_)) exec_deny_refusal_ = error.message;
 }
 
 bool Containments::denies_exec() const {
@@ -211,7 +214,7 @@ Error Containments::pin_programs(struct contain_bpf* skeleton) {
 
 Error Containments::write_settings() {
   uint32_t zero = 0;
-  Settings settings = {0, 0, build_id()};
+  Settings settings = {0, static_cast<uint32_t>(getpid()), build_id()};
   for (const auto& [cgroup, entry] : list()) settings.active += (entry.flags & CONTAIN_EXEC) != 0;
   if (bpf_map_update_elem(settings_.get(), &zero, &settings, BPF_ANY) != 0) {
     return system_error("PICKET_PIN", "settings", errno);
@@ -270,8 +273,9 @@ Error Containments::contain(const ContainRequest& request) {
 
 // What else was asked for is done all the same, and the entry says that this was not.
 bool Containments::can_deny_exec() {
-  Error error = attach_exec_deny(folder_, false);
-  exec_deny_refusal_ = error ? error.message : "";
+  if (has_exec_deny(folder_)) return true;
+  Error error = attach_exec_deny(folder_, exec_deny_refusal_);
+  if (error) exec_deny_refusal_ = error.message;
   return !error;
 }
 

@@ -33,7 +33,7 @@ class Containments {
   Error open();
   bool adopted() const { return adopted_; }
   const std::vector<Hook>& hooks() const { return hooks_; }
-  // Why exec deny was refused when it was last asked for; empty: it was not.
+  // Why exec deny was refused when it was last asked for, or what is in doubt of it; empty: neither.
   const std::string& exec_deny_refusal() const { return exec_deny_refusal_; }
 
   Error contain(const ContainRequest& request);

@@ -2,22 +2,27 @@
 // The BPF LSM program that refuses what a contained container would execute: there only while an order asks for it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "error.h"
 
 namespace picket {
 
-// Loads, attaches and pins it in `folder`, over the maps that are pinned there; nothing to do where it is, unless `anew`: then it
-// takes the place of what is there. An error is this kernel's refusal.
-Error attach_exec_deny(const std::string& folder, bool anew);
+// Loads, attaches and pins it in `folder`, over the maps that are pinned there, in the place of what is there. An error is this
+// kernel's refusal; one that is never asked is a refusal too, and what is pinned there goes. `doubt`: it is attached, and
+// why nobody knows whether it is asked.
+Error attach_exec_deny(const std::string& folder, std::string& doubt);
 
 // Nothing to do where it is not.
 void detach_exec_deny(const std::string& folder);
 
 bool has_exec_deny(const std::string& folder);
 
-// Whether the kernel asks BPF LSM at all; it may be compiled in and take programs all the same. Empty: as far as can be told.
-std::string lsm_refusal();
+// Why it would be refused here, tried for a moment over maps of its own; empty: it would not.
+std::string exec_deny_refusal();
+
+// `hash` (FNV-1a) carried on over the bytes of its object.
+uint64_t hash_exec_deny(uint64_t hash);
 
 }  // namespace picket

@@ -22,7 +22,7 @@ const struct bpf_insn kReturnOne[] = {
     {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1},
     {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
 };
-// An LSM program that allows.
+// For hooks that allow by 0.
 const struct bpf_insn kReturnZero[] = {
     {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0},
     {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
@@ -42,14 +42,6 @@ Fd try_load(enum bpf_prog_type type, const struct bpf_insn* code, enum bpf_attac
     options.attach_btf_id = static_cast<uint32_t>(id);
   }
   return Fd(bpf_prog_load(type, "picket_try", "GPL", code, 2, &options));
-}
-
-// Loading is not enough: the hooks may be compiled in but switched off, or take programs and never be asked.
-bool has_lsm() {
-  if (!lsm_refusal().empty()) return false;
-  Fd program = try_load(BPF_PROG_TYPE_LSM, kReturnZero, BPF_LSM_MAC, "bpf_lsm_file_open", BTF_KIND_FUNC);
-  if (!program) return false;
-  return static_cast<bool>(Fd(bpf_raw_tracepoint_open(nullptr, program.get())));
 }
 
 }  // namespace
@@ -72,7 +64,7 @@ Napi::Value features(const Napi::CallbackInfo& info) {
   set("tracingBtf", static_cast<bool>(tracing), true, "BTF tracepoint sys_exit");
   Fd skb = try_load(BPF_PROG_TYPE_CGROUP_SKB, kReturnOne, BPF_CGROUP_INET_EGRESS, nullptr, 0);
   set("cgroupSkb", static_cast<bool>(skb), false, "cgroup_skb");
-  set("bpfLsm", has_lsm(), false, "BPF LSM");
+  set("bpfLsm", exec_deny_refusal().empty(), false, "BPF LSM");
   object.Set("refusal", refusal.empty() ? env.Null() : Napi::Value(Napi::String::New(env, refusal)));
   return object;
 }

@@ -13,25 +13,12 @@ enum { DROP = 0, PASS = 1 };
 #include "allow.h"
 #include "packet.h"
 
-struct contain_settings {
-	__u32 active; /* containments that kill on exec */
-	__u32 pad;
-	__u64 build;  /* which object the pinned programs are from */
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, NODE_ADDRESSES);
 	__type(key, struct address);
 	__type(value, __u8);
 } node_addresses SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct contain_settings);
-} settings SEC(".maps");
 
 /* ---- kill on exec ---- */
 
@@ -48,7 +35,6 @@ int BPF_PROG(kill_on_exec, struct task_struct *task)
 	if (!found.containment)
 		return 0;
 	bpf_send_signal(SIGKILL);
-	__sync_fetch_and_add(&found.containment->execs, 1);
 	report_stopped_exec(&found, task);
 	return 0;
 }

@@ -8,6 +8,8 @@ export interface FakeContainments extends Containments {
   /** The next contain() fails with this message. */
   failure: string | null;
   execDenyRefusal: string | null;
+  /** The refusal is a doubt only: the entry is there. */
+  execDenyInDoubt: boolean;
   addresses: readonly string[];
 }
 
@@ -16,7 +18,7 @@ export function fakeContainments(): FakeContainments {
   const calls: string[] = [];
   const asListed = (request: ContainmentRequest): Containment => {
     const { cgroupPath: _, allow, ...rest } = request;
-    const execDeny = rest.execDeny === true && made.execDenyRefusal === null;
+    const execDeny = rest.execDeny === true && (made.execDenyRefusal === null || made.execDenyInDoubt);
     return {
       ...rest,
       execDeny,
@@ -32,6 +34,7 @@ export function fakeContainments(): FakeContainments {
     hooks: [],
     adopted: false,
     execDenyRefusal: null,
+    execDenyInDoubt: false,
     entries,
     calls,
     failure: null,

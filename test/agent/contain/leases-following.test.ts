@@ -41,6 +41,28 @@ test('what restarts under a lease is told to be contained again, with what was t
   await vi.waitFor(() => expect(at.leases.counts.get('contained-again')).toBe(2), { timeout: 20_000 });
 });
 
+test('what begins anew and cannot be contained is told as that once, tried again, and told when it is', async () => {
+  const at = world();
+  await at.leases.receive(signed(order()));
+  at.leases.gone(container(42));
+  at.live.splice(0, 1, container(43));
+  at.containments.failure = 'no space left on device';
+  for (let list = 0; list < 3; list++) at.leases.sweep();
+  await vi.waitFor(() => expect(at.reports).toHaveLength(2), { timeout: 20_000 });
+  const text = 'began anew and is not contained: no space left on device';
+  expect(at.reports[1]).toMatchObject({ state: 'applied', detail: text, verified: 'no', proof: [text] });
+  expect(at.reports[1]?.open?.[0]).toBe(text);
+  expect([at.errors.length, at.leases.counts.get('not-contained-again')]).toEqual([3, 1]);
+  at.containments.failure = null;
+  for (let list = 0; list < 3; list++) at.leases.sweep();
+  await vi.waitFor(() => expect(at.reports).toHaveLength(3), { timeout: 20_000 });
+  expect(at.reports[2]).toMatchObject({
+    detail: expect.stringMatching(/contained again/),
+    verified: 'tried',
+  });
+  expect(at.leases.counts.get('contained-again')).toBe(1);
+});
+
 /** Made in the pod of the lease, its pod list not read yet. */
 const nameless = (cgroup: number, more: Partial<LeaseContainer> = {}): LeaseContainer => {
   const workload = 'local/-/Container/unknown/bbbbbbbbbbbb';

@@ -48,6 +48,32 @@ test('a container that begins anew under a lease is frozen once more', async () 
   expect(held.calls).toEqual(['freeze 42', 'freeze 43']);
 });
 
+test('a container that begins anew is looked at before it is frozen', async () => {
+  const { leases, live, reports } = world();
+  await leases.receive(signed(order({ freeze: true })));
+  live[0] = container(43);
+  leases.gone(container(42));
+  leases.appeared(container(43));
+  await vi.waitFor(() => expect(reports).toHaveLength(2), { timeout: 20_000 });
+  expect([reports[1]?.verified, reports[1]?.proof]).toEqual([
+    'tried',
+    ['network: from inside tcp4, tcp6, udp4, udp6 refused', 'freeze: cgroup frozen'],
+  ]);
+});
+
+test('a container that begins anew and cannot be frozen is told as that', async () => {
+  const { leases, live, reports, held } = world();
+  await leases.receive(signed(order({ networkDeny: false, freeze: true })));
+  held.groups.failure = 'read-only file system';
+  live[0] = container(43);
+  leases.appeared(container(43));
+  await vi.waitFor(() => expect(reports).toHaveLength(2), { timeout: 20_000 });
+  expect(reports[1]).toMatchObject({
+    verified: 'no',
+    detail: 'began anew and is not contained: read-only file system',
+  });
+});
+
 test('what cannot be frozen is a failed order that leaves nothing behind', async () => {
   const { leases, held, containments, outcomes, errors } = world();
   held.groups.failure = 'read-only file system';

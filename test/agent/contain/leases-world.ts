@@ -106,7 +106,7 @@ export interface World {
   /** What the peers of an allow-list say, tried from inside; 0: let through. */
   readonly peers?: number;
   /** What executing a program says, tried from inside; 1: refused. */
-  readonly exec?: number;
+  readonly exec?: number | 'none';
   readonly dnsServers?: readonly string[];
 }
 
@@ -136,7 +136,10 @@ export function world(options: World = {}) {
       asked.push(...peers.map(({ address, protocol, port }) => `${address} ${protocol} ${port}`));
       return peers.map(() => options.peers ?? 0);
     },
-    tryExec: async () => options.exec ?? 1,
+    tryExec: async () => {
+      if (options.exec === 'none') throw new Error('no process in it');
+      return options.exec ?? 1;
+    },
     dnsServers: () => options.dnsServers ?? [],
     cgroupRoot: '/sys/fs/cgroup',
     ownCgroup: options.ownCgroup ?? '/system.slice/picket.service',

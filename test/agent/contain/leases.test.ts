@@ -56,9 +56,9 @@ test('contains at once, for the duration of the lease, and reports until when', 
 });
 
 test('refuses programs, tries that from inside, and says what this kernel leaves open where it cannot', async () => {
-  const asked = async (options: World, refusal: string | null = null) => {
+  const asked = async (options: World, refusal: string | null = null, inDoubt = false) => {
     const { leases, reports, containments } = world(options);
-    containments.execDenyRefusal = refusal;
+    Object.assign(containments, { execDenyRefusal: refusal, execDenyInDoubt: inDoubt });
     await leases.receive(signed(order({ networkDeny: false, execDeny: true })));
     const { verified, proof, open, state } = reports[0] ?? {};
     return { state, verified, proof, first: open?.filter((way) => /new programs/.test(way)) };
@@ -71,8 +71,27 @@ test('refuses programs, tries that from inside, and says what this kernel leaves
   });
   expect(await asked({ exec: 0 })).toMatchObject({
     verified: 'no',
-    proof: ['programs: from inside one ran: the kernel does not ask BPF LSM'],
+    proof: ['programs: from inside one ran'],
+    first: ['new programs: one ran when it was tried'],
   });
+  for (const [exec, why] of [
+    [2, 'tried in vain: ENOENT'],
+    [13, 'tried in vain: EACCES'],
+    [12, 'tried in vain: ENOMEM'],
+    [-1, 'tried in vain: it was ended'],
+    ['none', 'not tried: no process in it'],
+  ] as const)
+    expect(await asked({ exec })).toMatchObject({
+      verified: 'read-back',
+      proof: [`programs: entry and program read back; ${why}`],
+      first: [],
+    });
+  const doubt = 'not known whether the kernel asks BPF LSM: Permission denied';
+  expect(await asked({ exec: 'none' }, doubt, true)).toMatchObject({
+    verified: 'read-back',
+    first: [`new programs: ${doubt}`],
+  });
+  expect(await asked({ exec: 1 }, doubt, true)).toMatchObject({ verified: 'tried', first: [] });
   expect(await asked({}, 'the kernel was started without lsm=...,bpf (capability)')).toEqual({
     state: 'applied',
     verified: 'no',

@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ContainmentRequest, type Containments, loadAddon } from '../../../native/index.ts';
+import { type ContainmentRequest, type Containments, canaryPath, loadAddon } from '../../../native/index.ts';
 import {
   atEnd,
   bootTime,
@@ -180,6 +180,15 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     expect(await inside.ask('exec /bin/true')).toBe(0);
     expect(await inside.ask('connect 127.0.0.1 17905')).toBe(EPERM);
     expect(containments.list()[0]?.execs).toBe(2n); // the counters of the first call stay
+  });
+
+  it("does not count what the agent tries from inside as the contained container's deed", async () => {
+    const cgroup = makeCgroup();
+    const containments = open(pinFolder());
+    containments.contain(request(cgroup, { networkDeny: false, killOnExec: true }));
+    const at = { cgroup: cgroup.id, cgroupPath: cgroup.path };
+    expect(await loadAddon().tryExec({ ...at, program: canaryPath() })).toBe(-1);
+    expect(containments.list()[0]?.execs).toBe(0n);
   });
 
   it('holds after close and after the death of its process, and is taken over', async () => {

@@ -21,7 +21,8 @@ describe.skipIf('missing' in tools)('exec deny', { timeout: 600_000 }, () => {
       denied: [REFUSED, EPERM, true],
       'the caller goes on': 0,
       others: 0,
-      entry: [true, 2, null],
+      // Without what the agent tried.
+      entry: [true, 1, null],
       adopted: [true, REFUSED, true],
       'until its end': REFUSED,
       // The kernel's clock ends it; the program goes with the next word of an agent.

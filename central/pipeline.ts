@@ -31,8 +31,9 @@ import {
 } from './respond/execute.ts';
 import { Again, type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
-import { decidedByOthers, type PlanStep, planContainment } from './respond/plan.ts';
+import { decidedByOthers, type Plan, type PlanStep, planContainment } from './respond/plan.ts';
 import type { Action, PolicySet } from './respond/policy.ts';
+import { refuse } from './respond/refuse.ts';
 import { undo } from './respond/undo.ts';
 import type { Store, StoreParts } from './store/database.ts';
 import type { Around } from './surroundings.ts';
@@ -68,6 +69,7 @@ export interface Pipeline extends ReportSink, Deeds {
   /** What the policies say to a containment that is asked for. */
   guard(target: Involved, action: Action): Promise<Pick<PlanStep, 'verdict' | 'because'>>;
   readonly paceMs: () => number;
+  refuse(asked: { incident: string; plan: string; actor: string; reason: string }): Promise<Plan | Declined>;
   /** Writes down which policies are in force. */
   putInForce(): Promise<void>;
   enrolled(enrolment: Enrolment): Promise<void>;
@@ -94,6 +96,8 @@ class CentralPipeline implements Pipeline {
   private readonly parts: PipelineParts;
   private readonly counted: Counters;
   private inForce: PolicySet;
+  /** What is to be in force; other than what is, where that could not be written down. */
+  private wanted: PolicySet;
   private taking = 0;
   private clusterRun: Promise<void> | null = null;
   private clusterAgain = false;
@@ -102,6 +106,7 @@ class CentralPipeline implements Pipeline {
   constructor(parts: PipelineParts) {
     this.parts = parts;
     this.inForce = parts.policies;
+    this.wanted = parts.policies;
     this.counted = countersOf(parts.metrics);
   }
 
@@ -114,9 +119,9 @@ class CentralPipeline implements Pipeline {
 
   async use(policies: PolicySet): Promise<void> {
     const versions = ({ documents }: PolicySet): string => documents.map(({ version }) => version).join();
-    if (versions(policies) === versions(this.inForce)) return;
-    this.inForce = policies;
-    await this.putInForce();
+    this.wanted = policies;
+    if (versions(policies) !== versions(this.inForce)) await this.writeInForce(policies);
+    else this.inForce = policies;
     await this.respondToAll();
   }
 
@@ -126,25 +131,33 @@ class CentralPipeline implements Pipeline {
     return guardRequest({ target, action }, this.inForce.policies, situation);
   }
 
-  async putInForce(): Promise<void> {
+  putInForce = (): Promise<void> => this.writeInForce(this.inForce);
+
+  private async writeInForce(policies: PolicySet): Promise<void> {
     const { store, clock } = this.parts;
-    const policies = this.inForce;
     const atMs = clock.wallMs();
     await store.transaction(async (parts) => {
       const { journal, steps } = parts;
-      const { added, removed } = await journal.putInForce(policies.documents, { actor: 'central', atMs });
-      if (added.length + removed.length === 0) return;
-      const text = `in force: ${added.join(', ') || 'nothing new'}; no more: ${removed.join(', ') || 'nothing'}`;
+      const by = { actor: 'central', atMs };
+      const { added, removed, otherPolicies } = await journal.putInForce(policies.documents, by);
+      if (added.length + removed.length === 0 && !otherPolicies) return;
+      const moved = added.length + removed.length === 0 ? ', in another order' : '';
+      const text = `in force: ${added.join(', ') || 'nothing new'}; no more: ${removed.join(', ') || 'nothing'}${moved}`;
       await steps.append({ atMs, actor: 'central', action: 'policies', incident: '', order: '', text });
-      await this.askAgain(parts, atMs);
+      if (otherPolicies) await this.askAgain(parts, policies, atMs);
     });
+    this.inForce = policies;
   }
 
   /** Who puts a policy in force has it answer also what is under way: an incident may never become worse than it is. */
-  private async askAgain({ incidents, response }: StoreParts, nowMs: number): Promise<void> {
+  private async askAgain(
+    { incidents, response }: StoreParts,
+    { policies }: PolicySet,
+    nowMs: number,
+  ): Promise<void> {
     for (const incident of await incidents.underWay()) {
       const last = await response.lastPlan(incident.id);
-      const now = planContainment(incident, this.inForce.policies, nowMs);
+      const now = planContainment(incident, policies, nowMs);
       if (last === null || decidedByOthers(last, now)) await incidents.askAgain(incident.id);
     }
   }
@@ -272,7 +285,7 @@ class CentralPipeline implements Pipeline {
   private tell(
     event: About['event'],
     incident: Incident,
-    what: { text: string; orders: readonly Order[]; actor: string },
+    what: { text: string; orders: readonly Order[]; actor: string; plan?: string },
   ): void {
     this.parts.notify(aboutIncident(event, incident, what));
   }
@@ -298,10 +311,11 @@ class CentralPipeline implements Pipeline {
 
   private async respondTo(id: string): Promise<void> {
     const { store } = this.parts;
-    const policies = this.inForce;
     const result = await store.transaction(async (parts) => {
       const [open] = await parts.incidents.unanswered(id);
       if (open === undefined) return null;
+      // As they are now: they may have changed while this waited for its turn.
+      const policies = this.inForce;
       const outcome = await respond(parts.response, this.response(), {
         incident: open,
         policies: policies.policies,
@@ -317,7 +331,7 @@ class CentralPipeline implements Pipeline {
     const [first] = outcome.orders;
     const what = { text: outcome.printed, orders: outcome.orders, actor: first?.actor ?? 'central' };
     if (outcome.orders.length + outcome.clusterOrders.length > 0) this.tell('executed', incident, what);
-    if (outcome.proposed) this.tell('approval-wanted', incident, what);
+    if (outcome.proposed) this.tell('approval-wanted', incident, { ...what, plan: outcome.plan.id });
   }
 
   /** At once over the nodes' open streams; the reply to their next summary has what they have not answered. */
@@ -414,8 +428,19 @@ class CentralPipeline implements Pipeline {
     return result;
   }
 
+  /** A person says no to a plan that waits. */
+  async refuse(asked: {
+    incident: string;
+    plan: string;
+    actor: string;
+    reason: string;
+  }): Promise<Plan | Declined> {
+    return this.parts.store.transaction(({ response }) => refuse(response, this.response(), asked));
+  }
+
   async tick(): Promise<void> {
     const { store, clock, windowMs } = this.parts;
+    if (this.wanted !== this.inForce) await this.use(this.wanted);
     await this.respondToAll();
     const expired = await store.transaction(({ response }) => expireLeases(response, this.response()));
     for (const order of expired) {

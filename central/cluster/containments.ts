@@ -11,7 +11,7 @@ import type { WatchTiming } from '../../kit/kube/watch.ts';
 import type { Involved } from '../correlate/incident.ts';
 import type { Declined } from '../respond/execute.ts';
 import type { Order } from '../respond/orders.ts';
-import type { PlanStep } from '../respond/plan.ts';
+import type { Plan, PlanStep } from '../respond/plan.ts';
 import type { Action } from '../respond/policy.ts';
 import {
   actionOf,
@@ -53,6 +53,12 @@ export interface NodeRow {
   readonly lastSeenMs: number;
   readonly health: Readonly<Record<string, unknown>> | null;
 }
+interface PlanDeed {
+  readonly incident: string;
+  readonly plan: string;
+  readonly actor: string;
+  readonly reason: string;
+}
 /** What a person can have done through an object. */
 export interface ObjectDeeds {
   /** What the policies say to it, as if it were a step of a plan. */
@@ -65,7 +71,8 @@ export interface ObjectDeeds {
     reason: string;
   }): Promise<{ readonly orders: readonly Order[] } | Declined>;
   undo(asked: { order: string; actor: string; reason: string }): Promise<object | Declined>;
-  approve(asked: { incident: string; actor: string; reason: string }): Promise<object | Declined>;
+  approve(asked: PlanDeed): Promise<object | Declined>;
+  refuse(asked: PlanDeed): Promise<object | Declined>;
 }
 
 export interface ContainmentsParts {
@@ -84,16 +91,22 @@ export interface ContainmentsParts {
 const KEPT_MS = 3_600_000;
 /** Of one cluster; further ones are not looked at. */
 const MAX_OBJECTS = 5000;
-/** Proposals that a person has put away. */
-const MAX_DISMISSED = 1000;
+/** Proposals that went between two passes, and objects that we deleted and the watch has not told of yet. */
+const MAX_GONE = 5000;
 const ENDED_PHASES: ReadonlySet<unknown> = new Set(['Released', 'Expired', 'Refused', 'Failed']);
 
 const keyOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;
 
+const keyOfObject = ({ metadata: { namespace = '', name = '' } }: KubeObject): string =>
+  keyOf({ namespace, name });
+
 export class Containments {
   readonly #parts: ContainmentsParts;
   readonly #objects: Mirror<Kept>;
+  /** Keys of objects of plans that a person deleted; the next pass refuses the plans. */
   readonly #dismissed = new Set<string>();
+  /** Uids of objects that went by our own doing. */
+  readonly #removed = new Set<string>();
 
   constructor(parts: ContainmentsParts) {
     this.#parts = parts;
@@ -103,7 +116,7 @@ export class Containments {
       keyOf,
       maxObjects: MAX_OBJECTS,
       changed: (kind, item, before) => {
-        if (kind === 'DELETED' && before !== null) this.#gone(item);
+        if (kind === 'DELETED' && !this.#removed.delete(item.uid) && before !== null) this.#gone(item);
       },
       problem: parts.onError,
       timing: parts.timing,
@@ -123,7 +136,7 @@ export class Containments {
     if (!this.#objects.known) return;
     const { cluster, source, nowMs } = this.#parts;
     const rows = await source.containments({ cluster, sinceMs: nowMs() - KEPT_MS });
-    const proposals = await source.proposals({ cluster });
+    const proposals = await this.#refusals(await source.proposals({ cluster }));
     const orders = new Map(rows.map((row) => [row.order, row]));
     const bound = new Map<string, Kept>();
     const asking: Kept[] = [];
@@ -175,7 +188,8 @@ export class Containments {
   async #proposals(proposals: readonly Proposal[]): Promise<void> {
     const plans = new Set(proposals.map(({ plan }) => plan.id));
     for (const proposal of proposals)
-      for (const wanted of objectsOfProposal(proposal)) await this.#try(() => this.#proposal(wanted));
+      for (const wanted of objectsOfProposal(proposal))
+        await this.#try(() => this.#proposal(proposal.plan, wanted));
     for (const kept of this.#objects.all()) {
       const plan = kept.labels['picket.dev/plan'];
       // Decided: the orders that came of it have objects of their own.
@@ -183,22 +197,48 @@ export class Containments {
     }
   }
 
-  async #proposal(wanted: KubeObject): Promise<void> {
-    const { namespace = '', name = '' } = wanted.metadata;
-    const kept = this.#objects.get(keyOf({ namespace, name }));
+  /**
+   * A person put an object of a plan away, which says no to the plan as approvedBy on it would have said yes. Only the
+   * object that the plan has counts: whoever may write elsewhere refuses nothing here. The plans that are left.
+   */
+  async #refusals(proposals: readonly Proposal[]): Promise<readonly Proposal[]> {
+    const gone = [...this.#dismissed];
+    if (gone.length === 0) return proposals;
+    const left: Proposal[] = [];
+    for (const proposal of proposals) {
+      const keys = objectsOfProposal(proposal).map(keyOfObject);
+      const key = keys.find((one) => gone.includes(one));
+      if (key === undefined) left.push(proposal);
+      else await this.#try(() => this.#refuse(proposal.plan, key, keys));
+    }
+    const waiting = new Set(proposals.flatMap(objectsOfProposal).map(keyOfObject));
+    for (const key of gone) if (!waiting.has(key)) this.#dismissed.delete(key);
+    return left;
+  }
+
+  async #refuse({ id, incident }: Plan, key: string, all: readonly string[]): Promise<void> {
+    const reason = `Containment ${key} was deleted`;
+    await this.#parts.deeds.refuse({ incident, plan: id, actor: 'kubernetes', reason });
+    for (const one of all) this.#dismissed.delete(one);
+    this.#parts.count('refuse');
+  }
+
+  async #proposal({ id, incident }: Plan, wanted: KubeObject): Promise<void> {
+    const key = keyOfObject(wanted);
+    const kept = this.#objects.get(key);
     if (kept === null) {
-      if (!this.#dismissed.has(keyOf({ namespace, name }))) await this.#make(wanted);
+      if (!this.#dismissed.has(key)) await this.#make(wanted);
       return;
     }
     const approvedBy = text(kept.spec['approvedBy']);
-    const incident = kept.labels['picket.dev/incident'] ?? '';
     if (approvedBy === '') {
       const message = 'waits for a person: set spec.approvedBy to your user name';
       await this.#tell(kept, { phase: 'Proposed', message });
       return;
     }
+    // Of the plan that has this object, not of its labels, which whoever may write here may change.
     const asked = {
-      incident,
+      ...{ incident, plan: id },
       actor: `kubernetes:${approvedBy}`,
       reason: `approved on Containment ${keyOf(kept)}`,
     };
@@ -315,7 +355,12 @@ export class Containments {
 
   async #remove(kept: Kept): Promise<void> {
     const ref = { resource: CONTAINMENTS, namespace: kept.namespace, name: kept.name };
-    await this.#parts.client.delete(ref, { uid: kept.uid });
+    if (this.#removed.size >= MAX_GONE) this.#removed.clear();
+    this.#removed.add(kept.uid);
+    await this.#parts.client.delete(ref, { uid: kept.uid }).catch((error: unknown) => {
+      this.#removed.delete(kept.uid);
+      throw error;
+    });
     this.#objects.drop(kept);
     this.#parts.count('delete');
   }
@@ -323,8 +368,8 @@ export class Containments {
   /** Not by us, as then it is not known any more: a person put the proposal away. */
   #gone(kept: Kept): void {
     if (kept.labels['picket.dev/plan'] === undefined) return;
-    if (this.#dismissed.size >= MAX_DISMISSED) this.#dismissed.clear();
-    this.#dismissed.add(keyOf(kept));
+    if (this.#dismissed.size < MAX_GONE) this.#dismissed.add(keyOf(kept));
+    else this.#parts.count('refuse-lost');
   }
 }
 

@@ -33,6 +33,8 @@ export interface Deeds {
   undo(asked: { order: string; actor: string; reason: string }): Promise<Order | ClusterOrder | Declined>;
   approve(asked: {
     incident: string;
+    /** The plan that the person has read: another one is not approved. */
+    plan?: string;
     actor: string;
     reason: string;
     /** Actions in the cluster that the person may not have done: a plan with one of them is declined. */
@@ -268,8 +270,10 @@ function doers(parts: RouteParts) {
       return ok({ notifier: id, delivered: failure === null, error: failure?.error ?? '' });
     },
     'POST /api/v1/incidents/:id/approve': async ({ actor, id, body }) => {
+      const [reason, plan] = [reasonOf(body), textOf(body, 'plan')];
+      const read = plan === '' ? {} : { plan };
       const { printed, orders, clusterOrders } = done(
-        await parts.deeds.approve({ incident: id, actor, reason: reasonOf(body) }),
+        await parts.deeds.approve({ incident: id, ...read, actor, reason }),
       );
       return { status: 201, value: { plan: printed, containments: orders.map(containment), clusterOrders } };
     },

@@ -25,7 +25,8 @@ export interface SlackActions {
 }
 
 const REASON = 'pressed in Slack';
-const ID = /^[A-Za-z0-9-]{1,80}$/;
+/** An id, and with an approval the plan that was read. */
+const ID = /^[A-Za-z0-9-]{1,80}(\/[A-Za-z0-9-]{1,80})?$/;
 
 /** What is said to the person who pressed. */
 async function perform(parts: SlackActionParts, press: SlackPress, actor: string): Promise<string> {
@@ -35,8 +36,10 @@ async function perform(parts: SlackActionParts, press: SlackPress, actor: string
     'declined' in result ? `Not done: ${(result as Declined).message}` : done;
   switch (action) {
     case 'approve': {
-      const result = await parts.deeds.approve({ incident: value, actor, reason: REASON });
-      return told(result, `The plan of ${value} is being carried out.`);
+      const [incident = '', plan] = value.split('/');
+      if (plan === undefined) return 'Not done: this button does not say which plan. Use a newer message.';
+      const result = await parts.deeds.approve({ incident, plan, actor, reason: REASON });
+      return told(result, `The plan of ${incident} is being carried out.`);
     }
     case 'undo': {
       const result = await parts.deeds.undo({ order: value, actor, reason: REASON });

@@ -15,7 +15,7 @@ const placeOf = ({ namespace, pod, name, id, node }: Involved): string =>
 export function aboutIncident(
   event: NotificationEvent,
   incident: Incident,
-  what: { text: string; orders: readonly Pick<Order, 'id'>[]; actor: string },
+  what: { text: string; orders: readonly Pick<Order, 'id'>[]; actor: string; plan?: string },
 ): About {
   const { id, cluster, severity, title, involved, techniques, timeline } = incident;
   const namespaces = [...new Set(involved.map(({ namespace }) => namespace))].filter((name) => name !== '');
@@ -27,6 +27,7 @@ export function aboutIncident(
     title,
     text: what.text,
     orders: what.orders.map((order) => order.id),
+    ...(what.plan === undefined ? {} : { plan: what.plan }),
     actor: what.actor,
     namespaces,
     places: involved.slice(0, PLACES).map(placeOf),

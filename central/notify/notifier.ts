@@ -29,6 +29,8 @@ export interface Notification {
   /** The printed plan, a reason, or empty. */
   readonly text: string;
   readonly orders: readonly string[];
+  /** The plan that waits for an approval. */
+  readonly plan?: string;
   /** Who caused it: `policy:NAME`, `node:NAME`, `central`, or a person's name. */
   readonly actor: string;
   readonly namespaces: readonly string[];

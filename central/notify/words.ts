@@ -39,10 +39,11 @@ export function headline({ severity, event, title, cluster }: Notification, most
 export const utc = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 
 /** What a person types to go on from here. */
-export function commands({ event, incident, orders }: Notification): string[] {
+export function commands({ event, incident, orders, plan }: Notification): string[] {
   const lines: string[] = [];
   if (incident !== '') lines.push(`picket incidents ${incident}`);
-  if (event === 'approval-wanted') lines.push(`picket approve ${incident}`);
+  if (event === 'approval-wanted')
+    lines.push(`picket approve ${incident}${plan === undefined ? '' : ` --plan ${plan}`}`);
   if (event === 'executed') for (const order of orders.slice(0, 5)) lines.push(`picket undo ${order}`);
   return lines;
 }

@@ -12,7 +12,7 @@ import type { Action, Policy } from './policy.ts';
 export type { Declined } from './declined.ts';
 export type { Step } from './step.ts';
 
-export type PlanState = 'recorded' | 'proposed' | 'executed' | 'approved';
+export type PlanState = 'recorded' | 'proposed' | 'executed' | 'approved' | 'refused';
 export interface StoredPlan {
   readonly plan: Plan;
   readonly state: PlanState;
@@ -24,6 +24,8 @@ export interface ResponseStore extends ClusterStore {
   incident(id: string): Promise<Incident | null>;
   setIncidentState(id: string, state: IncidentState): Promise<void>;
   savePlan(plan: Plan, state: PlanState): Promise<void>;
+  /** The id for a plan that is made anew: what was executed, approved or refused under its own keeps that. */
+  freePlanId(id: string): Promise<string>;
   /** The last plan of an incident that waits for a person. */
   proposedPlan(incident: string): Promise<Plan | null>;
   /** The last plan of an incident, whatever became of it. */
@@ -125,7 +127,8 @@ export async function respond(
   const { incident, policies } = subject;
   const nowMs = parts.nowMs();
   const situation = await store.situation(incident, nowMs);
-  const plan = guardPlan(planContainment(incident, policies, nowMs), policies, situation);
+  const made = planContainment(incident, policies, nowMs);
+  const plan = guardPlan({ ...made, id: await store.freePlanId(made.id) }, policies, situation);
   const printed = printPlan(plan);
   await store.appendStep({
     atMs: nowMs,
@@ -156,12 +159,28 @@ export async function respond(
   return { plan, printed, orders, clusterOrders, proposed };
 }
 
+/** The plan that waits for a person, if it is the one that the person means. */
+export async function waiting(
+  store: ResponseStore,
+  incident: string,
+  plan: string | undefined,
+): Promise<Plan | Declined> {
+  const proposal = await store.proposedPlan(incident);
+  if (proposal === null)
+    return { declined: 'conflict', message: `incident ${incident}: no plan waits for an approval` };
+  if (plan === undefined || plan === proposal.id) return proposal;
+  const message = `incident ${incident}: ${proposal.id} waits for an approval now, not ${plan}: read it first`;
+  return { declined: 'conflict', message };
+}
+
 /** A person says yes to what was proposed. What no approval lifts is looked at again, as it is now. */
 export async function approve(
   store: ResponseStore,
   parts: ResponseParts,
   asked: {
     incident: string;
+    /** The plan that the person has read; without it, whichever waits. */
+    plan?: string;
     actor: string;
     reason: string;
     policies: readonly Policy[];
@@ -172,9 +191,8 @@ export async function approve(
   const { actor, reason, policies, without = [] } = asked;
   const incident = await store.incident(asked.incident);
   if (incident === null) return { declined: 'not-found', message: `incident ${asked.incident}: unknown` };
-  const proposal = await store.proposedPlan(incident.id);
-  if (proposal === null)
-    return { declined: 'conflict', message: `incident ${incident.id}: no plan waits for an approval` };
+  const proposal = await waiting(store, incident.id, asked.plan);
+  if ('declined' in proposal) return proposal;
   const nowMs = parts.nowMs();
   const steps = proposal.steps.filter(({ verdict }) => verdict === 'propose');
   const denied = steps.flatMap(({ action }) => action.cluster).find((name) => without.includes(name));
@@ -194,7 +212,12 @@ export async function approve(
   const willing = (step: PlanStep): boolean => step.verdict === 'propose';
   const wanted = plan.steps.filter(willing).map(({ target, action }) => ({ ...by, target, action }));
   const { orders, clusterOrders } = await all(store, parts, wanted);
-  await store.savePlan({ ...proposal, steps: plan.steps }, 'approved');
+  // Whole: a container that the plan does not name would count as one that nothing was planned for.
+  const decided = plan.steps[Symbol.iterator]();
+  const whole = proposal.steps.map((step) =>
+    step.verdict === 'propose' ? (decided.next().value ?? step) : step,
+  );
+  await store.savePlan({ ...proposal, steps: whole }, 'approved');
   await settle(store, incident.id, 'open');
   return { plan, printed, orders, clusterOrders, proposed: false };
 }

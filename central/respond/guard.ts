@@ -26,6 +26,10 @@ export interface Situation {
   readonly replicas: Readonly<Record<string, number>>;
   /** Containers that were released in this incident, by `containerKey`. */
   readonly released: ReadonlySet<string>;
+  /** Containers that a person would not have contained in this incident, by `containerKey`. */
+  readonly refused: ReadonlySet<string>;
+  /** Containers whose lease ran out in this incident, which has shown nothing new since; by `containerKey`. */
+  readonly served: ReadonlySet<string>;
 }
 
 /** A container through its restarts: by pod and name; by id where there is no pod. */
@@ -78,7 +82,9 @@ function refusal(step: PlanStep, situation: Situation, policy: Policy | null): s
   if (!situation.live.has(keyOf(target))) return 'the container is not live any more';
   const there = situation.active.find((active) => containerKey(active) === keyOf(target));
   if (there !== undefined) return `it is already contained by ${there.order}`;
-  return situation.released.has(keyOf(target)) ? 'a person released it in this incident' : null;
+  if (situation.released.has(keyOf(target))) return 'a person released it in this incident';
+  if (situation.refused.has(keyOf(target))) return 'a person refused it in this incident';
+  return situation.served.has(keyOf(target)) ? 'its lease ran out and nothing new was seen since' : null;
 }
 
 /** What nothing takes back is never done without a policy in force that names it, whatever the plan says. */

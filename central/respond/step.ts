@@ -7,6 +7,7 @@ export interface Step {
     | 'plan'
     | 'contain'
     | 'approve'
+    | 'refuse'
     | 'undo'
     | 'answer'
     | 'expire'

@@ -70,10 +70,11 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
   const clusterOrders = clusterOrderStore(db);
   const response: ResponseStore = {
     clusterOrders,
-    situation: (incident, nowMs) => orders.situation(incident?.id ?? '', nowMs),
+    situation: orders.situation,
     incident: incidents.get,
     setIncidentState: incidents.setState,
     savePlan: orders.savePlan,
+    freePlanId: orders.freePlanId,
     proposedPlan: orders.proposedPlan,
     lastPlan: orders.lastPlan,
     addOrder: orders.add,

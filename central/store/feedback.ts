@@ -12,6 +12,7 @@ import type {
 } from '../feedback/verdict.ts';
 import type { ReportStore } from './reports.ts';
 import { chunks, type Handle, texts } from './rows.ts';
+import { said } from './said.ts';
 import type { Tables } from './schema.ts';
 
 type AlertRow = Selectable<Tables['alerts']>;
@@ -63,32 +64,6 @@ function verdictOf(row: Tables['feedback']): Verdict {
     features: JSON.parse(row.features) as Record<string, number>,
     confidence: row.confidence,
   };
-}
-
-/** The last verdict on each alert: on itself, or on the incident that it is part of. */
-async function said(
-  db: Handle,
-  alerts: readonly { id: string; incident: string }[],
-): Promise<Map<string, VerdictKind>> {
-  const subjects = [...new Set(alerts.flatMap(({ id, incident }) => [id, incident]))].filter(
-    (id) => id !== '',
-  );
-  const latest = new Map<string, { kind: VerdictKind; atMs: number }>();
-  for (const part of chunks(subjects))
-    for (const row of await db
-      .selectFrom('feedback')
-      .select(['subject', 'verdict', 'at_ms'])
-      .where('subject', 'in', part)
-      .orderBy('at_ms')
-      .execute())
-      latest.set(row.subject, { kind: row.verdict as VerdictKind, atMs: row.at_ms });
-  const found = new Map<string, VerdictKind>();
-  for (const { id, incident } of alerts) {
-    const [own, whole] = [latest.get(id), latest.get(incident)];
-    const later = (own?.atMs ?? -1) >= (whole?.atMs ?? -1) ? own : whole;
-    if (later !== undefined) found.set(id, later.kind);
-  }
-  return found;
 }
 
 function exceptionsOf(db: Handle): Pick<FeedbackStore, 'addException' | 'revoke' | 'exceptions'> {

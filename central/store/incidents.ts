@@ -1,6 +1,7 @@
 /** Incidents and which alert belongs to which. The document column is the shape of correlate, whole. */
 import type { Incident, IncidentChange, IncidentState } from '../correlate/incident.ts';
 import { chunks, type Handle } from './rows.ts';
+import { said } from './said.ts';
 
 export interface IncidentStore {
   get(id: string): Promise<Incident | null>;
@@ -12,7 +13,7 @@ export interface IncidentStore {
   /** Opened or escalated and not yet responded to: all, or this one if it is. */
   unanswered(id?: string): Promise<readonly Incident[]>;
   answered(id: string): Promise<void>;
-  /** Those that were responded to, are not closed, and that nobody called a false alarm; newest first. */
+  /** Those that were responded to, are not closed, and are more than what people called false alarms; newest first. */
   underWay(): Promise<readonly Incident[]>;
   /** It is to be responded to once more. */
   askAgain(id: string): Promise<void>;
@@ -39,6 +40,17 @@ export function incidentStore(db: Handle): IncidentStore {
       for (const row of rows) found.set(row.alert, row.incident);
     }
     return found;
+  };
+  /** Without those of which each alert was called a false alarm, by itself or with its incident. */
+  const real = async (incidents: readonly Incident[]): Promise<Incident[]> => {
+    const alerts = incidents.flatMap(({ id, members }) =>
+      members.map(({ alert }) => ({ id: alert, incident: id })),
+    );
+    const verdicts = await said(db, alerts);
+    return incidents.filter(
+      ({ members }) =>
+        members.length === 0 || members.some(({ alert }) => verdicts.get(alert) !== 'false-positive'),
+    );
   };
   return {
     memberships,
@@ -103,26 +115,22 @@ export function incidentStore(db: Handle): IncidentStore {
       await db.updateTable('incidents').set({ unanswered: 0 }).where('id', '=', id).execute();
     },
     async underWay() {
-      const rows = await db
-        .selectFrom('incidents')
-        .select(['document', 'state'])
-        .where('state', '!=', 'closed')
-        .where('unanswered', '=', 0)
-        .where(({ exists, not, selectFrom }) =>
-          not(
-            exists(
-              selectFrom('feedback')
-                .select('feedback.id')
-                .whereRef('feedback.subject', '=', 'incidents.id')
-                .where('feedback.subject_kind', '=', 'incident')
-                .where('feedback.verdict', '=', 'false-positive'),
-            ),
-          ),
-        )
-        .orderBy('last_ms', 'desc')
-        .limit(CANDIDATES)
-        .execute();
-      return rows.map(parse);
+      const found: Incident[] = [];
+      for (let at = 0; found.length < CANDIDATES; at += CANDIDATES) {
+        const rows = await db
+          .selectFrom('incidents')
+          .select(['document', 'state'])
+          .where('state', '!=', 'closed')
+          .where('unanswered', '=', 0)
+          .orderBy('last_ms', 'desc')
+          .orderBy('id')
+          .limit(CANDIDATES)
+          .offset(at)
+          .execute();
+        found.push(...(await real(rows.map(parse))));
+        if (rows.length < CANDIDATES) break;
+      }
+      return found.slice(0, CANDIDATES);
     },
     async askAgain(id) {
       await db.updateTable('incidents').set({ unanswered: 1 }).where('id', '=', id).execute();

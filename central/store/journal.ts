@@ -5,17 +5,30 @@ import type { PolicyDocument } from '../respond/policy.ts';
 import type { Handle } from './rows.ts';
 
 export interface JournalStore {
-  /** Puts these documents in force, in this order. Says which are new or changed, and which are no more. */
+  /**
+   * Puts these documents in force, in this order. Says which are new or changed, which are no more, and whether the
+   * policies among them, which decide in their order, are others than before.
+   */
   putInForce(
     documents: readonly PolicyDocument[],
     by: { actor: string; atMs: number },
-  ): Promise<{ readonly added: readonly string[]; readonly removed: readonly string[] }>;
+  ): Promise<{
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly otherPolicies: boolean;
+  }>;
   enrolled(enrolment: Enrolment, atMs: number): Promise<void>;
   bury(letter: DeadLetter): Promise<void>;
 }
 
 const nameOf = (document: { kind: string; name: string; version: string }): string =>
   `${document.kind} ${document.name}@${document.version}`;
+
+const policiesIn = (documents: readonly Parameters<typeof nameOf>[0][]): string =>
+  documents
+    .filter(({ kind }) => kind === 'PicketPolicy')
+    .map(nameOf)
+    .join('\n');
 
 export function journalStore(db: Handle): JournalStore {
   return {
@@ -24,6 +37,7 @@ export function journalStore(db: Handle): JournalStore {
         .selectFrom('policies')
         .select(['id', 'kind', 'name', 'version'])
         .where('place', '>=', 0)
+        .orderBy('place')
         .execute();
       const known = new Map(before.map((row) => [nameOf(row), row.id]));
       const wanted = new Set(documents.map(nameOf));
@@ -40,6 +54,7 @@ export function journalStore(db: Handle): JournalStore {
       return {
         added: [...wanted].filter((name) => !known.has(name)),
         removed: [...known.keys()].filter((name) => !wanted.has(name)),
+        otherPolicies: policiesIn(before) !== policiesIn(documents),
       };
     },
     async enrolled({ cluster, node, kind, serial, notAfterMs, address }, atMs) {

@@ -1,8 +1,9 @@
 /** Orders, plans, and what the guard looks at. */
+import type { Incident } from '../correlate/incident.ts';
 import type { NodeIdentity, SignedOrder } from '../ingest/report.ts';
 import type { ClusterTarget } from '../respond/cluster/action.ts';
 import type { PlanState } from '../respond/execute.ts';
-import { containerKey, type Situation } from '../respond/guard.ts';
+import { containerKey, keyOf, type Situation } from '../respond/guard.ts';
 import type { Order, OrderState } from '../respond/orders.ts';
 import type { Plan } from '../respond/plan.ts';
 import { orderAction } from './order-action.ts';
@@ -108,8 +109,9 @@ export interface OrderStore {
   pending(node: NodeIdentity, nowMs: number): Promise<readonly SignedOrder[]>;
   /** What left for this node is `sent`. */
   sent(node: NodeIdentity, nowMs: number): Promise<void>;
-  situation(incident: string, nowMs: number): Promise<Situation>;
+  situation(incident: Incident | null, nowMs: number): Promise<Situation>;
   savePlan(plan: Plan, state: PlanState): Promise<void>;
+  freePlanId(id: string): Promise<string>;
   proposedPlan(incident: string): Promise<Plan | null>;
   lastPlan(incident: string): Promise<Plan | null>;
 }
@@ -140,7 +142,35 @@ async function inCluster(db: Handle, nowMs: number) {
   });
 }
 
-async function situation(db: Handle, incident: string, nowMs: number): Promise<Situation> {
+/** What a person put away of this incident. */
+async function refusedIn(db: Handle, incident: string): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('plans')
+    .select('document')
+    .where('incident', '=', incident)
+    .where('state', '=', 'refused')
+    .execute();
+  const steps = rows.flatMap(({ document }) => planOf(document).steps);
+  return new Set(steps.filter(({ verdict }) => verdict === 'propose').map(({ target }) => keyOf(target)));
+}
+
+/** What was contained for as long as it was to be, with nothing of the incident seen after it. */
+async function servedIn(db: Handle, { id, lastMs }: Incident): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('orders')
+    .selectAll()
+    .where('incident', '=', id)
+    .where('kind', '=', 'contain')
+    .where('state', '=', 'expired')
+    // 0: the node never did it.
+    .where('until_ms', '>', 0)
+    .where('until_ms', '>=', lastMs)
+    .execute();
+  return new Set(rows.map((row) => containerKey({ ...orderOf(row).target, node: row.node })));
+}
+
+async function situation(db: Handle, of: Incident | null, nowMs: number): Promise<Situation> {
+  const incident = of?.id ?? '';
   const contained = db.selectFrom('orders').selectAll().where('kind', '=', 'contain');
   const active = await contained
     .where('state', 'in', [...IN_FORCE])
@@ -196,6 +226,8 @@ async function situation(db: Handle, incident: string, nowMs: number): Promise<S
             ...cluster.filter((one) => one.released && one.incident === incident).map((one) => one.key),
           ],
     ),
+    refused: of === null ? new Set() : await refusedIn(db, of.id),
+    served: of === null ? new Set() : await servedIn(db, of),
   };
 }
 
@@ -288,6 +320,15 @@ export function orderStore(db: Handle): OrderStore {
         .values({ id: plan.id, ...row })
         .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
         .execute();
+    },
+    async freePlanId(id) {
+      const rows = await db
+        .selectFrom('plans')
+        .select(['id', 'state'])
+        .where((eb) => eb.or([eb('id', '=', id), eb('id', 'like', `${id}-%`)]))
+        .execute();
+      const undecided = rows.find(({ state }) => state === 'recorded' || state === 'proposed');
+      return undecided?.id ?? (rows.length === 0 ? id : `${id}-${rows.length}`);
     },
     async proposedPlan(incident) {
       const row = await db

@@ -49,6 +49,8 @@ function whoLine({ user, groups, sources, userAgent }: IncidentAnswer['identitie
 
 function storyText(incident: IncidentAnswer): string {
   const { steps, plans } = incident;
+  const waits = plans.find(({ state }) => state === 'proposed');
+  const read = waits === undefined ? '' : ` --plan ${waits.id}`;
   return [
     `${incident.id}  ${safe(incident.title)}`,
     `${incident.severity}, ${incident.state}, stage ${incident.stage}, confidence ${incident.confidence.toFixed(2)}`,
@@ -71,7 +73,9 @@ function storyText(incident: IncidentAnswer): string {
     ...steps
       .toSorted((a, b) => a.atMs - b.atMs)
       .map(({ atMs, actor, text }) => `  ${timeOfDay(atMs)}  ${safe(actor)}  ${safe(text.split('\n')[0])}`),
-    ...(incident.state === 'awaiting' ? ['', `Waits for a person: picket approve ${incident.id}`] : []),
+    ...(incident.state === 'awaiting'
+      ? ['', `Waits for a person: picket approve ${incident.id}${read}`]
+      : []),
     '',
   ].join('\n');
 }

@@ -201,6 +201,59 @@ describe('ask and observe', () => {
     expect(await list('incidents', 'incidents')).toMatchObject([{ state: 'contained' }]);
   });
 
+  it('ask: an approval is of the plan that was read, and of no other', async () => {
+    await start([policy('ask', '{ maxContainers: 1 }')]);
+    await node.send(attack([container('web-1', 'shop')]));
+    const [incident] = await list('incidents', 'incidents');
+    const path = `/api/v1/incidents/${incident?.['id']}`;
+    const [plan] = (await central.call('GET', path)).value['plans'] as { id: string }[];
+    const say = (read: unknown) =>
+      central.call('POST', `${path}/approve`, { reason: 'it is real', plan: read });
+    const other = await say('pln-0');
+    expect([other.status, other.value]).toMatchObject([
+      409,
+      { error: { code: 'PICKET_CONFLICT', message: expect.stringContaining(`${plan?.id} waits`) } },
+    ]);
+    expect((await say(7)).status).toBe(400);
+    expect(await list('containments', 'containments')).toEqual([]);
+    expect((await say(plan?.id)).status).toBe(201);
+  });
+
+  it('ask: after an approval no other document asks again, and what was held to its end is not held again', async () => {
+    const [asking, elsewhere] = [policy('ask', '{ maxContainers: 2 }'), policy('observe', '{}', 'later')];
+    await start([asking]);
+    const [web, dns] = [container('web-1', 'shop'), container('dns-1', 'kube-system')];
+    await node.send(attack([web, dns]));
+    const [incident] = await list('incidents', 'incidents');
+    const path = `/api/v1/incidents/${incident?.['id']}`;
+    expect((await central.call('POST', `${path}/approve`, { reason: 'it is real' })).status).toBe(201);
+    const order = await orderFrom(await node.send(summary({ sequence: 2 })));
+    await node.send(summary({ sequence: 3, orderReports: [report(order, 'applied', Date.now() + 60_000)] }));
+    await node.send(summary({ sequence: 4, orderReports: [report(order, 'expired')] }));
+    const again = async (policies: readonly string[]): Promise<unknown[]> => {
+      await central.stop();
+      central = await startCentral({ folder: folder.path, policies });
+      node = central.node(identity);
+      // Another incident: after its answer everything that was to be asked again has been.
+      const other = container(`other-${policies.length}`, `attic-${policies.length}`);
+      const detections = [detection(other, { facts: { exe: `/opt/${policies.length}` } })];
+      const sent = { sequence: 5 + policies.length, detections, alerts: [alert(other)] };
+      await node.send(summary({ ...sent, containers: [web, dns, other] }));
+      expect(await list('incidents', 'incidents')).toHaveLength(policies.length);
+      const plans = (await central.call('GET', path)).value['plans'] as Record<string, unknown>[];
+      return plans.map(({ state, steps }) => [
+        state,
+        ...(steps as { verdict: string }[]).map(({ verdict }) => verdict),
+      ]);
+    };
+    const approved = ['approved', 'propose', 'refuse'];
+    expect(await again([asking, elsewhere])).toEqual([approved]);
+    const cutting = policy('enforce', '{ maxContainers: 2, maxPercentOfWorkload: 100 }');
+    const plans = await again([cutting, elsewhere, policy('observe', '{}', 'third')]);
+    expect(plans).toEqual([approved, ['recorded', 'refuse', 'refuse']]);
+    expect((await list('steps', 'steps')).map(({ text }) => text).join()).toContain('its lease ran out');
+  });
+
   it.each([
     [[]],
     [['observe-all.yaml']],

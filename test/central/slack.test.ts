@@ -102,16 +102,18 @@ const messages = () =>
 const answers = () =>
   slack.requests.filter(({ path }) => path.startsWith('/response')).map(({ body }) => JSON.parse(body).text);
 
-/** The incident that waits for an approval, as the message in Slack names it. */
-async function waitingIncident(): Promise<string> {
+/** The incident that waits for an approval and its plan, as the message in Slack names them. */
+async function waiting(): Promise<string> {
   await central.node(await central.enrol()).send(attack([container('web-1', 'production')]));
   await vi.waitFor(() => expect(JSON.stringify(messages())).toContain('approve:inc-'), { timeout: 20_000 });
-  return /approve:(inc-[0-9a-f]+)/.exec(JSON.stringify(messages()))?.[1] ?? '';
+  return /approve:(inc-[0-9a-f]+\/pln-[0-9a-f]+)/.exec(JSON.stringify(messages()))?.[1] ?? '';
 }
+const waitingIncident = async (): Promise<string> => (await waiting()).split('/')[0] ?? '';
 
 it('approve and undo are done under the name that stands for the person, and told to them', async () => {
-  const incident = await waitingIncident();
-  expect(await press(payload({ action: 'approve', value: incident }))).toBe(200);
+  const value = await waiting();
+  const [incident] = value.split('/');
+  expect(await press(payload({ action: 'approve', value }))).toBe(200);
   await vi.waitFor(() => expect(JSON.stringify(messages())).toContain('undo:ord-'), { timeout: 20_000 });
   const order = /undo:(ord-[0-9a-z-]+)/.exec(JSON.stringify(messages()))?.[1] ?? '';
   expect(await press(payload({ action: 'undo', value: order }))).toBe(200);
@@ -120,8 +122,8 @@ it('approve and undo are done under the name that stands for the person, and tol
     `The plan of ${incident} is being carried out.`,
     `${order} is being taken back.`,
   ]);
-  const { value } = await central.call('GET', `/api/v1/steps?incident=${incident}`);
-  const steps = value['steps'] as { action: string; actor: string }[];
+  const answer = await central.call('GET', `/api/v1/steps?incident=${incident}`);
+  const steps = answer.value['steps'] as { action: string; actor: string }[];
   expect(
     steps.filter(({ actor }) => actor.startsWith('slack:')).map(({ action, actor }) => [action, actor]),
   ).toEqual([
@@ -153,11 +155,15 @@ it('a person who is not listed, and a button that is out of date, do nothing and
   await press(payload({ action: 'approve', value: incident, user: 'U2' }));
   await press(payload({ action: 'approve', value: incident, user: '__proto__' }));
   await press(payload({ action: 'undo', value: 'ord-unknown' }));
-  await vi.waitFor(() => expect(answers()).toHaveLength(3), { timeout: 20_000 });
+  await press(payload({ action: 'approve', value: incident }));
+  await press(payload({ action: 'approve', value: `${incident}/pln-0` }));
+  await vi.waitFor(() => expect(answers()).toHaveLength(5), { timeout: 20_000 });
   expect(answers().sort()).toEqual([
     'Not done: U2 is not among the people of this notifier.',
     'Not done: __proto__ is not among the people of this notifier.',
     'Not done: containment ord-unknown: unknown',
+    expect.stringMatching(/^Not done: incident inc-\w+: pln-\w+ waits for an approval now, not pln-0/),
+    'Not done: this button does not say which plan. Use a newer message.',
   ]);
 });
 

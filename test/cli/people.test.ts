@@ -194,7 +194,7 @@ test('undo and approve name the order and the incident, with the reason', async 
   };
   const undone = await picket(answers, 'undo', 'ord-1', '--reason', 'fixed');
   await central?.stop();
-  const approved = await picket(answers, 'approve', 'inc-1');
+  const approved = await picket(answers, 'approve', 'inc-1', '--plan', 'pln-1');
 
   expect(undone).toMatchObject({
     code: 0,
@@ -204,6 +204,7 @@ test('undo and approve name the order and the incident, with the reason', async 
   expect(approved).toMatchObject({
     code: 0,
     out: '1 order on the way\norder ord-1. Take it back: picket undo ord-1\n',
+    asked: [{ body: { plan: 'pln-1' } }],
   });
 });
 

@@ -267,7 +267,7 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
   it('counts containers of nodes that are gone as replicas no more, until their node speaks again', async () => {
     await add(report(1, { node: 'gone', receivedMs: 1000, containers: [container('web-9')] }));
     await add(report(1, { receivedMs: 5000 }));
-    const replicas = async () => (await store.orders.situation('', 6000)).replicas[web.workload];
+    const replicas = async () => (await store.orders.situation(null, 6000)).replicas[web.workload];
     expect(await replicas()).toBe(2);
     await store.endContainers(5000);
     expect(await replicas()).toBe(1);

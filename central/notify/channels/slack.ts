@@ -57,12 +57,12 @@ function button({ action, value, label, style, confirm }: Button): object {
   return { type: 'button', action_id: `${action}:${value}`, value, text: words(label), ...look, ...ask };
 }
 
-function buttons({ event, incident, orders }: Notification): object[] {
+function buttons({ event, incident, orders, plan }: Notification): object[] {
   const all: Button[] = [];
-  if (event === 'approval-wanted')
+  if (event === 'approval-wanted' && plan !== undefined)
     all.push({
       action: 'approve',
-      value: incident,
+      value: `${incident}/${plan}`,
       label: 'Approve the plan',
       style: 'danger',
       confirm: 'The plan above is carried out at once.',

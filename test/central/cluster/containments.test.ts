@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { attack, container } from '../../builders/summaries.ts';
+import { alert, attack, container } from '../../builders/summaries.ts';
 import type { Json } from '../../fakes/kube-store.ts';
 import {
   answer,
@@ -20,6 +20,9 @@ import {
   send,
   start,
 } from './objects.ts';
+
+const incidents = async (): Promise<Json[]> =>
+  (await central.call('GET', '/api/v1/incidents')).value['incidents'] as Json[];
 
 describe('containments', () => {
   test('each is an object, follows its order, and goes back when the object is deleted', async () => {
@@ -177,18 +180,91 @@ describe('containments', () => {
     expect(objects().map(({ spec }) => (spec as Json)['pod'])).toEqual(['web-2']);
   });
 
-  test('a proposal that is deleted is put away and does not come back', async () => {
-    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
+  test('who deletes a proposal refuses the plan: neither a restart nor another policy contains what it was about', async () => {
+    const asking = { maxContainers: 5, maxPercentOfWorkload: 100 };
+    api.put(`${ROOT}/picketpolicies`, enforce(JSON.stringify(asking).replaceAll('"', ''), 'ask'));
     await start();
     await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
     await send(attack([container('web-1')]) as Json);
     await becomes({ pln: 'Proposed' });
     const [proposal] = objects();
-    api.remove(CONTAINMENTS, 'demo', proposal?.metadata.name ?? '');
-    const passes = api.asked.length;
+    // One of another namespace that says it is of the plan refuses nothing.
+    const name = proposal?.metadata.name ?? '';
+    const labels = proposal?.metadata['labels'];
+    api.put(CONTAINMENTS, { metadata: { name, namespace: 'attic', labels }, spec: { pod: 'web-1' } });
+    await vi.waitFor(() => expect(objects()).toHaveLength(2), SOON);
+    api.remove(CONTAINMENTS, 'attic', name);
     ask('mark', { pod: 'nowhere' });
-    await becomes({ mark: 'Refused' });
-    expect(api.asked.length).toBeGreaterThan(passes);
-    expect(phases()).toEqual({ mark: 'Refused' });
+    await becomes({ pln: 'Proposed', mark: 'Refused' });
+    expect(await incidents()).toMatchObject([{ state: 'awaiting' }]);
+
+    api.remove(CONTAINMENTS, 'demo', name);
+    await vi.waitFor(async () => expect(await incidents()).toMatchObject([{ state: 'open' }]), SOON);
+    const steps = (await central.call('GET', '/api/v1/steps')).value['steps'] as Json[];
+    expect(steps[0]).toMatchObject({ actor: 'kubernetes', action: 'refuse' });
+    const [incident] = await incidents();
+    const planned = async (): Promise<Json[]> =>
+      (await central.call('GET', `/api/v1/incidents/${incident?.['id']}`)).value['plans'] as Json[];
+    expect(await planned()).toMatchObject([{ state: 'refused' }]);
+
+    await central.stop();
+    api.remove(`${ROOT}/picketpolicies`, null, 'everywhere-ask');
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toEqual(['everywhere-enforce']), SOON);
+    await send({ ...(attack([container('web-2')]) as Json), sequence: next() });
+    await vi.waitFor(() => expect(phases()).toMatchObject({ ord: 'Pending' }), SOON);
+    expect(
+      objects().flatMap(({ metadata, spec }) => (metadata.name === 'mark' ? [] : [(spec as Json)['pod']])),
+    ).toEqual(['web-2']);
+    expect((await planned()).filter(({ state }) => state === 'refused')).toHaveLength(1);
+  });
+
+  test('a policy of another priority answers what is under way', async () => {
+    const limits = '{ maxContainers: 5, maxPercentOfWorkload: 100 }';
+    const watching = enforce(limits, 'observe');
+    const before = api.put(`${ROOT}/picketpolicies`, enforce(limits, 'ask'));
+    api.put(`${ROOT}/picketpolicies`, { ...watching, spec: { ...(watching['spec'] as Json), priority: 5 } });
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(2), SOON);
+    await send(attack([container('web-1')]) as Json);
+    await vi.waitFor(async () => expect(await incidents()).toMatchObject([{ state: 'open' }]), SOON);
+    expect(objects()).toEqual([]);
+    api.put(`${ROOT}/picketpolicies`, { ...before, spec: { ...(before['spec'] as Json), priority: 9 } });
+    await becomes({ pln: 'Proposed' });
+  });
+
+  test.each([
+    ['each of its alerts was called a false alarm', [['alert', 'false-positive']], ['web-2']],
+    [
+      'it was called real after it was called a false alarm',
+      [
+        ['incident', 'false-positive'],
+        ['incident', 'true-positive'],
+      ],
+      ['web-1', 'web-2'],
+    ],
+  ])('what people said last counts: %s', async (_, verdicts, cut) => {
+    await start();
+    const web = container('web-1');
+    await send(attack([web]) as Json);
+    const [incident] = await incidents();
+    for (const [subject = '', verdict] of verdicts) {
+      const about = subject === 'alert' ? alert(web).id : incident?.['id'];
+      const said = { [subject]: about, verdict, reason: 'we looked' };
+      expect((await central.call('POST', '/api/v1/feedback', said)).status).toBe(201);
+    }
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send({ ...(attack([container('web-2', 'other')]) as Json), sequence: next() });
+    await vi.waitFor(
+      () =>
+        expect(
+          objects()
+            .map(({ spec }) => (spec as Json)['pod'])
+            .sort(),
+        ).toEqual(cut),
+      SOON,
+    );
   });
 });

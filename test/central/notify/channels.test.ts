@@ -96,8 +96,8 @@ it('Slack: buttons say what they do, to what, and ask before they act', () => {
       .flatMap(({ elements }) =>
         elements.map(({ action_id, confirm }) => [action_id, confirm !== undefined]),
       );
-  expect(buttonsOf({ event: 'approval-wanted' })).toEqual([
-    ['approve:inc-1', true],
+  expect(buttonsOf({ event: 'approval-wanted', plan: 'pln-1' })).toEqual([
+    ['approve:inc-1/pln-1', true],
     ['true-positive:inc-1', false],
     ['false-positive:inc-1', false],
   ]);

@@ -87,6 +87,8 @@ test('what nothing takes back is asked about unless the policy in force names it
     live: new Set(['n1 a']),
     replicas: {},
     released: new Set(),
+    refused: new Set(),
+    served: new Set(),
   };
   const plan = planContainment(incident('high', [member('a', 'high')]), [named], 0);
   const verdictUnder = (policy: Policy): unknown => {

@@ -13,8 +13,10 @@ export interface CanaryParts {
   /** How often, ms; 0: never. */
   readonly intervalMs: number;
   readonly clock: Clock;
-  /** Starts the program with this nonce; its pid. */
+  /** Starts the program with this nonce; its pid in the agent's pid namespace. */
   readonly run: (nonce: string) => Promise<number>;
+  /** The agent's number in the node's pid namespace; 0: not known, as in one of its own. */
+  readonly parent: number;
   /** To the pipeline, in order with the records. */
   readonly push: (frame: CanaryFrame) => void;
   /** A line of the alert log: when it returns, the line is with the kernel. */
@@ -54,6 +56,10 @@ export class Canaries {
   readonly #startedMs: number;
   #nextMs: number;
   #pending: Pending | null = null;
+  /** One has not ended. Each holds a thread of the pool that the agent's files need: no other is started meanwhile. */
+  #isOut = false;
+  /** When the last one that was seen in time was, on the clock that nobody sets. */
+  #provedAtMs: number | null = null;
 
   constructor(parts: CanaryParts) {
     this.#parts = parts;
@@ -67,10 +73,7 @@ export class Canaries {
 
   /** Since the last proof, or since the start, ms. */
   get ageMs(): number {
-    const { clock } = this.#parts;
-    return this.provedMs === null
-      ? this.#nowMs() - this.#startedMs
-      : Math.max(0, clock.wallMs() - this.provedMs);
+    return this.#nowMs() - (this.#provedAtMs ?? this.#startedMs);
   }
 
   /** After the end of each window. */
@@ -96,16 +99,23 @@ export class Canaries {
   }
 
   async #make(nowMs: number): Promise<void> {
-    const { clock, run, push } = this.#parts;
+    const { clock, run, push, parent } = this.#parts;
     const nonce = randomBytes(16).toString('hex');
     const pending: Pending = { nonce, atMs: nowMs, wallMs: clock.wallMs(), pid: null, seen: null };
     this.#pending = pending;
-    push({ kind: 'canary', nonce, parent: process.pid });
+    if (this.#isOut) {
+      this.#end(pending, 'failed', 'the one before has not ended');
+      return;
+    }
+    push({ kind: 'canary', nonce, parent });
+    this.#isOut = true;
     try {
       pending.pid = await run(nonce);
     } catch (error) {
       if (this.#pending === pending) this.#end(pending, 'failed', String(error));
       return;
+    } finally {
+      this.#isOut = false;
     }
     this.#settle(pending);
   }
@@ -114,7 +124,8 @@ export class Canaries {
   #settle(pending: Pending): void {
     const { pid, seen } = pending;
     if (this.#pending !== pending || pid === null || seen === null) return;
-    if (seen.canary.pid !== pid) this.#end(pending, 'forged', `${seen.canary.pid} is not ${pid}`);
+    const { innerPid } = seen.canary;
+    if (innerPid !== pid) this.#end(pending, 'forged', `${innerPid} is not ${pid}`);
     else this.#end(pending, seen.detectMs > LATE_MS ? 'late' : 'seen', '');
   }
 
@@ -125,7 +136,10 @@ export class Canaries {
     const proved = result === 'seen';
     this.failures = proved ? 0 : this.failures + 1;
     if (seen !== null && result !== 'forged') this.detectMs = seen.detectMs;
-    if (proved) this.provedMs = seen?.wallMs ?? wallMs;
+    if (proved) {
+      this.provedMs = seen?.wallMs ?? wallMs;
+      this.#provedAtMs = this.#nowMs();
+    }
     const soonMs = proved ? intervalMs : Math.min(intervalMs, AGAIN_MS);
     this.#nextMs = this.#nowMs() + this.#around(soonMs);
     this.#parts.tell({

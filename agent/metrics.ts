@@ -129,7 +129,7 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ['guarding', 'Containers whose new pairs of calls are told.', '', one(({ profiles }) => profiles.guarding)],
   [
     'known_pairs',
-    'Pairs of calls that baselines accepted, each as it was written last.',
+    'Pairs of calls that baselines accepted, each as it was written last; a baseline counts from its first change after the start.',
     '',
     one(({ profiles }) => profiles.pairs),
   ],
@@ -149,7 +149,7 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   ],
   [
     'inherited_facts',
-    'Facts that versions in force take over from those before and have not shown yet, each baseline as it was written last.',
+    'Facts that versions in force take over from those before and have not shown yet, each baseline as it was written last; a baseline counts from its first change after the start.',
     '',
     one(({ profiles }) => profiles.inherited),
   ],

@@ -8,6 +8,7 @@ import { LOOPBACK } from './alerts/judge.ts';
 import { isWorkload } from './alerts/session.ts';
 import { deedsOf, judgeNewcomer, judgeUnlike } from './alerts/unknown.ts';
 import type { Situations } from './case.ts';
+import { registeredDomain } from './features/dns-name.ts';
 import { type Fact, type FactKind, factKey } from './features/fact.ts';
 import { type Container, isNameless, UNLISTED } from './identity/container.ts';
 import type { Baseline } from './models/baseline.ts';
@@ -98,8 +99,9 @@ export class Newcomers {
       keep(this.#told, workload, { atNs: endNs, alert: false, waits: false });
       return;
     }
-    const reached = this.#compared(workload, [...watched.window.facts]).reached;
-    if (reached.length > 0) this.#tell(watched, beginning, this.#others(workload));
+    const others = this.#vouching(workload);
+    const isNew = [...watched.window.facts].some((fact) => isReaching(fact) && !others.some(isKnownTo(fact)));
+    if (isNew) this.#tell(watched, beginning, this.#others(workload));
   }
 
   #tell(
@@ -135,17 +137,17 @@ export class Newcomers {
 
   /** What of it other workloads of the node are known for, and whom and what none of them reaches. */
   #compared(workload: string, facts: readonly Fact[]): { usual: number; reached: Fact[] } {
-    const others = this.#parts.registry
+    const others = this.#vouching(workload);
+    return {
+      usual: deedsOf(facts).filter((fact) => others.some((other) => other.seen(fact) > 0)).length,
+      reached: facts.filter((fact) => isReaching(fact) && !others.some(isKnownTo(fact))),
+    };
+  }
+
+  #vouching(workload: string): Baseline[] {
+    return this.#parts.registry
       .all()
       .filter((other) => isWorkload(other.workload) && other.workload !== workload && this.vouches(other));
-    const isUsual = (fact: Fact): boolean => others.some((other) => other.seen(fact) > 0);
-    const reached = facts.filter(
-      ({ kind, value }) => kind === 'file' || (kind === 'connect' && !LOOPBACK.test(value)),
-    );
-    return {
-      usual: deedsOf(facts).filter(isUsual).length,
-      reached: reached.filter((fact) => !isUsual(fact)),
-    };
   }
 
   /** Of a mature workload whose starts are known. */
@@ -203,6 +205,19 @@ export class Newcomers {
 /** In a pod, but its list does not name it or came too late: that its name is not known does not make it a stranger. */
 const isWithoutName = ({ identity: { workload, podUid } }: Container): boolean =>
   workload.endsWith(`/${UNLISTED}`) || (podUid !== '' && isNameless(workload));
+
+/** Whom it speaks to or asks for, the watched files that it opens, and the doors that it opens itself. */
+const isReaching = ({ kind, value }: Fact): boolean =>
+  kind === 'file' || kind === 'listen' || kind === 'name' || (kind === 'connect' && !LOOPBACK.test(value));
+
+/** Names are compared by who registered them: jobs ask for hosts of their own below the same domain. */
+const domainOf = (value: string): string => registeredDomain(value.slice(value.lastIndexOf(' ') + 1));
+
+function isKnownTo(fact: Fact): (other: Baseline) => boolean {
+  if (fact.kind !== 'name') return (other) => other.seen(fact) > 0;
+  const domain = domainOf(fact.value);
+  return (other) => other.seen(fact) > 0 || other.knowsLike('name', (value) => domainOf(value) === domain);
+}
 
 interface Beginning {
   readonly baseline: Baseline;

@@ -18,7 +18,7 @@ import type { Case, Situations, When } from './case.ts';
 import type { Costs } from './costs.ts';
 import type { Event } from './events/event.ts';
 import type { Fact, FactKind } from './features/fact.ts';
-import { addressOf, isByName, underNames } from './features/facts.ts';
+import { addressOf, isOutside, nameOf, underNames } from './features/facts.ts';
 import { type KnownProcess, processKey } from './identity/processes.ts';
 import type { Baseline, Changes } from './models/baseline.ts';
 import type { Registry } from './models/registry.ts';
@@ -205,12 +205,13 @@ export class Verdicts {
     else this.#telling.found({ ...verdict, bits, flags: false }, { ...found, fact: null });
   }
 
-  #reach(fact: Fact, { watched, situation, when }: Case, sessions: Baseline): Verdict | null {
+  #reach(fact: Fact, { watched, situation, when, event }: Case, sessions: Baseline): Verdict | null {
     if (fact.kind !== 'connect') return null;
     const elsewhere = this.isElsewhere(fact, when.timeNs);
-    const address = addressOf(fact);
-    const named =
-      address === null ? isByName(fact) : watched.visitorsNames.told(address, when.timeNs) !== null;
+    const address = event?.kind === 'flow' ? event.peer : addressOf(fact);
+    const told = address === null ? null : watched.visitorsNames.told(address, when.timeNs);
+    const name = nameOf(fact) ?? told;
+    const named = name !== null && isOutside(address, name);
     return judgeReach(fact, { ...situation, sessions, elsewhere, named });
   }
 

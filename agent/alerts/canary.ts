@@ -2,10 +2,11 @@
  * The canary: a harmless program that the agent starts to prove that it sees. Its verdict is made where all verdicts are made,
  * and then it is nobody's: not learnt, in no window, no part of an alert. Only one record is let pass so: the exec that
  * bears the nonce of the one that is awaited, of a child of the agent's own process. A nonce is good once, so that who
- * reads it from the process's arguments comes too late, and nobody else can be a child of the agent.
+ * reads it from the process's arguments comes too late, and nobody else can be a child of the agent. Where the node is a
+ * container itself the agent does not know its number in the records: there the nonce alone proves it.
  */
 import { hash } from 'node:crypto';
-import type { Event } from '../events/event.ts';
+import type { Event, ExecEvent } from '../events/event.ts';
 import { CANARY, type Frame, type SlotTick, type Tick } from '../events/frame.ts';
 import { callIds } from '../features/call-ids.ts';
 import { type Architecture, syscallName } from '../features/syscalls.ts';
@@ -17,6 +18,8 @@ export type CanaryFrame = Extract<Frame, { kind: 'canary' }>;
 export interface Canary {
   readonly id: string;
   readonly pid: number;
+  /** In its own pid namespace, which is the agent's. */
+  readonly innerPid: number;
   /** CLOCK_BOOTTIME of the kernel's record, ns. */
   readonly timeNs: bigint;
   readonly container: Container;
@@ -49,11 +52,11 @@ function tracesOf(architecture: Architecture): Traces {
   return { calls: [first, number('exit_group')], made, first, pair };
 }
 
-function isChild(event: Event, awaited: CanaryFrame): boolean {
+function isChild(event: Event, awaited: CanaryFrame): event is ExecEvent {
   return (
     event.kind === 'exec' &&
     event.exe === CANARY &&
-    event.process.parentPid === awaited.parent &&
+    (awaited.parent === 0 || event.process.parentPid === awaited.parent) &&
     event.args.length === 2 &&
     event.args[1] === awaited.nonce
   );
@@ -83,7 +86,8 @@ export class CanaryJudge {
       this.#awaited = null;
       this.#process = { pid, start };
       this.#owed = { slot: event.slot, ticks: TICKS };
-      return { id: canaryId(awaited.nonce), pid, timeNs: event.time, container };
+      const { innerPid, time: timeNs } = event;
+      return { id: canaryId(awaited.nonce), pid, innerPid, timeNs, container };
     }
     return this.#isIts(event) ? 'its' : null;
   }

@@ -27,7 +27,7 @@ export interface Newcomer extends Stranger {
   readonly usual: number;
   /** It is a run of a job. */
   readonly job: boolean;
-  /** Peers and watched files of its, of which no other workload of the node is known. */
+  /** Peers, names, watched files and doors of its, of which no other workload of the node is known. */
   readonly reached: readonly Fact[];
   /** Told as alerts within the last day, and how many of them make newcomers usual here. */
   readonly today: number;

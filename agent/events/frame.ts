@@ -73,7 +73,7 @@ export type Frame =
   | { readonly kind: 'exceptions'; readonly text: string }
   /** Whom addresses of the cluster belong to, as JSON; see identity/cluster-peers.ts. */
   | { readonly kind: 'peers'; readonly text: string }
-  /** The agent is about to start its canary; see alerts/canary.ts. */
+  /** The agent is about to start its canary; see alerts/canary.ts. `parent`: its number on the node, 0: not known. */
   | { readonly kind: 'canary'; readonly nonce: string; readonly parent: number }
   | { readonly kind: 'start'; readonly start: Start }
   | { readonly kind: 'records'; readonly bytes: Uint8Array }

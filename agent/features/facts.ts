@@ -1,5 +1,5 @@
 /** From an event or a flow to its fact. */
-import { isIP } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { DnsEvent, Event, ExecEvent, FlowEnds, NovelEvent } from '../events/event.ts';
 import { isFirst, isRuntimeName } from '../identity/runtimes.ts';
 import { actionShape } from './action.ts';
@@ -48,11 +48,37 @@ export function addressOf(fact: Fact): string | null {
   return isIP(host) === 0 ? null : host;
 }
 
-/** Whether it is a connection to a peer that is known by the name that was asked for. */
-export function isByName(fact: Fact): boolean {
+/** The name that was asked for, of a connection to a peer that is known by it; null of others. */
+export function nameOf(fact: Fact): string | null {
   const { host = '' } = reachedBy(fact) ?? {};
-  return host !== '' && !host.includes('/') && isIP(host) === 0;
+  return host === '' || host.includes('/') || isIP(host) !== 0 ? null : host;
 }
+
+/** Private, shared, link-local and unique local addresses (RFC 1918, 6598, 3927, 4193, 4291): where clusters have pods and services. */
+const NEAR = new BlockList();
+for (const [network, prefix] of [
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['100.64.0.0', 10],
+  ['169.254.0.0', 16],
+] as const)
+  NEAR.addSubnet(network, prefix, 'ipv4');
+NEAR.addSubnet('fc00::', 7, 'ipv6');
+NEAR.addSubnet('fe80::', 10, 'ipv6');
+
+/** Whether the address may be one of the cluster or of the network around it. Also of IPv4 addresses within IPv6. */
+export const isNear = (address: string): boolean => NEAR.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+
+/** Names of services and pods, below whatever domain the cluster has, and those of one label, which only a search list completes. */
+export function isClusterName(name: string): boolean {
+  const [, ...above] = name.toLowerCase().replace(/\.$/, '').split('.');
+  return above.length === 0 || above.includes('svc') || above.includes('pod') || above.at(-1) === 'local';
+}
+
+/** Whether a connection is to a peer outside the cluster, by its address and the name that was asked for. */
+export const isOutside = (address: string | null, name: string): boolean =>
+  !isClusterName(name) && (address === null || !isNear(address));
 
 /** A connection to an address as it would be told where the address had one of these names; none of what is no address. */
 export function underNames(fact: Fact, namesOf: (address: string) => Iterable<string>): readonly Fact[] {

@@ -55,7 +55,10 @@ export class ClusterPeers {
   /** All that is known, as a document that can be taken over. */
   document(): string {
     const names = [...this.#names].map(([address, name]) => ({ name, addresses: [address] }));
-    const moved = [...this.#names.keys()].filter((address) => !this.isFirst(address));
+    // Also those that nobody has: who is given one after a restart takes over what another had.
+    const moved = [...new Set([...this.#names.keys(), ...this.#first.keys()])].filter(
+      (address) => !this.isFirst(address),
+    );
     return JSON.stringify({ version: this.version, since: '', names, gone: [], moved });
   }
 

@@ -142,8 +142,7 @@ export class Roles {
     if (parent !== undefined) this.#put(above, parent);
     if (before === undefined && parent?.home === home)
       return { ...none, entry: parent.entry, insideAt: parent.insideAt };
-    const runtime = event.kind === 'exec' && isRuntimeName(event.parentExe);
-    if (before === undefined && parent === undefined && !runtime) return none;
+    if (before === undefined && parent === undefined) return none;
     return this.#enter(key, event, container);
   }
 
@@ -165,16 +164,19 @@ export class Roles {
   }
 
   /**
-   * A runtime's process that has its number in the node's pid namespace, or what one has just become, of a parent that was
-   * never seen or is forgotten: on a busy node the record of its entry may be lost, or a mere action of it come first.
+   * A runtime's process that has its number in the node's pid namespace, of a parent that was never seen or is forgotten; or
+   * one whose parent proves to act outside, as on a busy node that comes only after the child's first records. The parent's
+   * name proves nothing: a workload copies a program to `/tmp/runc` and lets one of its forks, of which no record tells, start others.
    */
   #isEntering(event: Event, container: Container, { since }: Known): boolean {
     if (event.kind !== 'exec' || container.kind !== 'container') return false;
-    const became = isRuntimeName(event.parentExe) && event.time - since < FIRST_NS;
-    if (!isSettingUp(event) && !became) return false;
-    const { parentPid, parentStart } = event.process;
-    if (this.#sharing.has(keyOf(container)) || this.#isFirst(event, container)) return false;
-    return !this.#known.has(processKey(parentPid, parentStart));
+    const home = keyOf(container);
+    if (this.#sharing.has(home) || this.#isFirst(event, container)) return false;
+    const { parentPid, parentStart, start } = event.process;
+    const parent = this.#known.get(processKey(parentPid, parentStart));
+    if (parent === undefined) return isSettingUp(event);
+    const starts = container.madeAt !== null && start - container.madeAt < FIRST_NS;
+    return parent.home !== home && !starts && event.time - since < FIRST_NS;
   }
 
   #put(key: string, known: Known): void {

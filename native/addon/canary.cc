@@ -4,10 +4,13 @@
 #include "canary.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <string>
 
 #include "bpf.h"
@@ -18,6 +21,30 @@ namespace picket {
 namespace {
 
 constexpr int kNotRun = 127;
+// Its whole life is two system calls; longer than this only where the machine is stuck or its cgroup frozen. It would be late.
+constexpr int kPatienceMs = 5000;
+constexpr int kDeathMs = 1000;
+
+bool has_ended(const Fd& process, int patience_ms) {
+  struct pollfd ended = {process.get(), POLLIN, 0};
+  int ready;
+  while ((ready = poll(&ended, 1, patience_ms)) < 0 && errno == EINTR) {
+  }
+  return ready > 0;
+}
+
+// Waits for the child's end and ends it when it takes too long, so that no thread of the pool is held for good.
+Error await(pid_t child) {
+  Fd process(static_cast<int>(syscall(SYS_pidfd_open, child, 0)));
+  if (!process) return system_error("PICKET_CANARY", "its process", errno);
+  bool in_time = has_ended(process, kPatienceMs);
+  if (!in_time) {
+    kill(child, SIGKILL);
+    has_ended(process, kDeathMs);
+  }
+  waitpid(child, nullptr, WNOHANG);
+  return in_time ? Error{} : Error{"PICKET_CANARY", "its process did not end in time"};
+}
 
 class Canary : public Napi::AsyncWorker {
  public:
@@ -28,7 +55,7 @@ class Canary : public Napi::AsyncWorker {
         nonce_(std::move(nonce)) {}
   Napi::Promise promise() const { return deferred_.Promise(); }
 
-  // On a thread of the pool, which is held until the program runs; the others go on.
+  // On a thread of the pool, which the kernel holds until the program runs; the others go on.
   void Execute() override { error_ = run(); }
 
   void OnOK() override {
@@ -43,17 +70,20 @@ class Canary : public Napi::AsyncWorker {
     char* arguments[] = {name, nonce_.data(), nullptr};
     char* environment[] = {nullptr};
     volatile int failed = 0;
-    pid_t child = vfork();
-    if (child == 0) {
-      execve(path_.c_str(), arguments, environment);
-      failed = errno;
-      _exit(kNotRun);
+    pid_t child;
+    {
+      HeldSignals held;  // a handler in the child would run in the parent's memory
+      child = vfork();
+      if (child == 0) {
+        execve(path_.c_str(), arguments, environment);
+        failed = errno;
+        _exit(kNotRun);
+      }
     }
     if (child < 0) return system_error("PICKET_CANARY", path_ + ": a process for it", errno);
     child_ = child;
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-    }
+    Error error = await(child);
+    if (error) return error;
     return failed != 0 ? system_error("PICKET_CANARY", path_, failed) : Error{};
   }
 

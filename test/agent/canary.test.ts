@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Canary, CanaryFrame } from '../../agent/alerts/canary.ts';
 import { Canaries, type CanaryParts } from '../../agent/canary.ts';
+import { numberOnNode } from '../../agent/canary-parent.ts';
 import { openRecording, RecordingWriter } from '../../agent/events/recording.ts';
 import { callIds } from '../../agent/features/call-ids.ts';
 import type { Container } from '../../agent/identity/container.ts';
@@ -30,11 +31,11 @@ const canary = (change: object = {}): Parameters<typeof execRecord>[0] => ({
   ...change,
 });
 
-function agentsWorld(): World {
+function agentsWorld(parent = AGENT): World {
   const world = new World();
   world.found([{ cgroup: CGROUP, slot: 2, path: cgroupPath(UID('1'), ID('a')) }]);
   world.pods([{ name: 'picket-1', uid: UID('1'), containers: [{ name: 'agent', id: ID('a') }] }]);
-  world.frames.push({ kind: 'canary', nonce: NONCE, parent: AGENT });
+  world.frames.push({ kind: 'canary', nonce: NONCE, parent });
   return world;
 }
 
@@ -73,6 +74,25 @@ test.each<[string, object]>([
   expect(pipeline.roles().own).toBe(1);
 });
 
+test('where the agent does not know its number on the node the nonce proves it, and its own number of the child is told', () => {
+  const world = agentsWorld(0);
+  world.exec(
+    canary({ parentPid: 91_000, pid: 92_000, innerPid: 42, args: ['picket-canary', 'e'.repeat(32)] }),
+  );
+  world.exec(canary({ parentPid: 91_000, pid: 93_000, innerPid: 43 }));
+  world.tick();
+  const { told, pipeline } = run(world);
+  expect(told.canaries).toMatchObject([{ pid: 93_000, innerPid: 43 }]);
+  expect(pipeline.roles().own).toBe(1);
+});
+
+test.each([
+  ['pid:[4026531836]', process.pid],
+  ['pid:[4026532999]', 0],
+])('in the pid namespace %s the agent’s number on the node is %i', (link, number) => {
+  expect(numberOnNode(() => link)).toBe(number);
+});
+
 test('a nonce is good once, and only for one exec: what its process does next is judged', () => {
   const world = agentsWorld();
   world.exec(canary());
@@ -109,13 +129,18 @@ test('a replay sees the canary of its recording, also of one without arguments',
 /** The agent's side, with the machine in the test's hands. */
 function watch(intervalMs = 60_000) {
   let nowNs = START.bootNs;
+  let wallAheadMs = 0;
   const frames: CanaryFrame[] = [];
   const told: Told[] = [];
   const lines: Canary[] = [];
   let run: (nonce: string) => Promise<number> = async () => 77;
   const parts: CanaryParts = {
     intervalMs,
-    clock: { bootNs: () => nowNs, wallMs: () => START.wallMs + Number((nowNs - START.bootNs) / 1_000_000n) },
+    clock: {
+      bootNs: () => nowNs,
+      wallMs: () => START.wallMs + wallAheadMs + Number((nowNs - START.bootNs) / 1_000_000n),
+    },
+    parent: 4000,
     run: (nonce) => run(nonce),
     push: (frame) => frames.push(frame),
     write: (seen) => lines.push(seen),
@@ -133,9 +158,21 @@ function watch(intervalMs = 60_000) {
     const { canaryId } = await import('../../agent/alerts/canary.ts');
     const timeNs = nowNs - BigInt(agoMs) * 1_000_000n;
     const id = canaryId(frames.at(-1)?.nonce ?? '');
-    canaries.seen({ id, pid, timeNs, container: {} as Container }, parts.clock.wallMs());
+    canaries.seen(
+      { id, pid: pid + 90_000, innerPid: pid, timeNs, container: {} as Container },
+      parts.clock.wallMs(),
+    );
   };
-  return { canaries, frames, told, lines, seconds, sees, runs: (made: typeof run) => (run = made) };
+  return {
+    canaries,
+    frames,
+    told,
+    lines,
+    seconds,
+    sees,
+    runs: (made: typeof run) => (run = made),
+    setClock: (ms: number) => (wallAheadMs = ms),
+  };
 }
 
 test('one that is seen in time proves it, and the next comes after the interval', async () => {
@@ -143,9 +180,7 @@ test('one that is seen in time proves it, and the next comes after the interval'
   await seconds(29);
   expect(frames).toEqual([]);
   await seconds(1);
-  expect(frames).toEqual([
-    { kind: 'canary', nonce: expect.stringMatching(/^[0-9a-f]{32}$/), parent: process.pid },
-  ]);
+  expect(frames).toEqual([{ kind: 'canary', nonce: expect.stringMatching(/^[0-9a-f]{32}$/), parent: 4000 }]);
   await sees(77, 4);
   expect(lines).toHaveLength(1);
   expect(told).toEqual([
@@ -188,6 +223,35 @@ test('one that is late, missed, not made, or of another process proves nothing, 
   await sees(77, 1);
   expect(canaries.failures).toBe(0);
   expect(frames).toHaveLength(5);
+});
+
+test('while one has not ended no other is started, and each that is due is told as failed', async () => {
+  const { canaries, frames, told, seconds, sees, runs } = watch();
+  const ends: (() => void)[] = [];
+  runs(() => new Promise((resolve) => ends.push(() => resolve(77))));
+  await seconds(30);
+  await seconds(30);
+  for (let n = 0; n < 5; n++) await seconds(10);
+  expect([frames.length, ends.length]).toEqual([1, 1]);
+  expect(told.map(({ result }) => result)).toEqual(['missed', ...Array(5).fill('failed')]);
+  expect(told.at(-1)?.detail).toMatch(/has not ended/);
+  runs(async () => 78);
+  ends[0]?.();
+  await seconds(1);
+  await seconds(10);
+  await sees(78, 1);
+  expect([frames.length, canaries.failures]).toEqual([2, 0]);
+});
+
+test('its age is that of the machine, whatever the clock on the wall is set to', async () => {
+  const { canaries, seconds, sees, setClock } = watch();
+  await seconds(30);
+  await sees(77, 4);
+  setClock(-86_400_000);
+  await seconds(20);
+  expect(canaries.ageMs).toBe(20_000);
+  setClock(86_400_000);
+  expect(canaries.ageMs).toBe(20_000);
 });
 
 test('without an interval there is none', async () => {

@@ -70,6 +70,22 @@ test('an address that changed hands stays one that did, while nobody has it and 
   expect(peers.isFirst('10.0.0.1')).toBe(true);
 });
 
+test('an address that was given back counts over a restart as one that another had', () => {
+  const peers = new ClusterPeers();
+  const names = [
+    { name: 'a/b/c', addresses: ['10.0.0.1'] },
+    { name: 'a/b/d', addresses: ['10.0.0.2'] },
+  ];
+  peers.use(JSON.stringify({ version: 'v', since: '', names }));
+  peers.use(JSON.stringify({ version: 'w', since: 'v', gone: ['10.0.0.1'] }));
+  const after = new ClusterPeers();
+  after.use(peers.document());
+  const stranger = [{ name: 'x/y/z', addresses: ['10.0.0.1', '10.0.0.3'] }];
+  after.use(JSON.stringify({ version: 'x', since: 'w', names: stranger }));
+  const first = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((address) => after.isFirst(address));
+  expect(first).toEqual([false, true, true]);
+});
+
 test('a document that is none is counted; names are bounded and checked', () => {
   const { pipeline } = makePipeline();
   pipeline.frame({ kind: 'peers', text: '7' });

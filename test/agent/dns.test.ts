@@ -118,24 +118,30 @@ const SECOND_REPLICA = { slot: 3, cgroup: 510 };
 const DB = { slot: 4, cgroup: 520 };
 
 /** Somebody in the batch job, which asks no resolver, asks one for a name and calls the address. */
-function reach(world: World, asked: string | null): readonly (readonly unknown[])[] {
+function reach(
+  world: World,
+  asked: string | null,
+  { name = 'store.example.net', peer = '198.51.100.9' } = {},
+): readonly (readonly unknown[])[] {
   const shell = visit(world, 9000, [], DB);
   const curl = { ...DB, pid: 9001, start: world.now, parentPid: shell.pid, parentStart: shell.start };
   world.exec({ ...curl, path: '/usr/bin/curl', parentExe: 'dash' });
   if (asked !== null) {
     world.flow({ ...curl, protocol: 'udp', direction: 'connect', peer: asked, port: 53, exe: 'curl' });
     const record = { ...curl, server: asked, exe: 'curl' };
-    const message = answer('store.example.net', [{ name: null, type: 'A', data: '198.51.100.9' }]);
-    const ask = question('store.example.net');
+    const message = answer(name, [{ name: null, type: 'A', data: peer }]);
+    const ask = question(name);
     world.records(
       dnsRecord({ ...record, time: world.later(), what: 'QUESTION', message: ask }),
       dnsRecord({ ...record, pid: 0, exe: '', time: world.later(), what: 'ANSWER', message }),
     );
   }
-  world.flow({ ...curl, direction: 'connect', peer: '198.51.100.9', port: 443, exe: 'curl' });
+  world.flow({ ...curl, direction: 'connect', peer, port: 443, exe: 'curl' });
   world.tick();
   const told = run(world).told.detections.filter(
-    ({ detector, facts }) => detector === 'session-reach' && facts['fact'] === 'connect 198.51.100.9:443',
+    ({ detector, facts }) =>
+      detector === 'session-reach' &&
+      [`connect ${peer}:443`, `connect ${name}:443`].includes(facts['fact'] ?? ''),
   );
   return told.map(({ severity }) => [severity]);
 }
@@ -146,6 +152,19 @@ test.each([
   ['by name, of a resolver that nobody uses here', 24, '198.51.100.53', 'medium'],
   ['by a mere number', 24, null, 'medium'],
 ])('a session that reaches a peer of its own %s', (_, sessions, resolver, severity) => {
+  expect(reach(peopled(sessions), resolver)).toEqual([[severity]]);
+});
+
+test.each([
+  ['a service’s name', 'ledger.bank.svc.cluster.local', '203.0.113.77'],
+  ['a service’s name below another domain', 'ledger.bank.svc.corp.example', '203.0.113.77'],
+  ['a name whose address is a private one', 'store.example.net', '10.96.7.7'],
+])('a session that reaches %s is told as it was, where many reach peers of their own', (_, name, peer) => {
+  expect(reach(peopled(24), RESOLVER, { name, peer })).toEqual([['medium']]);
+});
+
+/** A node where people worked so often, and a job of which it is known what it does. */
+function peopled(sessions: number): World {
   const world = shop();
   ordinaryCalls(world, 60);
   people(world, sessions);
@@ -161,8 +180,8 @@ test.each([
     });
     quiet(world, 1);
   }
-  expect(reach(world, resolver)).toEqual([[severity]]);
-});
+  return world;
+}
 
 test('data that leaves through names is told, by how much it can be; lookups of the same names are not', () => {
   const world = shop();

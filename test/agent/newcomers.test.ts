@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { judgeUnlike } from '../../agent/alerts/unknown.ts';
 import type { Container } from '../../agent/identity/container.ts';
-import { cgroupRecord, novelRecord, SECOND } from '../builders/records.ts';
+import { question } from '../builders/dns.ts';
+import { cgroupRecord, dnsRecord, novelRecord, SECOND } from '../builders/records.ts';
 import { API, breakIn, NODE_PROCESS, quiet, shop } from '../builders/shop.ts';
 import { cgroupPath, ID, run, UID, type World } from '../builders/world.ts';
 
@@ -171,6 +172,44 @@ test.each([
   expect(found.map(({ severity }) => severity)).toEqual(severities);
   expect(found.at(-1)?.facts['reached']).toBe('connect 203.0.113.7:5432');
 });
+
+test.each<[string, (world: World, slot: number) => void, string | undefined]>([
+  [
+    'asks for a name below a domain that nobody asks for',
+    (w, slot) => ask(w, slot, 'drop.evil.example'),
+    'name drop.evil.example',
+  ],
+  [
+    'asks for another name below a domain that others ask for',
+    (w, slot) => ask(w, slot, 'b.usual.example'),
+    undefined,
+  ],
+  ['listens', listen, 'listen tcp:4444'],
+])('a job that later %s', (_, deed, reached) => {
+  const world = shop();
+  ask(world, 2, 'a.usual.example');
+  quiet(world, 1);
+  ask(world, 2, 'a.usual.example');
+  quiet(world, 29);
+  begin(world, { digit: 'e', owner: 'settle', kind: 'Job', programs: ['/opt/settle'] });
+  quiet(world, 2);
+  deed(world, slotOf('e'));
+  quiet(world, 3);
+  const found = unknownOf(run(world));
+  expect(found.map(({ severity }) => severity)).toEqual(reached === undefined ? ['low'] : ['low', 'medium']);
+  expect(found[1]?.facts['reached']).toBe(reached);
+});
+
+function ask(world: World, slot: number, name: string): void {
+  const process = slot === 2 ? NODE_PROCESS : { pid: 700 + slot * 10, start: world.now };
+  const record = { slot, cgroup: slot === 2 ? 500 : 600 + slot, ...process, time: world.later(), exe: 'x' };
+  world.records(dnsRecord({ ...record, what: 'QUESTION', server: '10.96.0.10', message: question(name) }));
+}
+
+function listen(world: World, slot: number): void {
+  const process = { slot, cgroup: 600 + slot, pid: 700 + slot * 10, start: world.now, time: world.later() };
+  world.records(novelRecord({ ...process, what: 'LISTEN', exe: 'settle', protocol: 6, port: 4444 }));
+}
 
 /** Starts of the api, each alike, until its starts are known. */
 function starts(world: World, count: number): void {

@@ -12,7 +12,7 @@ import { Tail } from './tail.ts';
 /** Evidence of which an alert may be made, bits; and how much more may be taken off it. */
 const HIGH = 16;
 const MORE_EXCESS = 1;
-/** Doublings of the pause, of an hour of one container: five days at most. */
+/** Doublings of the pause, of an hour of one container: two hours at first, 128 at most. */
 const MOST_DOUBLINGS = 7;
 
 export class TailVersions {

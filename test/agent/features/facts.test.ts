@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { decodeFlows, decodeRecords } from '../../../agent/events/decode.ts';
 import { LAYOUT } from '../../../agent/events/layout.ts';
 import { commandShape, commandWords } from '../../../agent/features/command.ts';
-import { factOf, factOfEnds, type PeerOf } from '../../../agent/features/facts.ts';
+import { factOf, factOfEnds, isOutside, type PeerOf } from '../../../agent/features/facts.ts';
 import { generalisePath } from '../../../agent/features/generalise.ts';
 import {
   type ActionFields,
@@ -190,4 +190,22 @@ test.each([
   ],
 ])('the fact of a novelty is what was done, without what differs between runs: %o', (fields, expected) => {
   expect(fact(novelRecord(fields))).toEqual(expected);
+});
+
+test.each([
+  ['store.example.net', '203.0.113.1', true],
+  ['store.example.net', null, true],
+  ['svc.example.net', null, true],
+  ['ledger.bank.svc', null, false],
+  ['LEDGER.bank.svc.', null, false],
+  ['*.bank.svc.corp.example', null, false],
+  ['10-0-0-1.bank.pod.cluster.local', null, false],
+  ['ledger', null, false],
+  ['store.example.net', '172.20.1.1', false],
+  ['store.example.net', '172.32.1.1', true],
+  ['store.example.net', 'fd00::7', false],
+  ['store.example.net', '2001:db8::7', true],
+  ['store.example.net', '::ffff:10.0.0.7', false],
+])('whether %s at %s is outside the cluster', (name, address, outside) => {
+  expect(isOutside(address, name)).toBe(outside);
 });

@@ -149,24 +149,48 @@ test('a runtime that enters is a session’s though whoever started it was never
   );
 });
 
-test('what a runtime that was never seen becomes is a session’s, though a mere action of it came first', () => {
+test('what a process becomes whose parent turns out to act outside is a session’s, though a mere action of it came first', () => {
   const roles = new Roles(200n * SECOND);
   const made = container(210n * SECOND);
   roles.of(act({ pid: 90, parent: 1, at: 205, exe: 'runtimed' }), HOST);
   roles.of(exec({ pid: 211, parent: 90, at: 211, exe: 'runc', parentExe: 'runtimed' }), made);
   roles.of(exec({ pid: 212, parent: 211, at: 212, exe: 'node', parentExe: 'runc', innerPid: 1 }), made);
+  const shell = { exe: 'sh', innerPid: 15, parentExe: 'runc' };
   roles.of(act({ pid: 228, parent: 227, at: 228, exe: 'runc' }), made);
-  const shell = { pid: 228, parent: 227, exe: 'sh', innerPid: 15 };
-  expect(roles.of(exec({ ...shell, at: 229, parentExe: 'runc' }), made).kind).toBe('session');
+  roles.of(act({ pid: 227, parent: 90, at: 227, exe: 'runc' }), HOST);
+  expect(roles.of(exec({ ...shell, pid: 228, parent: 227, at: 229 }), made).kind).toBe('session');
   // A child of what is inside, whatever its parent calls itself, and what was there for long.
   roles.of(act({ pid: 230, parent: 212, at: 230, exe: 'node' }), made);
-  expect(roles.of(exec({ ...shell, pid: 230, parent: 212, at: 231, parentExe: 'runc' }), made).kind).toBe(
-    'own',
-  );
+  expect(roles.of(exec({ ...shell, pid: 230, parent: 212, at: 231 }), made).kind).toBe('own');
   roles.of(act({ pid: 232, parent: 226, at: 232, exe: 'node' }), made);
-  expect(roles.of(exec({ ...shell, pid: 232, parent: 226, at: 260, parentExe: 'runc' }), made).kind).toBe(
-    'own',
-  );
+  roles.of(act({ pid: 226, parent: 90, at: 226, exe: 'runc' }), HOST);
+  expect(roles.of(exec({ ...shell, pid: 232, parent: 226, at: 260 }), made).kind).toBe('own');
+});
+
+test('the container’s first program is its own though its runtime proves to act outside only later', () => {
+  const roles = new Roles(200n * SECOND);
+  const made = container(210n * SECOND);
+  roles.of(exec({ pid: 212, parent: 211, at: 212, exe: 'start.sh', parentExe: 'runc', innerPid: 1 }), made);
+  roles.of(act({ pid: 211, parent: 90, at: 211, exe: 'runc' }), HOST);
+  const node = exec({ pid: 212, parent: 211, at: 213, exe: 'node', parentExe: 'runc', innerPid: 1 });
+  expect(roles.of(node, made).kind).toBe('own');
+});
+
+test.each([
+  ['before the agent', null],
+  ['while we watched', 210n],
+])('a fork of a copy named runc, of which no record tells, makes nobody a session in a container made %s', (_, at) => {
+  const roles = new Roles(200n * SECOND);
+  const home = container(at === null ? null : at * SECOND);
+  roles.of(act({ pid: 90, parent: 1, at: 205, exe: 'runtimed' }), HOST);
+  const main = { pid: 212, parent: 90, at: 212, exe: 'node', parentExe: 'runc', innerPid: 1, start: 195 };
+  roles.of(exec(at === null ? main : { ...main, start: 212 }), home);
+  roles.of(exec({ pid: 300, parent: 212, at: 300, exe: 'runc', parentExe: 'node', innerPid: 30 }), home);
+  // 301 is a fork of 300, and 302 and 303 are of 301: one acts and then executes, the other executes at once.
+  const child = { parent: 301, parentExe: 'runc', exe: 'sh' };
+  roles.of(act({ pid: 302, parent: 301, at: 302, exe: 'runc' }), home);
+  expect(roles.of(exec({ ...child, pid: 302, at: 303, innerPid: 32 }), home).kind).toBe('own');
+  expect(roles.of(exec({ ...child, pid: 303, at: 304, innerPid: 33 }), home).kind).toBe('own');
 });
 
 test('a child whose records come before those of its parent is of its parent’s session', () => {
@@ -228,9 +252,10 @@ test('processes of containers that are gone are forgotten, those of others are n
     [two, 102],
   ] as const)
     roles.of(exec({ pid, parent: 90, at: pid, exe: 'api' }), each);
+  roles.of(act({ pid: 90, parent: 1, at: 110, exe: 'runtimed' }), HOST);
   roles.of(exec({ pid: 120, parent: 90, at: 120, exe: 'sh', parentExe: 'runc' }), two);
   const before = roles.size;
   roles.forget([one]);
-  expect([before, roles.size]).toEqual([3, 2]);
+  expect([before, roles.size]).toEqual([4, 3]);
   expect(roles.of(exec({ pid: 121, parent: 120, at: 121, exe: 'cat' }), two).kind).toBe('session');
 });

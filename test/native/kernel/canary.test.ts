@@ -1,5 +1,6 @@
 /** The canary on a real kernel: its record is seen, and what it adds to counts is what is taken off again. */
 import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,6 +26,16 @@ const refusal = skipReason('the canary on a real kernel');
 afterEach(cleanUp);
 
 const NONCE = 'ab'.repeat(16);
+/** As an argument of sleep. */
+const LONG = '86399';
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
 
 /** A process in the cgroup that starts a canary for each line that it is given, as the agent does in its own. */
 async function startAgentLike(cgroup: string) {
@@ -99,4 +110,14 @@ describe.skipIf(refusal !== null)('the canary', () => {
     await expect(missing).rejects.toMatchObject({ code: 'PICKET_CANARY' });
     await expect(loadAddon().runCanary({ path: canaryPath(), nonce: NONCE })).resolves.toBeGreaterThan(0);
   });
+
+  it('ends one that does not end by itself, and says so', async () => {
+    const stuck = loadAddon().runCanary({ path: '/bin/sleep', nonce: LONG });
+    await expect(stuck).rejects.toMatchObject({
+      code: 'PICKET_CANARY',
+      message: expect.stringContaining('in time'),
+    });
+    const left = readdirSync('/proc').filter((pid) => commandOf(pid).endsWith(`picket-canary\0${LONG}\0`));
+    expect(left).toEqual([]);
+  }, 60_000);
 });

@@ -18,9 +18,9 @@ function podEntries(
   container: ReportedContainer | null,
 ): TimelineEntry[] {
   if (container === null) return [];
-  const { podUid, name } = container;
+  const { namespace, pod, podUid, name } = container;
   const span = { fromMs: alert.firstWallMs - BEFORE_MS, toMs: alert.lastWallMs };
-  const found = book.during({ cluster, podUid, container: name }, span);
+  const found = book.during({ cluster, namespace, pod, podUid, container: name }, span);
   const latest = found.toSorted((a, b) => b.lastMs - a.lastMs).slice(0, EVENTS);
   return latest.map(({ reason, count, lastMs, container: of }) => ({
     atMs: Math.min(lastMs, alert.lastWallMs),

@@ -4,11 +4,14 @@
  * beside what is found in the pod and decide nothing. Their messages are not kept: a probe's output may hold anything.
  */
 import type { KubeClient } from '../../kit/kube/client.ts';
-import { Mirror } from '../../kit/kube/mirror.ts';
 import { EVENTS, type KubeObject } from '../../kit/kube/resource.ts';
-import type { WatchTiming } from '../../kit/kube/watch.ts';
+import { type ChangeKind, Watch, type WatchTiming } from '../../kit/kube/watch.ts';
+import { PodEventShelf } from './pod-event-shelf.ts';
 
 export interface PodEvent {
+  /** Where the Event is, which is where the server lets who wrote it write. */
+  readonly namespace: string;
+  readonly pod: string;
   readonly podUid: string;
   /** Empty: of the pod as a whole. */
   readonly container: string;
@@ -30,7 +33,7 @@ export interface PodEventsParts {
 }
 
 /** An hour of a large cluster's warnings: the API server forgets them after that. */
-const MAX_EVENTS = 8192;
+const LIMITS = { all: 8192, ofNamespace: 1024 };
 const REASON = /^[A-Za-z][A-Za-z0-9]{0,63}$/;
 const CONTAINER = /^spec\.(?:initContainers|containers|ephemeralContainers)\{([a-z0-9.-]{1,253})\}$/;
 
@@ -45,20 +48,32 @@ const countOf = (...values: readonly unknown[]): number =>
 /** Null: not of a pod, or not as one is. Of both kinds of Events: with a count, and with a series. */
 export function podEventOf(event: KubeObject): Kept | null {
   const [about, series] = [object(event['involvedObject']), object(event['series'])];
-  const [uid, reason] = [about['uid'], event['reason']];
+  const [uid, pod, reason] = [about['uid'], about['name'], event['reason']];
+  const { namespace = '' } = event.metadata;
   if (about['kind'] !== 'Pod' || typeof uid !== 'string' || typeof reason !== 'string') return null;
-  if (!REASON.test(reason) || uid === '' || uid.length > 128) return null;
+  // Of a pod elsewhere it is nobody's to tell from here.
+  if (typeof pod !== 'string' || namespace === '' || about['namespace'] !== namespace) return null;
+  if (!REASON.test(reason) || uid === '' || uid.length > 128 || pod.length > 253) return null;
   const made = event.metadata['creationTimestamp'];
   const firstMs = timeOf(event['firstTimestamp'], event['eventTime'], made);
   return {
     key: event.metadata.uid ?? '',
-    podUid: uid,
+    ...{ namespace, pod, podUid: uid },
     container: CONTAINER.exec(String(about['fieldPath'] ?? ''))?.[1] ?? '',
     reason,
     count: countOf(event['count'], series['count']),
     firstMs,
     lastMs: Math.max(firstMs, timeOf(event['lastTimestamp'], series['lastObservedTime'])),
   };
+}
+
+/** Whose events are asked for; a uid alone is what anybody may have written. */
+export interface PodOf {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly podUid: string;
+  readonly container: string;
 }
 
 /** Of all clusters, for who looks at what happened in a pod. */
@@ -76,7 +91,7 @@ export class PodEventBook {
 
   /** Of the pod, and of this container of it or none in particular; that lasted into this time. */
   during(
-    { cluster, podUid, container }: { cluster: string; podUid: string; container: string },
+    { cluster, namespace, pod, podUid, container }: PodOf,
     { fromMs, toMs }: { fromMs: number; toMs: number },
   ): readonly PodEvent[] {
     if (podUid === '') return [];
@@ -84,6 +99,8 @@ export class PodEventBook {
     return all.filter(
       (event) =>
         event.podUid === podUid &&
+        event.namespace === namespace &&
+        event.pod === pod &&
         (event.container === '' || event.container === container) &&
         event.lastMs >= fromMs &&
         event.firstMs <= toMs,
@@ -92,36 +109,37 @@ export class PodEventBook {
 }
 
 export class PodEvents {
-  readonly #mirror: Mirror<Kept>;
+  readonly #watch: Watch<Kept>;
+  readonly #kept = new PodEventShelf<Kept>(LIMITS);
 
   constructor({ client, onError, timing }: PodEventsParts) {
-    this.#mirror = new Mirror({
-      client,
-      query: {
-        what: { resource: EVENTS },
-        fieldSelector: 'involvedObject.kind=Pod,type=Warning',
-        reduce: podEventOf,
-      },
-      keyOf: ({ key }) => key,
-      maxObjects: MAX_EVENTS,
+    const query = {
+      what: { resource: EVENTS },
+      fieldSelector: 'involvedObject.kind=Pod,type=Warning',
+      reduce: podEventOf,
+    };
+    const handlers = {
+      listed: (items: readonly Kept[]) => this.#kept.takeAll(items),
+      changed: (kind: ChangeKind, item: Kept) =>
+        kind === 'DELETED' ? this.#kept.remove(item) : this.#kept.put(item),
       problem: onError,
-      timing,
-    });
+    };
+    this.#watch = new Watch<Kept>(client, query, handlers, timing);
   }
 
   all(): readonly PodEvent[] {
-    return this.#mirror.all();
+    return this.#kept.all();
   }
 
   get leftOut(): number {
-    return this.#mirror.refused;
+    return this.#kept.gone;
   }
 
   run(signal: AbortSignal): Promise<void> {
-    return this.#mirror.run(signal);
+    return this.#watch.run(signal);
   }
 
   get inStep(): boolean {
-    return this.#mirror.inStep;
+    return this.#watch.inStep;
   }
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { PodEventShelf } from '../../../central/cluster/pod-event-shelf.ts';
 import { PodEventBook, podEventOf } from '../../../central/cluster/pod-events.ts';
 import type { KubeObject } from '../../../kit/kube/resource.ts';
 import { attack, container } from '../../builders/summaries.ts';
@@ -36,6 +37,8 @@ test('both kinds of Events are read, and nothing of their messages', () => {
   expect(read({ firstTimestamp: at, lastTimestamp: at })).toEqual({
     ...{
       key: '',
+      namespace: 'demo',
+      pod: 'web-1',
       podUid: web.podUid,
       container: 'web',
       reason: 'Unhealthy',
@@ -48,21 +51,62 @@ test('both kinds of Events are read, and nothing of their messages', () => {
   const anew = { eventTime: at, series, count: 0, firstTimestamp: null, lastTimestamp: null };
   expect(read(anew)).toMatchObject({ count: 7, firstMs: ms, lastMs: ms + 300_000 });
   expect(read({ involvedObject: { kind: 'Node', uid: 'x' } })).toBeNull();
+  const about = { kind: 'Pod', name: 'web-1', uid: web.podUid };
+  expect(read({ involvedObject: { ...about, namespace: 'of-others' } })).toBeNull();
+  expect(read({ involvedObject: about })).toBeNull();
   expect(read({ reason: 'a sentence\nof its own' })).toBeNull();
 });
 
 test('what is told of a pod is of that pod, of that container or of none, and of that time', () => {
   const book = new PodEventBook();
-  const one = { podUid: 'u1', container: 'web', reason: 'BackOff', count: 1, firstMs: 1000, lastMs: 2000 };
+  const pod = { namespace: 'demo', pod: 'web-1' };
+  const one = {
+    ...pod,
+    podUid: 'u1',
+    container: 'web',
+    reason: 'BackOff',
+    count: 1,
+    firstMs: 1000,
+    lastMs: 2000,
+  };
   const all = [one, { ...one, container: 'sidecar' }, { ...one, container: '' }, { ...one, podUid: 'u2' }];
   book.use('local', { all: () => all, leftOut: 2 });
   expect(book.leftOut).toBe(2);
   const during = (fromMs: number, toMs: number, change: object = {}) =>
-    book.during({ cluster: 'local', podUid: 'u1', container: 'web', ...change }, { fromMs, toMs });
+    book.during({ cluster: 'local', ...pod, podUid: 'u1', container: 'web', ...change }, { fromMs, toMs });
   expect(during(1500, 3000)).toEqual([all[0], all[2]]);
   expect([during(2001, 3000), during(0, 999)]).toEqual([[], []]);
   expect(during(1500, 3000, { cluster: 'other' })).toEqual([]);
   expect(during(1500, 3000, { podUid: '' })).toEqual([]);
+  expect(during(1500, 3000, { namespace: 'of-others' })).toEqual([]);
+  expect(during(1500, 3000, { pod: 'web-2' })).toEqual([]);
+});
+
+test('who writes many events pushes out their own, the oldest first, and nobody else is pushed out', () => {
+  const shelf = new PodEventShelf({ all: 12, ofNamespace: 8 });
+  const put = (namespace: string, at: number) => ({ namespace, key: `${namespace}-${at}`, lastMs: at });
+  const kept = () => shelf.all().map(({ key }) => key);
+  shelf.takeAll([put('calm', 2), put('calm', 1)]);
+  for (let at = 1; at <= 100; at += 1) shelf.put(put('loud', at));
+  expect(kept()).toEqual([
+    'calm-1',
+    'calm-2',
+    ...[93, 94, 95, 96, 97, 98, 99, 100].map((at) => `loud-${at}`),
+  ]);
+  expect(shelf.gone).toBe(92);
+  for (let at = 3; at <= 6; at += 1) shelf.put(put('calm', at));
+  expect([kept().length, kept()[0], kept().includes('loud-94')]).toEqual([12, 'calm-1', false]);
+  shelf.put(put('calm', 1));
+  shelf.remove(put('calm', 2));
+  expect(kept().filter((key) => key.startsWith('calm'))).toEqual([
+    'calm-3',
+    'calm-4',
+    'calm-5',
+    'calm-6',
+    'calm-1',
+  ]);
+  shelf.takeAll([]);
+  expect([shelf.all(), shelf.gone]).toEqual([[], 0]);
 });
 
 let api: FakeKubeApi;

@@ -229,6 +229,9 @@ export const agentRows = {
       'sysrq-trigger',
       'sysrq',
       'uevent_helper',
+      'hotplug',
+      'poweroff_cmd',
+      'devices.allow',
       'modprobe',
       'environ',
       'mem',
@@ -278,6 +281,7 @@ export const agentRows = {
     type: 'list',
     default: [
       'passwd',
+      'register',
       'group',
       'hosts',
       'resolv.conf',

@@ -71,6 +71,7 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     verb: ['string', 'the same, with what a ring did under the name of the call'],
     refused: ['bool', 'it was not allowed'],
     failed: ['bool', 'it was not done, for any reason'],
+    busy: ['bool', 'it was to write to a program that runs, which the kernel does not let happen'],
     args: ['list<int>', "the call's values, as `enum action` explains them"],
     name: ['string', "the target's executable, a namespace, a program, another name of the file"],
     claimed: ['bool', "name or path are the caller's words"],

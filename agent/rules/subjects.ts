@@ -22,6 +22,7 @@ const VERY_OLD = 1e9;
 const O_ACCMODE = 3n;
 const O_TRUNC = 0o1000n;
 const LOW = 0xffff_ffffn;
+const ETXTBSY = 26n;
 
 export const secondsSince = (time: bigint, start: bigint | null): number =>
   start === null || start === 0n ? VERY_OLD : Number(time - start) / 1e9;
@@ -237,6 +238,9 @@ export class Act extends WithFile<ActionEvent> {
   }
   get failed(): boolean {
     return this.event.result < 0n;
+  }
+  get busy(): boolean {
+    return this.event.result === -ETXTBSY;
   }
   get args(): readonly bigint[] {
     return this.event.args;

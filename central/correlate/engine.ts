@@ -260,6 +260,8 @@ function worstByContainer({ members }: Incident): Map<string, number> {
 
 /** Something that a decision was made on has become worse or wider; also one container alone, as plans go by each. */
 function escalated(before: Incident, after: Incident): boolean {
+  // It was told as closed, and policies that came meanwhile left it out.
+  if (before.state === 'closed') return true;
   if (rank(after.severity) > rank(before.severity)) return true;
   if (after.involved.length > before.involved.length) return true;
   const was = worstByContainer(before);

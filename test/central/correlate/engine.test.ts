@@ -166,6 +166,15 @@ describe('one incident', () => {
     ]);
   });
 
+  it('is told and answered once more when it was closed, be it no worse than before', () => {
+    const known = only(run([evidence(web)]));
+    const update = evidence(web, { alert: { revision: 2 } });
+    const memberships = new Map([[update.alert.id, known.id]]);
+    const kinds = (state: Incident['state']): readonly string[] =>
+      run([update], [{ ...known, state }], { memberships }).changes.map(({ kind }) => kind);
+    expect([kinds('open'), kinds('closed')]).toEqual([['updated'], ['escalated']]);
+  });
+
   it('is bounded however many alerts there are, and counts what it left out', () => {
     const many = Array.from({ length: 700 }, (_, index) =>
       evidence(web, { alert: { id: `alr-${String(index).padStart(20, '0')}` } }),

@@ -101,8 +101,8 @@ async function look(kind: Kind, uid: string): Promise<object> {
 }
 
 /** By hand and in the cluster alone; the order. */
-async function ask(action: string, pod: Item): Promise<string> {
-  const flags = ['--no-network', '--no-exec', '--cluster', action, '--lease', '30m', '--json'];
+async function ask(action: string, pod: Item, lease = '30m'): Promise<string> {
+  const flags = ['--no-network', '--no-exec', '--cluster', action, '--lease', lease, '--json'];
   const text = await until('the container at central', () =>
     picket(cluster, 'central', ['contain', pod.metadata.name, ...flags]),
   );
@@ -118,6 +118,12 @@ const CHANGED: Readonly<Record<string, object>> = {
   cordon: { unschedulable: true },
   quota: { quotas: 1 },
 };
+/** What is there again where not all is: without replicas, and without the labels that its owner knows it by, the pod was replaced. */
+const restored = (action: string): object | undefined =>
+  new Map<string, object>([
+    ['scale-down', { replicas: 1 }],
+    ['quarantine', { barriers: 0 }],
+  ]).get(action);
 
 test.each(REVERSIBLE)('%s is done, and taken back', async (action) => {
   const pod = await podOf('Deployment');
@@ -127,10 +133,7 @@ test.each(REVERSIBLE)('%s is done, and taken back', async (action) => {
   await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(CHANGED[action] ?? { never: 1 });
   expect(await now()).not.toEqual(before);
   await picket(cluster, 'central', ['undo', order]);
-  // Without replicas, and without the labels that its owner knows it by, the pod was replaced.
-  const pods = { 'scale-down': { replicas: 1 }, quarantine: { barriers: 0 } };
-  const same = pods[action as keyof typeof pods] ?? before;
-  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(same);
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(restored(action) ?? before);
 });
 
 test.each([
@@ -154,4 +157,13 @@ test.each(
   await expect.poll(uids, { timeout: 60_000, interval: 500 }).not.toContain(pod.metadata.uid);
   expect((await podOf('Deployment')).metadata.uid).not.toBe(pod.metadata.uid);
   if (action === 'revoke-token') expect(await list('secrets')).toEqual([]);
+});
+
+test.each(REVERSIBLE)('%s ends by itself, with its lease', async (action) => {
+  const pod = await podOf('Deployment');
+  const before = await look('Deployment', pod.metadata.uid);
+  await ask(action, pod, '10s');
+  const now = (): Promise<object> => look('Deployment', pod.metadata.uid);
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(CHANGED[action] ?? { never: 1 });
+  await expect.poll(now, { timeout: 60_000, interval: 500 }).toMatchObject(restored(action) ?? before);
 });

@@ -68,9 +68,16 @@ function rowsOf(value: unknown, depth: number): Rows {
   if (Array.isArray(value)) return joined(value.map((entry) => rowsOf(entry, depth + 1)));
   const body = objectOf(value);
   if (value !== body) return BAD;
-  // audit.k8s.io/v1 EventList; Cloud Logging's list of entries.
-  for (const name of ['items', 'entries'])
-    if (Array.isArray(body[name])) return { rows: listOf(body[name]), malformed: 0 };
+  // audit.k8s.io/v1 EventList, whose items do not say their kind: Go leaves it out of what stands in a list of one kind.
+  if (Array.isArray(body['items']))
+    return {
+      rows: listOf(body['items']).map((item) =>
+        item === objectOf(item) ? { kind: 'Event', ...objectOf(item) } : item,
+      ),
+      malformed: 0,
+    };
+  // Cloud Logging's list of entries.
+  if (Array.isArray(body['entries'])) return { rows: listOf(body['entries']), malformed: 0 };
   if (Array.isArray(body['logEvents'])) return cloudWatch(body);
   const lambda = textOf(objectOf(body['awslogs'])['data']);
   if (lambda !== '') return inside(unpacked(lambda), depth);

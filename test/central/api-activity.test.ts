@@ -52,7 +52,14 @@ function post(path: string, body: object | string, bearer: string | null = token
     call.end(typeof body === 'string' ? body : JSON.stringify(body));
   });
 }
-const batch = (...items: object[]): object => ({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', items });
+/** As the API server's: what is in it does not say its kind. */
+const batch = (...events: object[]): object => ({
+  kind: 'EventList',
+  apiVersion: 'audit.k8s.io/v1',
+  items: events.map((event) =>
+    typeof event === 'object' ? { ...event, kind: undefined, apiVersion: undefined } : event,
+  ),
+});
 
 interface AlertView {
   readonly title: string;

@@ -1,9 +1,10 @@
-/** Who asked the API server for a way into a pod is named on what the processes there did. */
+/** Who asked the API server for a way into a pod is named on what the processes there did, however central was told. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { attach } from '../cluster.ts';
 import { until } from '../command.ts';
-import { incidents, metric } from '../release.ts';
+import { CENTRAL_ADDRESS, incidents, metric, NAMESPACE } from '../release.ts';
 import { podOfShop, SHOP } from '../shop.ts';
 
 const cluster = attach();
@@ -35,9 +36,8 @@ beforeAll(async () => {
 /** What incidents say of dana's ways into the pod: each names the process that began there. */
 async function entered(): Promise<string[]> {
   const lines = (await incidents(cluster)).flatMap(({ timeline }) => timeline as { text: string }[]);
-  return lines
-    .map(({ text }) => text)
-    .filter((text) => text.startsWith(`dana entered ${SHOP}/${pod}/web and started`));
+  const told = new RegExp(`^dana (from \\S+ )?entered ${SHOP}/${pod}/web and started`);
+  return lines.map(({ text }) => text).filter((text) => told.test(text));
 }
 
 /**
@@ -60,4 +60,37 @@ test('told by the admission webhook of the chart', async () => {
   const before = await asked('admission');
   expect(await does('cp /bin/busybox /tmp/date; /tmp/date')).toContain('asked with this command');
   expect([(await asked('admission')) > before, await asked('audit')]).toEqual([true, 0]);
+});
+
+/** The file that an API server is told with where its audit log goes. */
+async function webhookFile(): Promise<string> {
+  const central = ['exec', '-n', NAMESPACE, 'deploy/picket-central', '-c', 'central', '--'];
+  const token = await cluster.kubectl([...central, 'cat', '/var/lib/picket/central/audit-token']);
+  const path = ['-o', 'jsonpath={.data.ca\\.crt}'];
+  const ca = await cluster.kubectl(['get', 'configmap', 'picket-ca', '-n', NAMESPACE, ...path]);
+  const server = `https://${CENTRAL_ADDRESS}:7447/v1/audit`;
+  const authority = Buffer.from(ca).toString('base64');
+  const kubeconfig = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'picket', cluster: { server, 'certificate-authority-data': authority } }],
+    users: [{ name: 'picket', user: { token: token.trim() } }],
+    contexts: [{ name: 'picket', context: { cluster: 'picket', user: 'picket' } }],
+    'current-context': 'picket',
+  };
+  const file = join(cluster.folder, 'audit-webhook.json');
+  writeFileSync(file, JSON.stringify(kubeconfig), { mode: 0o600 });
+  return file;
+}
+
+test('told by the audit webhook, with the admission webhook away', async () => {
+  await cluster.kubectl(['delete', 'validatingwebhookconfiguration', 'picket']);
+  const flags = [`--audit-webhook-config-file=${await webhookFile()}`, '--audit-webhook-batch-max-wait=1s'];
+  await cluster.restart('kube-apiserver', flags);
+  await until('the first of the audit log', async () => (await asked('audit')) > 0);
+  const before = await asked('admission');
+  expect(await does('echo /tmp/made-up.so > /etc/ld.so.preload')).toMatch(
+    /^dana from .*asked with this command/,
+  );
+  expect(await asked('admission')).toBe(before);
 });

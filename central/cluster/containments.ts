@@ -95,6 +95,9 @@ const MAX_OBJECTS = 5000;
 const MAX_GONE = 5000;
 const ENDED_PHASES: ReadonlySet<unknown> = new Set(['Released', 'Expired', 'Refused', 'Failed']);
 
+/** End of the workload of what is in a pod and not in its list, as agents name it: the sandbox is live in each pod. */
+export const UNLISTED = '/-';
+
 const keyOf = ({ namespace, name }: { namespace: string; name: string }): string => `${namespace}/${name}`;
 
 const keyOfObject = ({ metadata: { namespace = '', name = '' } }: KubeObject): string =>
@@ -289,7 +292,9 @@ export class Containments {
     const pod = text(spec['pod']);
     const all = await source.containersOfPod({ cluster, namespace, pod });
     const [uid, name] = [text(spec['podUID']), text(spec['container'])];
-    const fit = all.filter((one) => (uid === '' || one.podUid === uid) && (name === '' || one.name === name));
+    const isMeant = (one: PodContainer): boolean =>
+      name === '' ? !one.workload.endsWith(UNLISTED) : one.name === name;
+    const fit = all.filter((one) => (uid === '' || one.podUid === uid) && isMeant(one));
     const [first, second] = fit;
     if (first === undefined) return `no live container ${name} of pod ${namespace}/${pod} is known`;
     return second === undefined

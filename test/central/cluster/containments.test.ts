@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
+import { UNLISTED } from '../../../agent/identity/container.ts';
 import { alert, attack, container } from '../../builders/summaries.ts';
 import type { Json } from '../../fakes/kube-store.ts';
 import {
@@ -82,13 +83,18 @@ describe('containments', () => {
     expect((await send({})).map(({ kind }) => kind)).toEqual([]);
   });
 
-  test('one that a person makes is a request, done once', async () => {
+  test('one that a person makes is a request, done once; the pod’s sandbox is not meant', async () => {
     await start();
-    await send({ containers: [container('web-1')] });
+    const web = container('web-1');
+    const workload = 'local/demo/Deployment/web/-';
+    const sandbox = { ...web, id: 'e'.repeat(64), name: 'eeeeeeeeeeee', workload };
+    expect(workload.slice(workload.lastIndexOf('/'))).toBe(`/${UNLISTED}`);
+    await send({ containers: [sandbox, web] });
     ask('by-hand', { pod: 'web-1', lease: '5m', action: { killOnExec: false } });
     const order = await orderTo('contain');
     expect(order).toMatchObject({
       actor: 'kubernetes:alice',
+      target: { containerId: web.id },
       networkDeny: true,
       killOnExec: false,
       leaseMs: 300_000,

@@ -201,7 +201,9 @@ describe('Containment', () => {
       'spec.requestedBy must be your own user name, admin',
     );
     const { reason: _, ...silent } = { ...ASKED, pod };
-    expect(await refusal(made('Containment', 'asked', silent, PLACE))).toContain('spec.reason');
+    expect(await refusal(made('Containment', 'asked', silent, PLACE))).toContain(
+      'missing required field "reason"',
+    );
   });
 
   test('for a pod that is not there it is refused, and says so', async () => {

@@ -179,9 +179,9 @@ function hashOf(files: readonly string[]): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** What a build says that could not reach its packages: no matter of the Dockerfile. */
+/** What a build says that could not fetch its packages: no matter of the Dockerfile. */
 const NO_NETWORK =
-  /Temporary failure|Could not resolve|Unable to connect|EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ENETUNREACH/;
+  /Temporary failure|Could not resolve|Unable to connect|Failed to fetch|EAI_AGAIN|ENOTFOUND|ECONN(REFUSED|RESET)|ENETUNREACH|ETIMEDOUT|certificate|npm ERR! code E[45]\d\d/;
 
 /** Room for one more: archives of earlier code and old layers go. */
 function makeRoom(): void {

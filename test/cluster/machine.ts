@@ -85,7 +85,7 @@ export async function createMachine(folder: string, cgroup: string): Promise<Mac
 const ROOT = '/sys/fs/cgroup';
 
 /** Each hierarchy that is mounted: one in version 2, several in version 1 and in a mix of both. */
-function hierarchies(): string[] {
+export function hierarchies(): string[] {
   if (existsSync(join(ROOT, 'cgroup.controllers'))) return [ROOT];
   return readdirSync(ROOT, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())

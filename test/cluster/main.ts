@@ -13,6 +13,7 @@ import { debianRoot, programs, UNAVAILABLE, UnavailableError } from './binaries.
 import { attach, down, up } from './cluster.ts';
 import { picketImage } from './image.ts';
 import { alertmanagerRoot } from './people.ts';
+import { assertRoom } from './room.ts';
 
 /** On this terminal; returns the exit code. */
 async function attached(argv: readonly string[]): Promise<number> {
@@ -35,7 +36,8 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
     return 0;
   },
   build: async () => {
-    for (const make of [programs, debianRoot, alertmanagerRoot, picketImage]) console.log(await make());
+    await assertRoom(await debianRoot());
+    for (const make of [programs, alertmanagerRoot, picketImage]) console.log(await make());
     return 0;
   },
   kubectl: async (args) => attached([join(await programs(), 'kubectl'), ...args]),

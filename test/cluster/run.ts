@@ -3,13 +3,15 @@
  * machine (a module proxy, Go) makes all steps skipped, anything else fails.
  * `--keep` leaves the cluster up; other arguments are vitest's.
  */
-import { spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { programs, UNAVAILABLE, UnavailableError } from './binaries.ts';
+import { debianRoot, programs, UNAVAILABLE, UnavailableError } from './binaries.ts';
 import { type Cluster, down, up } from './cluster.ts';
 import { picketImage } from './image.ts';
 import { alertmanagerRoot } from './people.ts';
+import { assertRoom } from './room.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** Counted by `npm run test:cluster`. */
@@ -22,7 +24,7 @@ async function timed<T>(what: string, work: () => Promise<T>): Promise<T> {
 }
 
 /** Vitest inside: its own servers are where pods reach them. */
-function runSteps(cluster: Cluster, args: readonly string[]): number {
+function startSteps(cluster: Cluster, args: readonly string[]): ChildProcess {
   mkdirSync(dirname(report), { recursive: true });
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
@@ -31,15 +33,25 @@ function runSteps(cluster: Cluster, args: readonly string[]): number {
   const enter = ['sh', '-c', 'cd "$0" && exec "$@"', ROOT, process.execPath];
   const [program = '', ...argv] = cluster.inside([...enter, vitest, 'run', ...config, ...reporters, ...args]);
   const env = { ...process.env, PICKET_CLUSTER: cluster.folder, PICKET_CLUSTER_INSIDE: cluster.namespace };
-  return spawnSync(program, argv, { stdio: 'inherit', env }).status ?? 1;
+  return spawn(program, argv, { stdio: 'inherit', env });
 }
 
-async function main(args: string[]): Promise<number> {
-  const keep = args.includes('--keep');
+let steps: ChildProcess | undefined;
+let left: Promise<void> | undefined;
+/** The cluster goes, also one that is not up yet; asked twice, once. */
+function leave(): Promise<void> {
+  steps?.kill('SIGTERM');
+  left ??= timed('down', () => down());
+  return left;
+}
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => void leave().finally(() => process.exit(130)));
+
+async function main(args: readonly string[]): Promise<number> {
   let cluster: Cluster;
   try {
-    if (process.getuid?.() !== 0) throw new UnavailableError('a cluster needs root');
     await timed('programs', async () => [await programs(), await alertmanagerRoot()]);
+    await assertRoom(await debianRoot());
     const image = await timed('image', picketImage);
     cluster = await timed('up', () => up());
     await timed('image imported', () => cluster.importImage(image));
@@ -48,18 +60,16 @@ async function main(args: string[]): Promise<number> {
     console.log(`cluster tests skipped: ${error.message}`);
     return UNAVAILABLE;
   }
-  const stop = (): void => void down(cluster.folder).finally(() => process.exit(130));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
-  let code = 1;
   try {
-    code = runSteps(
+    steps = startSteps(
       cluster,
       args.filter((argument) => argument !== '--keep'),
     );
+    const [code] = (await once(steps, 'exit')) as [number | null];
+    return code ?? 1;
   } finally {
-    if (!keep) await timed('down', () => down(cluster.folder));
+    if (!args.includes('--keep')) await leave();
   }
-  return code;
 }
 
 process.exitCode = await main(process.argv.slice(2));

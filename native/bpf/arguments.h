@@ -11,7 +11,9 @@
 #define HASHED_BYTES (256 * 1024) /* of one vector; 10,000 arguments are some 100 KB. More is told by ARGS_HASH_CUT */
 #define CHUNK_BYTES 1024
 #define CHUNK_WORDS (CHUNK_BYTES / 8)
-#define SPAN_WORDS 8 /* hashed by one call */
+#define SPAN_WORDS 8   /* hashed by one call */
+#define SPAN_CHUNKS 16 /* the same */
+#define SPAN_BYTES_HASHED (SPAN_CHUNKS * CHUNK_BYTES)
 
 /* Of the executable that is being told about, one a CPU: the tracepoint does not sleep and does not nest. */
 struct exec_scratch {
@@ -83,6 +85,16 @@ __noinline int hash_chunk(__u64 from, __u32 bytes)
 	return 0;
 }
 
+/* As many whole chunks as there are, SPAN_CHUNKS at most. */
+__noinline int hash_chunks(__u64 from, __u32 bytes)
+{
+	for (__u32 i = 0; i < SPAN_CHUNKS && i < bytes / CHUNK_BYTES; i++) {
+		if (hash_chunk(from + i * CHUNK_BYTES, CHUNK_BYTES))
+			return -1;
+	}
+	return 0;
+}
+
 /* SipHash-1-3 of the first `bytes` of the memory at `from`, into state[0]; less than 0 where it cannot be read. */
 __noinline int hash_memory(__u64 from, __u32 bytes)
 {
@@ -95,8 +107,8 @@ __noinline int hash_memory(__u64 from, __u32 bytes)
 	scratch->state[1] = ~seen_key ^ 0x646f72616e646f6d;
 	scratch->state[2] = seen_key ^ 0x6c7967656e657261;
 	scratch->state[3] = ~seen_key ^ 0x7465646279746573;
-	for (__u32 i = 0; i < HASHED_BYTES / CHUNK_BYTES && i < bytes / CHUNK_BYTES; i++) {
-		if (hash_chunk(from + i * CHUNK_BYTES, CHUNK_BYTES))
+	for (__u32 at = 0; at < HASHED_BYTES && at < bytes; at += SPAN_BYTES_HASHED) {
+		if (hash_chunks(from + at, bytes - at))
 			return -1;
 	}
 	if (rest && hash_chunk(from + bytes - rest, rest))

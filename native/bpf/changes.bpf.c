@@ -32,7 +32,7 @@ static __always_inline bool claims_watched(__u32 descriptor, __u64 address)
 }
 
 /* Two names, old and new; of a symbolic link, what it shall mean and its own. */
-static __noinline int look_at_names(struct deed *deed)
+__noinline int look_at_names(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;
@@ -82,7 +82,7 @@ static __always_inline bool is_folder(struct file *file)
 }
 
 /* Rights, owner, length or an attribute of one file. */
-static __noinline int look_at_change(struct task_state *state, struct deed *deed)
+__noinline int look_at_change(struct task_state *state, struct deed *deed)
 {
 	bool watched, folder = false;
 
@@ -106,7 +106,7 @@ static __noinline int look_at_change(struct task_state *state, struct deed *deed
 }
 
 /* Overlay's mark of a removed file is a device 0:0, which is none. */
-static __noinline int look_at_device(struct deed *deed)
+__noinline int look_at_device(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;

@@ -14,6 +14,8 @@
 #define DNS_HEADER 12
 #define DNS_LABELS 128 /* of a name: 255 bytes have no more, RFC 1035 */
 #define DNS_WORDS (DNS_BYTES / 8)
+#define DNS_SPAN 16 /* labels or words gone through by one function, which the verifier does once for all of them */
+#define DNS_GOES_ON (1u << 31)
 #define DNS_ANSWERS 16 /* records of an answer that are compared; a change behind them is not seen */
 #define DNS_SEEN 8192  /* questions and answers told since the last reading, of all slots; the oldest are told again */
 #define DNS_ASKED 4096 /* questions that wait for their answer, of all slots; the answer to a forgotten one is not believed */
@@ -66,20 +68,34 @@ static __always_inline __u64 word_at(const struct dns_message *message, __u32 at
 	return *(const __u64 *)(message->bytes + (at & (DNS_BYTES - 1)));
 }
 
-/* Behind the name at `at`; at the end of the message when it goes on behind that. */
-__noinline __u32 dns_name_end(const struct dns_message *message, __u32 at)
+/* Behind the name whose next labels are at `at`, or DNS_GOES_ON and where its next ones are. */
+__noinline __u32 dns_labels_end(const struct dns_message *message, __u32 at)
 {
 	if (!message)
 		return 0;
-	for (int i = 0; i < DNS_LABELS; i++) {
+	for (int i = 0; i < DNS_SPAN; i++) {
 		if (at >= message->used)
-			break;
+			return message->used;
 		__u8 length = byte_at(message, at);
 		if (length >= 0xc0) /* the rest is elsewhere in the message */
 			return at + 2;
 		at += length + 1;
 		if (!length)
 			return at;
+	}
+	return at | DNS_GOES_ON;
+}
+
+/* Behind the name at `at`; at the end of the message when it goes on behind that. */
+__noinline __u32 dns_name_end(const struct dns_message *message, __u32 at)
+{
+	if (!message)
+		return 0;
+	for (int i = 0; i < DNS_LABELS / DNS_SPAN; i++) {
+		at = dns_labels_end(message, at);
+		if (!(at & DNS_GOES_ON))
+			return at;
+		at &= ~DNS_GOES_ON;
 	}
 	return message->used;
 }
@@ -103,16 +119,30 @@ __noinline __u64 dns_word_hash(const struct dns_message *message, __u32 at, __u3
 	return mixed(hash ^ in_one_case(word));
 }
 
+/* The same after DNS_SPAN words. */
+__noinline __u64 dns_span_hash(const struct dns_message *message, __u32 at, __u32 end, __u64 hash)
+{
+	if (!message)
+		return 0;
+	for (int i = 0; i < DNS_SPAN; i++) {
+		if (at >= end || at >= DNS_BYTES)
+			break;
+		hash = dns_word_hash(message, at, end, hash);
+		at += 8;
+	}
+	return hash;
+}
+
 /* Fingerprint of the bytes from `at` to `end`: see seen.h. */
 __noinline __u64 dns_hash(const struct dns_message *message, __u32 at, __u32 end, __u64 hash)
 {
 	if (!message)
 		return 0;
-	for (int i = 0; i < DNS_WORDS; i++) {
+	for (int i = 0; i < DNS_WORDS / DNS_SPAN; i++) {
 		if (at >= end || at >= DNS_BYTES)
 			break;
-		hash = dns_word_hash(message, at, end, hash);
-		at += 8;
+		hash = dns_span_hash(message, at, end, hash);
+		at += DNS_SPAN * 8;
 	}
 	return hash;
 }

@@ -38,43 +38,58 @@ __noinline int report_flow(const struct flow_key *flow, __u64 cgroup, int sender
 	return true;
 }
 
-static __always_inline struct flow_counts *lookup_flow(const struct flow_key *flow)
+static __always_inline struct flow_counts *lookup_flow(__u32 turn, const struct flow_key *flow)
 {
-	return flow_turn & 1 ? bpf_map_lookup_elem(&flows_odd, flow) : bpf_map_lookup_elem(&flows_even, flow);
+	return turn & 1 ? bpf_map_lookup_elem(&flows_odd, flow) : bpf_map_lookup_elem(&flows_even, flow);
 }
 
-static __always_inline long insert_flow(const struct flow_key *flow, const struct flow_counts *new)
+static __always_inline long insert_flow(__u32 turn, const struct flow_key *flow, const struct flow_counts *new)
 {
-	return flow_turn & 1 ? bpf_map_update_elem(&flows_odd, flow, new, BPF_NOEXIST)
-			     : bpf_map_update_elem(&flows_even, flow, new, BPF_NOEXIST);
+	return turn & 1 ? bpf_map_update_elem(&flows_odd, flow, new, BPF_NOEXIST)
+			: bpf_map_update_elem(&flows_even, flow, new, BPF_NOEXIST);
 }
 
 #define REPORT_NOT 0    /* a context, or a moment, that does not report a first sight */
 #define REPORT 1        /* no process is known */
 #define REPORT_SENDER 2 /* the current task began it */
 
-/* The counters of a flow, made if need be. */
-static __noinline struct flow_counts *count_flow(const struct flow_key *flow, __u64 cgroup, __u32 report)
+/* Makes the counters of a flow and reports it, as far as that was not done. Not static, so that it is verified once and
+ * not for every path to a flow. */
+__noinline int begin_flow(__u32 turn, const struct flow_key *flow, __u64 cgroup, __u32 report)
 {
 	if (!flow)
-		return NULL;
-	struct flow_counts *counts_of = lookup_flow(flow);
+		return 0;
+	struct flow_counts *counts_of = lookup_flow(turn, flow);
 
 	if (!counts_of) {
 		struct flow_counts new = {.cgroup = cgroup, .first = bpf_ktime_get_boot_ns()};
-		insert_flow(flow, &new); /* fails where another CPU was first, too */
-		counts_of = lookup_flow(flow);
+		insert_flow(turn, flow, &new); /* fails where another CPU was first, too */
+		counts_of = lookup_flow(turn, flow);
 		if (!counts_of) {
 			count_loss(flow->slot, LOSS_FLOWS_FULL);
 			if (report)
 				report_flow(flow, cgroup, report == REPORT_SENDER);
-			return NULL;
+			return 0;
 		}
 	}
 	if (report && __sync_val_compare_and_swap(&counts_of->reported, 0, 1) == 0 &&
 	    !report_flow(flow, cgroup, report == REPORT_SENDER))
 		counts_of->reported = 0;
-	counts_of->last = bpf_ktime_get_boot_ns();
+	return 0;
+}
+
+/* The counters of a flow, made if need be. */
+static __always_inline struct flow_counts *count_flow(const struct flow_key *flow, __u64 cgroup, __u32 report)
+{
+	__u32 turn = flow_turn;
+	struct flow_counts *counts_of = lookup_flow(turn, flow);
+
+	if (!counts_of || (report && !counts_of->reported)) {
+		begin_flow(turn, flow, cgroup, report);
+		counts_of = lookup_flow(turn, flow);
+	}
+	if (counts_of)
+		counts_of->last = bpf_ktime_get_boot_ns();
 	return counts_of;
 }
 

@@ -16,7 +16,7 @@ static __always_inline bool ids_differ(const struct ids *a, const struct ids *b)
 	return a->uid != b->uid || a->euid != b->euid || a->gid != b->gid || a->egid != b->egid;
 }
 
-static __noinline int look_at_ids(struct task_state *state, struct deed *deed)
+__noinline int look_at_ids(struct task_state *state, struct deed *deed)
 {
 	struct ids now;
 
@@ -40,7 +40,7 @@ static __always_inline void tell_capabilities(struct deed *deed, __u64 before, _
 	deed->args[3] = 0;
 }
 
-static __noinline int look_at_capabilities(struct task_state *state, struct deed *deed)
+__noinline int look_at_capabilities(struct task_state *state, struct deed *deed)
 {
 	struct ids now;
 

@@ -33,7 +33,7 @@ static long take_file(struct task_struct *task, struct vm_area_struct *area, voi
 }
 
 /* The file that lies behind an address; before Linux 5.17 it is not known. */
-static __noinline int note_library(struct task_state *state, __u64 address)
+__noinline int note_library(struct task_state *state, __u64 address)
 {
 	struct slot_profile *profile = state && state->slot != SLOT_NONE ? profile_of(state->slot) : NULL;
 	__u64 found = 0;
@@ -54,7 +54,7 @@ static __noinline int note_library(struct task_state *state, __u64 address)
 	return is_known(profile, novelty.key) ? 0 : tell_novelty(state, &novelty);
 }
 
-static __noinline int look_at_memory(struct task_state *state, struct deed *deed)
+__noinline int look_at_memory(struct task_state *state, struct deed *deed)
 {
 	if (!state || !deed || !(deed->args[2] & PROT_EXEC))
 		return false;
@@ -72,7 +72,7 @@ static __noinline int look_at_memory(struct task_state *state, struct deed *deed
 	return !was_told(state, deed->once, 0);
 }
 
-static __noinline int look_at_personality(struct deed *deed)
+__noinline int look_at_personality(struct deed *deed)
 {
 	if (!deed)
 		return false;

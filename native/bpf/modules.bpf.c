@@ -6,7 +6,7 @@
 #define BPF_PROG_LOAD 5
 
 /* Whatever came of it: a module that does not load was meant to. */
-static __noinline int look_at_module(struct deed *deed)
+__noinline int look_at_module(struct deed *deed)
 {
 	if (!deed)
 		return false;
@@ -17,7 +17,7 @@ static __noinline int look_at_module(struct deed *deed)
 	return true;
 }
 
-static __noinline int look_at_bpf(struct deed *deed)
+__noinline int look_at_bpf(struct deed *deed)
 {
 	if (!deed || deed->args[0] != BPF_PROG_LOAD || !was_done_or_refused(deed))
 		return false;

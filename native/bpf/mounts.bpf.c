@@ -13,7 +13,7 @@
 #define NEW_NET 0x40000000u
 #define NEW_ANY (NEW_TIME | NEW_MNT | NEW_CGROUP | NEW_UTS | NEW_IPC | NEW_USER | NEW_PID | NEW_NET)
 
-static __noinline int look_at_mounts(struct deed *deed)
+__noinline int look_at_mounts(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;
@@ -58,7 +58,7 @@ static __noinline int look_at_mounts(struct deed *deed)
 	return true;
 }
 
-static __noinline int look_at_namespaces(struct task_state *state, struct deed *deed)
+__noinline int look_at_namespaces(struct task_state *state, struct deed *deed)
 {
 	if (!state || !deed || !was_done_or_refused(deed))
 		return false;
@@ -76,13 +76,13 @@ static __noinline int look_at_namespaces(struct task_state *state, struct deed *
 	return true;
 }
 
-/* All bits, or none where the two are the same. */
+/* 1, or 0 where the two are the same. */
 static __always_inline __u32 differ(__u64 a, __u64 b)
 {
-	__u64 bits = a ^ b;
+	__u64 bits = a ^ b, negative = -bits;
 
-	barrier_var(bits);
-	return (__s64)(bits | -bits) >> 63;
+	barrier_var(negative); /* else the compiler sees through it, and makes a branch of it */
+	return (bits | negative) >> 63;
 }
 
 static __always_inline __u32 new_namespaces(struct task_struct *parent, struct task_struct *child)
@@ -95,7 +95,7 @@ static __always_inline __u32 new_namespaces(struct task_struct *parent, struct t
 	if (a == b)
 		return flags;
 /* Without a branch: each would double what the verifier goes through. */
-#define NEW_IF(flag, member) flags |= differ((__u64)BPF_CORE_READ(a, member), (__u64)BPF_CORE_READ(b, member)) & (flag)
+#define NEW_IF(flag, member) flags |= differ((__u64)BPF_CORE_READ(a, member), (__u64)BPF_CORE_READ(b, member)) * (flag)
 	NEW_IF(NEW_MNT, mnt_ns);
 	NEW_IF(NEW_UTS, uts_ns);
 	NEW_IF(NEW_IPC, ipc_ns);

@@ -18,7 +18,7 @@
 
 /* The bit is set only once a record of it was reserved: what could not be told is told the next time. Of two CPUs that
  * see the pair at once, one finds that the other has set the bit. */
-static __noinline int report_pair(struct task_state *state, __u32 *word, __u32 bit, __u32 pair)
+__noinline int report_pair(struct task_state *state, __u32 *word, __u32 bit, __u32 pair)
 {
 	if (!state || !word)
 		return 0;
@@ -39,7 +39,7 @@ static __noinline int report_pair(struct task_state *state, __u32 *word, __u32 b
 }
 
 /* Whether the pair's bit is set now. */
-static __noinline int make_known(struct task_state *state, struct slot_profile *profile, __u32 pair)
+__noinline int make_known(struct task_state *state, struct slot_profile *profile, __u32 pair)
 {
 	if (!state || !profile)
 		return 0;
@@ -66,7 +66,7 @@ static __always_inline void empty_line(struct pair_line *line)
 }
 
 /* Of a pair whose previous call is not known, or that could not be told, only the hashed counter is raised. */
-static __noinline int take_line(struct task_state *state, struct slot_profile *profile, struct pair_line *line, __u64 key)
+__noinline int take_line(struct task_state *state, struct slot_profile *profile, struct pair_line *line, __u64 key)
 {
 	__u32 pair = key;
 

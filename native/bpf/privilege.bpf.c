@@ -14,7 +14,7 @@
 #include "targets.bpf.c"
 #include "uring.bpf.c"
 
-static __noinline int look_at_file(struct deed *deed)
+__noinline int look_at_file(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;
@@ -28,7 +28,7 @@ static __noinline int look_at_file(struct deed *deed)
 	return true;
 }
 
-static __noinline int is_told(struct task_state *state, struct deed *deed)
+__noinline int is_told(struct task_state *state, struct deed *deed)
 {
 	if (!deed)
 		return false;

@@ -55,7 +55,7 @@ static __always_inline int stream_of_socket(struct socket *socket)
 	return family == AF_INET || family == AF_INET6 || family == AF_VSOCK ? STREAM_NETWORK : STREAM_OTHER;
 }
 
-static __noinline int stream_of(__u32 descriptor)
+__noinline int stream_of(__u32 descriptor)
 {
 	struct fdtable *table = BPF_CORE_READ(bpf_get_current_task_btf(), files, fdt);
 	struct file *file = NULL, **files = BPF_CORE_READ(table, fd);

@@ -15,7 +15,7 @@
 #define NETLINK_KOBJECT_UEVENT 15
 #define SOCK_BINDPORT_LOCK 8 /* the port was named, not picked by the kernel */
 
-static __noinline int look_at_socket(struct deed *deed)
+__noinline int look_at_socket(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;
@@ -39,7 +39,7 @@ static __noinline int look_at_socket(struct deed *deed)
 }
 
 /* The path under which the peer is bound, from the kernel; what was asked for only where that was refused. */
-static __noinline int look_at_connect(struct deed *deed)
+__noinline int look_at_connect(struct deed *deed)
 {
 	if (!deed)
 		return false;
@@ -64,7 +64,7 @@ static __noinline int look_at_connect(struct deed *deed)
 }
 
 /* UDP has no state of listening: what is bound to a port that it named takes datagrams from anybody. */
-static __noinline int note_datagrams_port(struct task_state *state, __u32 descriptor)
+__noinline int note_datagrams_port(struct task_state *state, __u32 descriptor)
 {
 	struct slot_profile *profile = state && state->slot != SLOT_NONE ? profile_of(state->slot) : NULL;
 	struct socket *socket = profile ? socket_of(descriptor) : NULL;

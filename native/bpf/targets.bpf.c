@@ -50,7 +50,7 @@ static __always_inline void aim_at(struct deed *deed, struct task_struct *target
 }
 
 /* Reads of the traced, and its going on and stopping, are left out: they come by the thousand and change nothing. */
-static __noinline int look_at_ptrace(struct deed *deed)
+__noinline int look_at_ptrace(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;
@@ -72,7 +72,7 @@ static __noinline int look_at_ptrace(struct deed *deed)
 	return false;
 }
 
-static __noinline int look_at_memory_of(struct deed *deed)
+__noinline int look_at_memory_of(struct deed *deed)
 {
 	if (!deed || !was_done_or_refused(deed))
 		return false;
@@ -81,7 +81,7 @@ static __noinline int look_at_memory_of(struct deed *deed)
 	return !target || BPF_CORE_READ(target, tgid) != bpf_get_current_task_btf()->tgid;
 }
 
-static __noinline int look_at_refused_signal(struct deed *deed)
+__noinline int look_at_refused_signal(struct deed *deed)
 {
 	if (!deed || !was_refused(deed))
 		return false;

@@ -43,7 +43,7 @@ struct datagram {
 };
 
 /* The deepest container or service above the socket's cgroup; user space reads and the slot's programs do the rest. */
-static __noinline int find_socket_owner(struct __sk_buff *skb, struct udp_socket *socket)
+__noinline int find_socket_owner(struct __sk_buff *skb, struct udp_socket *socket)
 {
 	__u64 id = bpf_skb_cgroup_id(skb);
 	struct cached_slot *cached = bpf_map_lookup_elem(&cached_slots, &id);
@@ -105,24 +105,49 @@ static __always_inline void set_direction(struct datagram *datagram, __u8 direct
 	datagram->flow.port = direction == FLOW_CONNECT ? datagram->peer_port : datagram->own_port;
 }
 
+/* The first datagram of a flow in a window, or of one at all. */
+__noinline int begin_datagrams(struct __sk_buff *skb, struct datagram *datagram, const struct udp_socket *socket, int egress,
+			       __u32 turn)
+{
+	bool new = false;
+
+	if (!datagram || !socket)
+		return 0;
+	set_direction(datagram, role_of(datagram, socket, egress, &new));
+	begin_flow(turn, &datagram->flow, socket->owner, egress && is_sender(skb) ? REPORT_SENDER : REPORT);
+	struct flow_counts *counts_of = new ? lookup_flow(turn, &datagram->flow) : NULL;
+	if (counts_of)
+		__sync_fetch_and_add(&counts_of->opened, 1);
+	return 0;
+}
+
 /* The flow's counters: those of the last datagram's direction are tried first. */
 static __always_inline struct flow_counts *find_flow(struct __sk_buff *skb, struct datagram *datagram,
-						     struct udp_socket *socket, bool egress)
+						     struct udp_socket *socket, int egress)
 {
+	__u32 turn = flow_turn;
+
 	set_direction(datagram, socket->last);
-	struct flow_counts *counts_of = lookup_flow(&datagram->flow);
+	struct flow_counts *counts_of = lookup_flow(turn, &datagram->flow);
 	if (counts_of)
 		return counts_of;
 	set_direction(datagram, socket->last == FLOW_CONNECT ? FLOW_ACCEPT : FLOW_CONNECT);
-	counts_of = lookup_flow(&datagram->flow);
+	counts_of = lookup_flow(turn, &datagram->flow);
 	if (counts_of)
 		return counts_of;
-	bool new = false;
-	set_direction(datagram, role_of(datagram, socket, egress, &new));
-	counts_of = count_flow(&datagram->flow, socket->owner, egress && is_sender(skb) ? REPORT_SENDER : REPORT);
-	if (counts_of && new)
-		__sync_fetch_and_add(&counts_of->opened, 1);
-	return counts_of;
+	begin_datagrams(skb, datagram, socket, egress, turn);
+	return lookup_flow(turn, &datagram->flow);
+}
+
+/* Not static, so that it is verified once and not for each of the three places where the counters may be found. */
+__noinline int add_datagram(struct flow_counts *counts_of, const struct datagram *datagram, int egress)
+{
+	if (!counts_of || !datagram)
+		return 0;
+	counts_of->last = bpf_ktime_get_boot_ns();
+	__sync_fetch_and_add(egress ? &counts_of->bytes_out : &counts_of->bytes_in, datagram->bytes);
+	__sync_fetch_and_add(egress ? &counts_of->segments_out : &counts_of->segments_in, datagram->count);
+	return 0;
 }
 
 static __always_inline void hand_to_dns(struct __sk_buff *skb, const struct datagram *datagram, __u64 owner, bool egress,
@@ -141,7 +166,8 @@ static __always_inline void hand_to_dns(struct __sk_buff *skb, const struct data
 	look_at_dns(skb, &place, counts_of);
 }
 
-static __noinline int count_datagram(struct __sk_buff *skb, struct datagram *datagram, bool egress)
+/* Not static: see dns.h. */
+__noinline int count_datagram(struct __sk_buff *skb, struct datagram *datagram, int egress)
 {
 	struct bpf_sock *sk = skb->sk;
 
@@ -164,9 +190,7 @@ static __noinline int count_datagram(struct __sk_buff *skb, struct datagram *dat
 	if (!counts_of)
 		return 0;
 	socket->last = datagram->flow.direction;
-	counts_of->last = bpf_ktime_get_boot_ns();
-	__sync_fetch_and_add(egress ? &counts_of->bytes_out : &counts_of->bytes_in, datagram->bytes);
-	__sync_fetch_and_add(egress ? &counts_of->segments_out : &counts_of->segments_in, datagram->count);
+	add_datagram(counts_of, datagram, egress);
 	if (datagram->flow.direction == FLOW_CONNECT && datagram->flow.port == DNS_PORT)
 		hand_to_dns(skb, datagram, socket->owner, egress, counts_of);
 	return 0;
@@ -209,6 +233,19 @@ static __always_inline bool is_extension(__u8 next)
 	return next == 0 || next == 43 || next == 60 || next == 51 || next == 44;
 }
 
+/* Where the extension header at `at` ends, with the kind of what follows in the upper byte; 0: it is not looked behind. */
+__noinline __u32 extension_end(struct __sk_buff *skb, __u32 at, __u32 kind)
+{
+	__u8 extension[4];
+
+	if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension)))
+		return 0;
+	if (kind == 44 && (extension[2] | (extension[3] & 0xf8)))
+		return 0;
+	at += kind == 44 ? 8 : kind == 51 ? (extension[1] + 2) * 4 : (extension[1] + 1) * 8;
+	return at | (__u32)extension[0] << 24;
+}
+
 static __noinline int look_at_ipv6(struct __sk_buff *skb, __u8 next, bool egress)
 {
 	struct datagram datagram = {};
@@ -216,13 +253,11 @@ static __noinline int look_at_ipv6(struct __sk_buff *skb, __u8 next, bool egress
 	__u32 at = 40;
 
 	for (int i = 0; i < EXTENSIONS && is_extension(next); i++) {
-		__u8 extension[4];
-		if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension)))
+		__u32 end = extension_end(skb, at, next);
+		if (!end)
 			return 0;
-		if (next == 44 && (extension[2] | (extension[3] & 0xf8)))
-			return 0;
-		at += next == 44 ? 8 : next == 51 ? (extension[1] + 2) * 4 : (extension[1] + 1) * 8;
-		next = extension[0];
+		at = end & 0xffffff;
+		next = end >> 24;
 	}
 	if (next != IPPROTO_UDP || bpf_skb_load_bytes(skb, egress ? 24 : 8, peer, sizeof(peer)))
 		return 0;

@@ -130,13 +130,14 @@ export class Agent {
     if (replay === null) this.keepBaselines();
     await this.intake.openRecorder(this.pipeline.registry.documents());
     await this.keepRules();
+    // While the kernel goes through the programs: afterwards everything waits for this.
+    const metrics = agentMetrics(() => this.report.numbers());
+    lifetime.atEnd(metrics.stop);
+    const { port } = await servePublic(this.context, this.report, metrics.scrape);
     if (replay === null) await this.startMachine();
     else this.intake.replay(replay, this.queue);
     this.upward.start();
     this.outlet.start();
-    const metrics = agentMetrics(() => this.report.numbers());
-    lifetime.atEnd(metrics.stop);
-    const { port } = await servePublic(this.context, this.report, metrics.scrape);
     this.report.ready = true;
     const hooks = this.report.hooks().length;
     const hooksAttached = hooks - this.report.hooksMissing().length;

@@ -1,6 +1,6 @@
 /** What a command declares, the reading of its arguments, and its help: all three from one declaration. */
-import { parseArgs } from 'node:util';
 import type { Row, Rows } from '../kit/read-settings.ts';
+import { util } from '../kit/util.ts';
 
 export const EXIT = {
   ok: 0,
@@ -92,7 +92,7 @@ export function parse(shape: CommandShape, rows: Rows, argv: readonly string[]):
   const options = Object.fromEntries(
     names.map((name) => [name, { type: takesValue(own[name], rows[name]) ? 'string' : 'boolean' } as const]),
   );
-  const { tokens } = parseArgs({
+  const { tokens } = util.parseArgs({
     args: [...argv],
     options,
     strict: false,

@@ -1,9 +1,8 @@
 /** The root logger: JSON lines on a file descriptor, a named child per folder, message constant, facts as fields. */
 import { type Logger, pino } from 'pino';
+import type { LogLevel } from './log-level.ts';
 
 export type Log = Logger;
-export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Values under these keys are replaced at any depth of two: they are credentials. */
 const REDACTED = [

@@ -1,5 +1,5 @@
 /** Settings that both processes take. */
-import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { LOG_LEVELS, type LogLevel } from './log-level.ts';
 import type { Rows } from './read-settings.ts';
 
 /** Names that become part of keys, certificates and file names: letters, digits, dots, dashes, at most 253. */

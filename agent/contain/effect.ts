@@ -1,5 +1,5 @@
 /** Whether what an order asked for is so, looked at from inside, and what stays open all the same. */
-import { getSystemErrorName } from 'node:util';
+import { util } from '../../kit/util.ts';
 import type { Containments, Hook, NativeAddon, NetworkTries } from '../../native/index.ts';
 import { type AllowedPeer, allowedPeers, letsOut } from '../../wire/index.ts';
 import type { Groups } from './groups.ts';
@@ -129,7 +129,7 @@ function exec(parts: EffectParts): Found {
 }
 
 const newPrograms = (reason: string): string => `new programs: ${reason}`;
-const nameOf = (said: number): string => (said === -1 ? 'it was ended' : getSystemErrorName(-said));
+const nameOf = (said: number): string => (said === -1 ? 'it was ended' : util.getSystemErrorName(-said));
 
 /** Tried with a program of our own: a kernel may take the program of BPF LSM and never ask it. */
 async function execDenied(

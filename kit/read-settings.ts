@@ -82,6 +82,8 @@ function parseNumber(row: NumberRow, raw: unknown): number | string {
     return raw;
   const text = String(raw).trim();
   const units = UNITS[row.type];
+  // Nothing is as long in any unit.
+  if (row.type === 'milliseconds' && text === '0') return 0;
   if (units === undefined) return text === '' ? Number.NaN : Number(text);
   const match = /^(\d+(?:\.\d+)?)\s*([a-zA-Z]*)$/.exec(text);
   const unit = units[(match?.[2] ?? '?').toLowerCase().replace(/i?b$/, '')];

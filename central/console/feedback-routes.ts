@@ -73,7 +73,8 @@ export function feedbackRoutes(parts: FeedbackRouteParts) {
         verdict: textOf(body, 'verdict'),
         leaseMs: leaseOf(body),
         actor,
-        reason: reasonOf(body),
+        // The verdict has one.
+        reason: textOf(body, 'reason') === '' ? '' : reasonOf(body),
       };
       return { status: 201, value: done(await feedback.except(asked)) };
     },

@@ -54,6 +54,7 @@ export interface Feedback {
     verdict: string;
     leaseMs: number;
     actor: string;
+    /** Empty: that of the verdict. */
     reason: string;
   }): Promise<Excepted | Declined>;
   revoke(asked: { name: string; actor: string; reason: string }): Promise<{ name: string } | Declined>;
@@ -68,8 +69,13 @@ export interface Feedback {
 const workloadsOf = (evidence: readonly Evidence[]): readonly string[] => [
   ...new Set(evidence.map(({ alert }) => alert.workload)),
 ];
-const earlierOf = (past: readonly PastAlert[]): readonly Evidence[] =>
-  past.filter(({ verdict }) => verdict === 'false-positive').map(({ evidence }) => evidence);
+/** Of those that are judged now the verdict is one, too: what differs between their own detections is no other occurrence. */
+function earlierOf(past: readonly PastAlert[], now: readonly Evidence[]): readonly Evidence[] {
+  const own = new Set(now.map(({ alert }) => alert.id));
+  return past
+    .filter(({ verdict, evidence }) => verdict === 'false-positive' && !own.has(evidence.alert.id))
+    .map(({ evidence }) => evidence);
+}
 
 class StoredFeedback implements Feedback {
   private readonly parts: FeedbackParts;
@@ -131,19 +137,20 @@ class StoredFeedback implements Feedback {
     nowMs: number,
   ): Promise<{ proposals: readonly Proposal[]; preview: Preview }> {
     const past = await feedback.history(workloadsOf(evidence), nowMs - BACK_MS, ALERTS);
-    const proposals = propose(evidence, earlierOf(past));
+    const proposals = propose(evidence, earlierOf(past, evidence));
     const rules = proposals.map((one) => ruleOf(one, { reason: '', expiresMs: nowMs + 1 }));
     return { proposals, preview: preview(rules, past, nowMs) };
   }
 
   async except(asked: Parameters<Feedback['except']>[0]): Promise<Excepted | Declined> {
-    const { actor, reason, leaseMs } = asked;
+    const { actor, leaseMs } = asked;
     const nowMs = this.parts.nowMs();
     const result = await this.parts.store.transaction(async (parts): Promise<Excepted | Declined> => {
       const verdict = await parts.feedback.verdict(asked.verdict);
       if (verdict === null) return { declined: 'not-found', message: `verdict ${asked.verdict}: unknown` };
       if (verdict.verdict !== 'false-positive')
         return { declined: 'conflict', message: `verdict ${verdict.id}: it says that this was real` };
+      const reason = asked.reason || verdict.reason;
       const evidence = await parts.feedback.evidence(verdict.subject);
       const offered = await this.offer(parts, evidence, nowMs);
       const refused = this.refusal(offered);

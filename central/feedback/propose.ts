@@ -9,15 +9,21 @@ export interface Proposal {
   readonly workload: string;
   readonly detector: string;
   readonly facts: Readonly<Record<string, string>>;
-  /** It rests on the workload and the detector alone: there was no fact that would come again. */
+  /** It rests on the workload and the detector alone, or on who was at work besides: no fact of what was done would come again. */
   readonly broad: boolean;
 }
 
-/** Beyond so many for one workload and detector, they are put together by what they share. */
+/** Beyond so many for one workload and detector, they are put together by what they share, where that says what was done. */
 const MANY = 10;
+/** Beyond so many, whatever they share: 500 are in force at most. */
+const MOST = 50;
+
+/** Who was at work, and not what was done: many things are done by the same. */
+const CIRCUMSTANCES: ReadonlySet<string> = new Set(['context', 'uid', 'gid', 'parent']);
 
 /** Of one occurrence, not of what is done: they are never the same again. */
-const VOLATILE = /^(pid|periods|args_hash|args_bytes|count|score|bits|lost|share|.*_(ns|ms|bytes|pid))$/;
+const VOLATILE =
+  /^(pid|periods|session|pod|args_hash|args_bytes|count|score|bits|lost|share|.*_(ns|ms|bytes|pid))$/;
 const NUMBER = /^-?\d+(\.\d+)?( .*)?$/;
 const KEPT_NUMBERS = /^(port|uid|gid)$/;
 const lasting = ([key, value]: readonly [string, string]): boolean =>
@@ -33,12 +39,15 @@ const lastingOf = (facts: Facts): Facts =>
 const shared = (a: Facts, b: Facts): Facts =>
   Object.fromEntries(Object.entries(a).filter(([key, value]) => b[key] === value));
 const keyOf = (facts: Facts): string => JSON.stringify(facts);
+/** How many facts of them say what was done. */
+const deedsIn = (facts: Facts): number => Object.keys(facts).filter((key) => !CIRCUMSTANCES.has(key)).length;
 
 /** Several occurrences become one where each says the same of the same things, or when there are too many. */
 function together(all: readonly Facts[]): readonly Facts[] {
   const distinct = [...new Map(all.map((facts) => [keyOf(facts), facts])).values()];
   if (distinct.length <= MANY) return distinct;
-  return [distinct.reduce(shared)];
+  const common = distinct.reduce(shared);
+  return deedsIn(common) > 0 || distinct.length > MOST ? [common] : distinct;
 }
 
 /** A `*` in a value would be a pattern: it stands for anything then, itself included. */
@@ -51,12 +60,12 @@ function named(workload: string, detector: string, facts: Facts): Proposal {
     workload,
     detector,
     facts,
-    broad: Object.keys(facts).length === 0,
+    broad: deedsIn(facts) === 0,
   };
 }
 
 /**
- * `earlier`: what was called false before, of the same workloads. Where the same detector was wrong then with other values
+ * `earlier`: other alerts that were called false, of the same workloads. Where the same detector was wrong then with other values
  * of some facts, those facts do not matter, and are left out: narrow, and still what people have said so far.
  */
 export function propose(evidence: readonly Evidence[], earlier: readonly Evidence[]): readonly Proposal[] {
@@ -80,10 +89,8 @@ export function propose(evidence: readonly Evidence[], earlier: readonly Evidenc
     const [workload = '', detector = ''] = JSON.parse(key) as string[];
     const old = before(workload, detector);
     const widened = all.map((facts) => {
-      // Another value of a fact, with half of the rest alike, is the same thing done again.
-      const alike = old.filter(
-        (other) => Object.keys(shared(facts, other)).length * 2 >= Object.keys(facts).length,
-      );
+      // Another value of a fact, with more than half of what was done alike, is the same thing done again.
+      const alike = old.filter((other) => deedsIn(shared(facts, other)) * 2 > deedsIn(facts));
       return alike.reduce(shared, facts);
     });
     return together(widened).map((facts) => named(workload, detector, facts));

@@ -23,12 +23,21 @@ interface Made {
   readonly preview: Parameters<typeof previewText>[0];
 }
 
+/** In words where it is near: a date alone would say nothing of an hour. */
+function endText(expiresMs: number | null, nowMs: number): string {
+  if (expiresMs === null) return 'never';
+  const leftMs = expiresMs - nowMs;
+  return leftMs > 0 && leftMs < 172_800_000
+    ? `in ${ago(leftMs)}`
+    : new Date(expiresMs).toISOString().slice(0, 10);
+}
+
 function listText(all: readonly Listed[], nowMs: number): string {
   if (all.length === 0) return 'no exceptions\n';
   const rows = all.map((one) => [
     safe(one.name),
     one.state,
-    one.expiresMs === null ? 'never' : new Date(one.expiresMs).toISOString().slice(0, 10),
+    endText(one.expiresMs, nowMs),
     one.hits === 0 ? '0' : `${one.hits}, last ${ago(nowMs - one.lastHitMs)} ago`,
     safe(one.actor),
     exceptionText(one),
@@ -37,10 +46,25 @@ function listText(all: readonly Listed[], nowMs: number): string {
   return table(['EXCEPTION', 'STATE', 'ENDS', 'HITS', 'BY', 'WHAT', 'WHY'], rows);
 }
 
+function madeText({ exceptions: made, preview }: Made, nowMs: number): string {
+  const [first] = made;
+  return [
+    ...made.map((one) => `exception ${safe(one.name)}: ${exceptionText(one)}`),
+    `They ${previewText(preview)}.`,
+    ...(first === undefined
+      ? []
+      : [
+          `In force until it ends (${endText(first.expiresMs, nowMs)}), on every node within some seconds. picket exceptions: what each kept out`,
+          `Take one back: picket exceptions revoke ${safe(first.name)}`,
+        ]),
+    '',
+  ].join('\n');
+}
+
 async function run(call: Call): Promise<number> {
   const [verb, id] = call.positionals;
   const client = people(call);
-  const reason = String(call.flags['reason'] ?? 'asked for on the command line');
+  const said = call.flags['reason'];
   if (verb === undefined) {
     const answer = (await client.get('/api/v1/exceptions')) as { exceptions: Listed[] };
     call.io.out(call.json ? `${toJson(answer)}\n` : listText(answer.exceptions, Date.now()));
@@ -49,17 +73,20 @@ async function run(call: Call): Promise<number> {
   if (id === undefined) throw new UsageError(`exceptions: ${verb} of what?`);
   if (verb === 'make') {
     const lease = call.flags['for'];
-    const asked = { verdict: id, reason, ...(typeof lease === 'string' ? { lease } : {}) };
+    const asked = {
+      verdict: id,
+      ...(typeof said === 'string' ? { reason: said } : {}),
+      ...(typeof lease === 'string' ? { lease } : {}),
+    };
     const answer = (await client.post('/api/v1/exceptions', asked)) as Made;
-    const lines = answer.exceptions.map((one) => `exception ${one.name}: ${exceptionText(one)}\n`);
-    call.io.out(
-      call.json ? `${toJson(answer)}\n` : `${lines.join('')}They ${previewText(answer.preview)}.\n`,
-    );
+    call.io.out(call.json ? `${toJson(answer)}\n` : madeText(answer, Date.now()));
     return EXIT.ok;
   }
   if (verb !== 'revoke')
     throw new UsageError(`exceptions: ${JSON.stringify(verb)} is neither make nor revoke`);
-  const answer = await client.post(`/api/v1/exceptions/${encodeURIComponent(id)}/revoke`, { reason });
+  const answer = await client.post(`/api/v1/exceptions/${encodeURIComponent(id)}/revoke`, {
+    reason: typeof said === 'string' ? said : 'asked for on the command line',
+  });
   call.io.out(call.json ? `${toJson(answer)}\n` : `exception ${safe(id)} is revoked\n`);
   return EXIT.ok;
 }
@@ -71,7 +98,7 @@ export const exceptions: Command = {
     'Lists what people said is normal, with its end and its hits; `make VERDICT` puts in force what a false verdict proposes, `revoke NAME` takes one back.',
   flags: {
     for: { value: 'DURATION', sentence: 'How long it lasts, such as 7d; default: 30d, at most 365d.' },
-    reason: { value: 'TEXT', sentence: 'Why; kept with it.' },
+    reason: { value: 'TEXT', sentence: 'Why; kept with it. Default of make: what the verdict says.' },
     ...PEOPLE_FLAGS,
   },
   settings: 'all',

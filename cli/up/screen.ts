@@ -83,6 +83,7 @@ export function firstScreen(facts: ScreenFacts): string {
   const others = facts.workloads.filter(({ workload }) => !isHost(workload));
   const containers = others.reduce((sum, each) => sum + each.containers, 0);
   const folder = facts.stateFolder === '/var/lib/picket' ? '' : ` --state-folder ${facts.stateFolder}`;
+  const port = facts.apiUrl === 'https://127.0.0.1:7444' ? '' : ` --api-listen ${new URL(facts.apiUrl).host}`;
   return [
     'picket is running on this machine.',
     '',
@@ -104,9 +105,9 @@ export function firstScreen(facts: ScreenFacts): string {
     '',
     'Try next, in another terminal:',
     '  sudo npm run demo                     an attack on a sample shop: seen, contained, undone',
-    `  sudo ${facts.command} status${folder}`,
+    `  sudo ${facts.command} status${folder}${port}`,
     `  sudo ${facts.command} workloads${folder}`,
-    `  sudo ${facts.command} incidents${folder}`,
+    `  sudo ${facts.command} incidents${folder}${port}`,
     "  sudo sh -c 'cat /etc/shadow > /dev/null'   a read of a sensitive file: shows below within a moment",
     '',
   ].join('\n');

@@ -91,10 +91,48 @@ it('leaves out what differed between false alarms of the same kind', async () =>
   expect(value.proposals).toMatchObject([{ facts: { exe: '/bin/sh', parent: 'cron' } }]);
 });
 
+it('of the detections of one alarm each has its own exception: what tells them apart is not left out, and no session comes again', async () => {
+  const rare = (fact: string) => ({ fact, context: 'session', session: '4711:99', periods: '14', uid: '0' });
+  const id = alr('job');
+  const at = Date.now();
+  const detections = ['folder r /a', 'syscall mount', 'exec sh > cat'].map((fact) =>
+    detection(web, { id: `det-${hex(fact)}`, alert: id, facts: rare(fact), detector: 'rarity', wallMs: at }),
+  );
+  const alerts = [alert(web, { id, detectors: ['rarity'], firstWallMs: at, lastWallMs: at })];
+  await node.send(summary({ sequence: 1, containers: [web], detections, alerts }));
+  // Asked again it is the same: the verdict that was given is no other occurrence.
+  await say(id, 'false-positive');
+  const { value } = await say(id, 'false-positive');
+  const facts = value.proposals.map((one) => (one as unknown as { facts: object }).facts);
+  expect(facts).toEqual(
+    ['folder r /a', 'syscall mount', 'exec sh > cat'].map((fact) => ({ context: 'session', fact, uid: '0' })),
+  );
+});
+
+it('many alike are put together by what was done, and not by who was at work alone', async () => {
+  const many = async (name: string, factsOf: (n: number) => Record<string, string>) => {
+    sequence += 1;
+    const id = alr(name);
+    const detections = Array.from({ length: 12 }, (_, n) =>
+      detection(web, { id: `det-${hex(`${name}${n}`)}`, alert: id, facts: factsOf(n), detector: name }),
+    );
+    const alerts = [alert(web, { id, detectors: [name] })];
+    await node.send(summary({ sequence, containers: [web], detections, alerts }));
+    const { value } = await say(id, 'false-positive');
+    return value.proposals as unknown as { facts: object; broad: boolean }[];
+  };
+  const context = 'session';
+  expect(await many('alike', (n) => ({ exe: 'tar', path: `/p${n}`, context }))).toMatchObject([
+    { facts: { exe: 'tar', context }, broad: false },
+  ]);
+  const apart = await many('apart', (n) => ({ fact: `folder r /p${n}`, context }));
+  expect([apart.length, apart.some(({ broad }) => broad)]).toEqual([12, false]);
+});
+
 it('in force it keeps the like of it out of incidents, counts that, and does so until it is revoked', async () => {
   const { value: given } = await say(await happens('one'), 'false-positive');
   const verdict = given.verdict.id;
-  const { status, value: made } = await post('exceptions', { verdict, lease: '7d', reason: 'the backup' });
+  const { status, value: made } = await post('exceptions', { verdict, lease: '7d' });
   const name = made.exceptions[0]?.name ?? '';
   expect(status).toBe(201);
   await happens('two', { facts: { exe: '/bin/sh', pid: '77' } });
@@ -102,7 +140,7 @@ it('in force it keeps the like of it out of incidents, counts that, and does so 
   expect(await suppressed(alr('two'))).toBe(name);
   expect(await suppressed(alr('not-alike'))).toBe('');
   const listed = (await central.call('GET', '/api/v1/exceptions')).value['exceptions'] as object[];
-  expect(listed).toMatchObject([{ name, state: 'in force', hits: 1, actor: 'admin', reason: 'the backup' }]);
+  expect(listed).toMatchObject([{ name, state: 'in force', hits: 1, actor: 'admin', reason: 'because' }]);
   await post(`exceptions/${name}/revoke`, { reason: 'no more' });
   await happens('three', { facts: { exe: '/bin/sh', pid: '79' } });
   expect(await suppressed(alr('three'))).toBe('');

@@ -9,24 +9,30 @@ export interface MirrorParts<T> {
   readonly keyOf: (item: T) => string;
   /** Further ones are left out, and counted. */
   readonly maxObjects: number;
-  /** Of those, so many are known by name, and come in when there is room; none. */
+  /** Of those, so many are known by name, and come in as soon as there is room; none. The others come by a new list. */
   readonly maxLeftOut?: number;
   /** After each list. */
   readonly listed?: () => void | Promise<void>;
   /** After each change that came by the watch; `before`: as it was known. */
   readonly changed?: (kind: ChangeKind, item: T, before: T | null) => void | Promise<void>;
   readonly problem: (error: KubeError) => void;
-  readonly timing?: WatchTiming | undefined;
+  readonly timing?: (WatchTiming & { readonly roomMs?: number }) | undefined;
 }
+
+/** Room for objects that are not known by name: so long after it came everything is listed, once however much comes and goes. */
+const ROOM_MS = 60_000;
 
 export class Mirror<T> {
   readonly #parts: MirrorParts<T>;
   readonly #watch: Watch<T>;
   readonly #objects = new Map<string, T>();
   readonly #leftOut = new Map<string, T>();
+  /** Gone by our own doing, and the watch has not told of them yet. */
+  readonly #dropped = new Set<string>();
   /** Those that are left out and not known by name. */
   #beyond = 0;
   #listed = false;
+  #room: NodeJS.Timeout | undefined;
 
   constructor(parts: MirrorParts<T>) {
     this.#parts = parts;
@@ -38,8 +44,12 @@ export class Mirror<T> {
     this.#watch = new Watch<T>(parts.client, parts.query, handlers, parts.timing);
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#watch.run(signal);
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#watch.run(signal);
+    } finally {
+      clearTimeout(this.#room);
+    }
   }
 
   /** Everything was listed, and nothing since has failed. */
@@ -81,7 +91,10 @@ export class Mirror<T> {
 
   /** It is gone by our own doing: the watch will tell of nothing that is known. */
   drop(item: T): void {
-    this.#remove(this.#parts.keyOf(item));
+    const key = this.#parts.keyOf(item);
+    if (!this.#remove(key)) return;
+    if (this.#dropped.size >= this.#parts.maxObjects) this.#dropped.clear();
+    this.#dropped.add(key);
   }
 
   /** False where there is no room. */
@@ -111,6 +124,9 @@ export class Mirror<T> {
   #takeAll(items: readonly T[]): void | Promise<void> {
     this.#objects.clear();
     this.#leftOut.clear();
+    this.#dropped.clear();
+    clearTimeout(this.#room);
+    this.#room = undefined;
     this.#beyond = items.filter((item) => !this.#keep(item)).length;
     this.#listed = true;
     return this.#parts.listed?.();
@@ -119,8 +135,25 @@ export class Mirror<T> {
   #take(kind: ChangeKind, item: T): void | Promise<void> {
     const key = this.#parts.keyOf(item);
     const before = this.#objects.get(key) ?? this.#leftOut.get(key) ?? null;
-    if (kind === 'DELETED') this.#beyond -= Number(!this.#remove(key) && this.#beyond > 0);
-    else if (!this.#keep(item) && kind === 'ADDED') this.#beyond += 1;
+    this.#count(kind, item, before !== null);
+    this.#lookForRoom();
     return this.#parts.changed?.(kind, item, before);
+  }
+
+  /** What is not known and is no news was one of those beyond. */
+  #count(kind: ChangeKind, item: T, known: boolean): void {
+    const key = this.#parts.keyOf(item);
+    const dropped = this.#dropped.delete(key);
+    const fits = kind === 'DELETED' ? !this.#remove(key) : this.#keep(item);
+    if (kind === 'ADDED') this.#beyond += Number(!fits);
+    else if (!known && !dropped && fits && this.#beyond > 0) this.#beyond -= 1;
+  }
+
+  /** Those that are not known by name come by a list alone. */
+  #lookForRoom(): void {
+    const { maxObjects, timing } = this.#parts;
+    const room = this.#beyond > 0 && this.#leftOut.size === 0 && this.#objects.size < maxObjects;
+    if (!room || this.#room !== undefined) return;
+    this.#room = setTimeout(() => this.#watch.relist(), timing?.roomMs ?? ROOM_MS).unref();
   }
 }

@@ -97,6 +97,8 @@ export class Watch<T> {
   #bookmarked = false;
   /** It said that history is lost (410), and nothing has come of the list that followed yet. */
   #expired = false;
+  /** Ends the watch that is open, to list anew. */
+  #anew = new AbortController();
 
   constructor(
     client: KubeClient,
@@ -115,6 +117,12 @@ export class Watch<T> {
   /** Everything was listed, and nothing since has failed. */
   get inStep(): boolean {
     return this.#version !== null && this.lastProblem === null;
+  }
+
+  /** Lists everything anew, now. */
+  relist(): void {
+    this.#relist('');
+    this.#anew.abort();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -199,23 +207,26 @@ export class Watch<T> {
       fieldSelector,
     };
     let settled: NodeJS.Timeout | undefined;
+    this.#anew = new AbortController();
+    const { signal: anew } = this.#anew;
     try {
       this.counts.watches += 1;
       const opened = (): void => {
         this.connected = true;
         settled = setTimeout(() => this.#works(), SETTLED_MS).unref();
       };
-      const ask = { verb: 'watch', path, query, signal } as const;
+      const ask = { verb: 'watch', path, query, signal: AbortSignal.any([signal, anew]) } as const;
       const quietMs = this.#bookmarked ? silenceMs : timeoutSeconds * 1000 + LATE_MS;
       const limits = { maxLine: this.#timing.maxLine ?? MAX_LINE, silenceMs: quietMs };
       for await (const line of this.#client.connection.lines(ask, limits, opened)) {
         const ended = line === null ? this.#skip(path) : await this.#line(line, path);
         if (ended !== null) return ended;
       }
-      this.#works();
+      if (!anew.aborted) this.#works();
       return null;
     } catch (error) {
       if (!isKubeError(error)) throw error;
+      if (anew.aborted) return null;
       if (error.status === 410) this.#forgotten();
       // Its silence may be that of a server that began anew and has nothing to say.
       if (error.reason === 'Timeout') this.#bookmarked = false;
@@ -268,7 +279,8 @@ export class Watch<T> {
     const version = event.object.metadata.resourceVersion;
     if (event.type === 'BOOKMARK') this.#bookmarked = true;
     else await this.#change(event);
-    if (version !== undefined && version !== '') this.#floor = this.#version = version;
+    if (version !== undefined && version !== '' && !this.#anew.signal.aborted)
+      this.#floor = this.#version = version;
     this.#works();
     return null;
   }

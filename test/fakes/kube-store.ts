@@ -68,7 +68,7 @@ export class KubeStore {
       metadata: {
         creationTimestamp: new Date(1_700_000_000_000).toISOString(),
         ...(object['metadata'] as Json),
-        uid: before?.metadata.uid ?? this.#nextUid(),
+        uid: before?.metadata.uid ?? String((object['metadata'] as Json)['uid'] ?? this.#nextUid()),
         generation,
         resourceVersion: String(this.version),
       },

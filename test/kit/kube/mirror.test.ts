@@ -29,7 +29,7 @@ const put = (name: string, phase = 'Pending'): unknown =>
     ...{ spec: { nodeName: 'n1' }, status: { phase } },
   });
 
-function mirror(maxLeftOut?: number): Mirror<string> {
+function mirror(maxLeftOut?: number, roomMs = 50): Mirror<string> {
   const made = new Mirror<string>({
     client,
     query: { what: { resource: PODS }, reduce: ({ metadata }) => metadata.name ?? null },
@@ -37,7 +37,7 @@ function mirror(maxLeftOut?: number): Mirror<string> {
     maxObjects: 2,
     ...(maxLeftOut === undefined ? {} : { maxLeftOut }),
     problem: () => undefined,
-    timing: { baseMs: 5, limitMs: 40 },
+    timing: { baseMs: 5, limitMs: 40, roomMs },
   });
   running = made.run(stop.signal);
   return made;
@@ -71,4 +71,34 @@ test('without room for their names they are counted all the same', async () => {
   await becomes(made, ['a', 'b'], [], 2);
   api.remove('/api/v1/pods', 'shop', 'd');
   await becomes(made, ['a', 'b'], [], 1);
+});
+
+test('who is not known by name comes in by a new list when there is room, and lists are made no oftener', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) put(name);
+  const made = mirror();
+  await becomes(made, ['a', 'b'], [], 2);
+  api.remove('/api/v1/pods', 'shop', 'a');
+  await becomes(made, ['b', 'c'], [], 1);
+  const lists = api.asked.filter(({ verb }) => verb === 'list').length;
+  expect(lists).toBe(2);
+  // No room: what changes is told by the watch.
+  put('b', 'Running');
+  put('d', 'Running');
+  put('e');
+  await becomes(made, ['b', 'c'], [], 2);
+  expect(api.asked.filter(({ verb }) => verb === 'list')).toHaveLength(lists);
+});
+
+test('who comes in by a change is counted as left out no more, nor is what we took away ourselves', async () => {
+  for (const name of ['a', 'b', 'c', 'd']) put(name);
+  const made = mirror(undefined, 60_000);
+  await becomes(made, ['a', 'b'], [], 2);
+  made.drop('a');
+  api.remove('/api/v1/pods', 'shop', 'a');
+  put('c', 'Running');
+  await becomes(made, ['b', 'c'], [], 1);
+  made.drop('b');
+  api.remove('/api/v1/pods', 'shop', 'b');
+  put('b');
+  await becomes(made, ['b', 'c'], [], 1);
 });

@@ -5,6 +5,8 @@
 import { CanaryJudge } from './alerts/canary.ts';
 import { readExceptions } from './alerts/exceptions.ts';
 import type { Rules } from './alerts/hit.ts';
+import type { Verdict } from './alerts/judge.ts';
+import { judgePodState } from './alerts/pod-state.ts';
 import { Situations } from './case.ts';
 import { Costs } from './costs.ts';
 import { decodeRecords } from './events/decode.ts';
@@ -21,7 +23,7 @@ import { ClusterPeers } from './identity/cluster-peers.ts';
 import type { Container } from './identity/container.ts';
 import { Containers } from './identity/containers.ts';
 import { type Life, Lives } from './identity/lives.ts';
-import { PodStates, type Trouble } from './identity/pod-states.ts';
+import { PodStates } from './identity/pod-states.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
 import type { Baseline } from './models/baseline.ts';
@@ -29,6 +31,7 @@ import { type CareNumbers, cardsOf, careNumbers, type WorkloadCards } from './mo
 import { Registry } from './models/registry.ts';
 import { replyOf } from './models/shape/training.ts';
 import { Newcomers } from './newcomers.ts';
+import { PodFares } from './pod-fares.ts';
 import type { Sink } from './sink.ts';
 import { type Role, type RoleKind, Roles } from './situation/roles.ts';
 import { SessionStarts } from './situation/session-start.ts';
@@ -103,6 +106,7 @@ export class Pipeline {
   readonly #telling: Telling;
   readonly #unseen: Unseen;
   readonly #states = new PodStates();
+  readonly #fares = new PodFares();
   readonly #situations: Situations;
   readonly #verdicts: Verdicts;
   readonly #windows: Windows;
@@ -224,17 +228,18 @@ export class Pipeline {
     this.#containers.pods(pods, this.#bootNs);
     this.#attribution.advance(0n);
     this.#windows.named(this.#bootNs);
-    for (const trouble of this.#states.take(pods, this.#bootNs)) this.#inTrouble(trouble);
+    for (const { pod, ...trouble } of this.#states.take(pods, this.#bootNs))
+      this.#ofPod(pod.uid, trouble.state.container, judgePodState({ pod, ...trouble }));
+    this.#fares.take(pods, this.#states.changes);
   }
 
   /** Told of the container itself where it runs at this moment, else of the host. */
-  #inTrouble(trouble: Trouble): void {
-    const { pod, state } = trouble;
+  #ofPod(podUid: string, name: string, verdict: Verdict): void {
     const container = this.#containers
       .live()
-      .find(({ identity }) => identity.podUid === pod.uid && identity.name === state.container);
+      .find(({ identity }) => identity.podUid === podUid && identity.name === name);
     const watched = this.#windows.of(container ?? this.#containers.host);
-    this.#unseen.podState(watched, trouble, { timeNs: this.#bootNs, cpu: 0 });
+    this.#unseen.ofPod(watched, verdict, { timeNs: this.#bootNs, cpu: 0 });
   }
 
   /** The end of a window. */
@@ -284,6 +289,7 @@ export class Pipeline {
       return now?.id === id ? now : null;
     });
     yield* this.#windows.tick(this.#canaries.without(tick));
+    for (const { podUid, container, verdict } of this.#fares.tick()) this.#ofPod(podUid, container, verdict);
     this.#situations.rates.clear();
     this.#telling.tick(tick.bootNs);
     this.#forget(tick.bootNs);
@@ -328,7 +334,7 @@ export class Pipeline {
       expired: expired + overflow,
       podsRefused: this.#podsRefused,
       podsProblem: this.#podsProblem,
-      statesRefused: this.#states.refused,
+      statesRefused: this.#states.refused + this.#fares.refused,
       processes: this.#processes.size,
       openAlerts: this.#telling.openAlerts,
       baselines: this.registry.size,

@@ -2,11 +2,10 @@
 
 import { listLosses } from './alerts/explain.ts';
 import { FILLED, filledBy, judgeFlood, judgeOverload, MANY_LOSE } from './alerts/flood.ts';
-import { judgePodState } from './alerts/pod-state.ts';
+import type { Verdict } from './alerts/judge.ts';
 import { judgeUnwatched, type Unwatched } from './alerts/unwatched.ts';
 import type { Situations, When } from './case.ts';
 import { sumOf } from './circumstances.ts';
-import type { Trouble } from './identity/pod-states.ts';
 import type { Telling } from './telling.ts';
 import type { Watched } from './watched.ts';
 
@@ -48,10 +47,10 @@ export class Unseen {
     this.#telling.found(verdict, { watched: host, situation, fact: null, when, event: null });
   }
 
-  /** A pod does not come up, or not stay up; `watched`: its container where there is one, else the host. */
-  podState(watched: Watched, trouble: Trouble, when: When): void {
+  /** What is said of a pod that does not come up, or not stay up; `watched`: its container where there is one, else the host. */
+  ofPod(watched: Watched, verdict: Verdict, when: When): void {
     const situation = this.#situations.of(watched);
-    this.#telling.found(judgePodState(trouble), { watched, situation, fact: null, when, event: null });
+    this.#telling.found(verdict, { watched, situation, fact: null, when, event: null });
   }
 
   /** Containers found no free slot in the window that ends; a finding about the host, in each such window. */

@@ -190,6 +190,36 @@ export const POD_FEATURES: readonly Feature[] = [
   },
 ];
 
+/** The same of all containers of a workload in a window: its volume is judged by them, also where none of them comes up. */
+export const FARES_FEATURES: readonly Feature[] = [
+  { name: 'podStarts', unit: 'starts', version: 1, sentence: 'Times that one was started anew.' },
+  {
+    name: 'podMemoryEnds',
+    unit: 'ends',
+    version: 1,
+    sentence: 'Runs that were ended for want of memory (OOMKilled).',
+  },
+  { name: 'podFailedEnds', unit: 'ends', version: 1, sentence: 'Other runs that ended with a failure.' },
+  {
+    name: 'podBackOff',
+    unit: 'containers',
+    version: 1,
+    sentence: 'Those that wait to be started anew (CrashLoopBackOff), or cannot be started, at the end.',
+  },
+  {
+    name: 'podImageWaits',
+    unit: 'containers',
+    version: 1,
+    sentence: 'Those whose image could not be pulled or used, at the end.',
+  },
+  {
+    name: 'podShortestRun',
+    unit: 'seconds',
+    version: 1,
+    sentence: 'How long the shortest of the runs that ended had lasted; none ended: no value.',
+  },
+];
+
 /**
  * Nullable: what a host's cgroups do not tell is no value, never 0. Throttling, OOM kills, pressure and, with cgroup v1,
  * operations of devices are read every third window and are then of the three.
@@ -425,6 +455,12 @@ export const CATALOGUE: readonly FeatureGroup[] = [
     of: PEER_FEATURES,
     missing: '0 where it spoke to nobody.',
     outliers: 'As counts; 256 peers are told apart in a window, further ones counted together.',
+  },
+  {
+    name: 'fares',
+    of: FARES_FEATURES,
+    missing: 'As counts; without a list of pods nothing is judged.',
+    outliers: 'Logarithm of one more; kept within 60 of zero.',
   },
   {
     name: 'access',

@@ -13,6 +13,19 @@ export interface Trouble {
   readonly state: ContainerState;
 }
 
+export type WaitKind = 'none' | 'back-off' | 'image';
+
+/** What a list says of a container that is, or was, in trouble, against the list before. */
+export interface ContainerChange {
+  readonly pod: Pod;
+  readonly container: string;
+  /** Times that it was started anew since; 0 where it was not in the list before. */
+  readonly starts: number;
+  /** How the run before ended; null: none did. */
+  readonly ended: ContainerState['ended'];
+  readonly waits: WaitKind;
+}
+
 const WAITING: Readonly<Record<string, TroubleKind>> = {
   CrashLoopBackOff: 'crash-loop',
   ErrImagePull: 'no-image',
@@ -40,8 +53,28 @@ function troubleOf(state: ContainerState, before: ContainerState | null, known: 
   return anew && state.ended?.reason === 'OOMKilled' ? 'out-of-memory' : null;
 }
 
+/** `known`: its pod was in the list before. */
+function changeOf(
+  pod: Pod,
+  state: ContainerState,
+  before: ContainerState | null,
+  known: boolean,
+): ContainerChange {
+  const kind = WAITING[state.waiting];
+  const since = before?.restarts ?? (known ? 0 : state.restarts);
+  return {
+    pod,
+    container: state.container,
+    starts: Math.max(0, state.restarts - since),
+    ended: state.ended,
+    waits: kind === undefined ? 'none' : kind === 'no-image' ? 'image' : 'back-off',
+  };
+}
+
 export class PodStates {
   refused = 0;
+  /** Of the list that was taken last. */
+  changes: readonly ContainerChange[] = [];
   #states = new Map<string, ContainerState>();
   /** Pods of the last list, but for those of which states were refused. */
   #listed: ReadonlySet<string> = new Set();
@@ -57,6 +90,7 @@ export class PodStates {
   take(pods: readonly Pod[], now: bigint): Trouble[] {
     const states = new Map<string, ContainerState>();
     const fresh: Trouble[] = [];
+    const changes: ContainerChange[] = [];
     const listed = new Set(pods.map(({ uid }) => uid));
     for (const pod of pods)
       for (const state of pod.states ?? []) {
@@ -67,12 +101,15 @@ export class PodStates {
         }
         const key = keyOf(pod.uid, state.container);
         states.set(key, state);
-        const kind = troubleOf(state, this.#states.get(key) ?? null, this.#listed.has(pod.uid));
+        const [before, known] = [this.#states.get(key) ?? null, this.#listed.has(pod.uid)];
+        changes.push(changeOf(pod, state, before, known));
+        const kind = troubleOf(state, before, known);
         if (kind !== null && this.#isFresh(`${workloadKey(pod)} ${state.container} ${kind}`, now))
           fresh.push({ kind, pod, state });
       }
     this.#states = states;
     this.#listed = listed;
+    this.changes = changes;
     return fresh;
   }
 

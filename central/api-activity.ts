@@ -9,7 +9,7 @@ import { type FilePlace, readLines } from './audit/follow.ts';
 import type { ApiAlert } from './audit/groups.ts';
 import { Habits, type Learnt } from './audit/habits.ts';
 import { type PodEntry, Watch } from './audit/watch.ts';
-import type { PodEventBook } from './cluster/pod-events.ts';
+import type { EventBook } from './cluster/event-book.ts';
 import type { Evidence } from './correlate/incident.ts';
 import { evidenceOf } from './evidence.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -30,7 +30,7 @@ export interface ApiActivityParts {
   readonly metrics: Metrics;
   readonly log: Log;
   /** What Kubernetes says of pods. */
-  readonly podEvents: Pick<PodEventBook, 'during'>;
+  readonly events: Pick<EventBook, 'ofPod'>;
 }
 export interface ApiActivity {
   /** Reads what was learnt; once, before anything is taken. */
@@ -204,7 +204,7 @@ class RunningActivity implements ApiActivity {
     // A request comes about a second after the process that it started.
     for (const id of await store.sessions.name(fresh)) {
       const known = await store.sessions.alert(id);
-      if (known !== null) found.push(await evidenceOf(store, known, known.alert, this.parts.podEvents));
+      if (known !== null) found.push(await evidenceOf(store, known, known.alert, this.parts.events));
     }
     return found;
   }

@@ -10,7 +10,7 @@ import { type ApiActivity, createApiActivity } from './api-activity.ts';
 import type { AuditServer } from './audit/server.ts';
 import { tokenInPath } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
-import { PodEventBook } from './cluster/pod-events.ts';
+import { EventBook } from './cluster/event-book.ts';
 import { joined } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import type { ApiServer } from './console/api.ts';
@@ -171,16 +171,16 @@ class RunningCentral implements Central {
       ...{ metrics: this.metrics, nowMs: clock.wallMs },
       log: log.child({ part: 'correlate' }),
     });
-    const podEvents = new PodEventBook();
+    const events = new EventBook();
     this.metrics.gauge(
       'pod_events_left_out',
-      'Warnings about pods that were too many to be kept.',
+      'Events about pods and nodes that were too many to be kept.',
       [],
-      (gauge) => gauge.set(podEvents.leftOut),
+      (gauge) => gauge.set(events.leftOut),
     );
     const pipeline = createPipeline({
       around,
-      podEvents,
+      events,
       store,
       clock,
       orders,
@@ -197,7 +197,7 @@ class RunningCentral implements Central {
     this.closers.push(() => pipeline.stop());
     await pipeline.putInForce();
     const activity = createApiActivity({
-      podEvents,
+      events,
       ...{ cluster: settings.cluster, store, pipeline, clock, metrics: this.metrics },
       log: log.child({ part: 'audit' }),
     });
@@ -223,8 +223,9 @@ class RunningCentral implements Central {
     if (hasObjects)
       this.loops.push(
         keepObjects({
-          ...{ clusters, store, pipeline, guidance, podEvents, files, clock, log, metrics: this.metrics },
+          ...{ clusters, store, pipeline, guidance, events, files, clock, log, metrics: this.metrics },
           ...{ own: settings.cluster, passMs: this.parts.tickMs ?? TICK_MS, signal: this.stopping.signal },
+          forgetNodesMs: settings['keep-nodes'],
         }),
       );
     this.publish(keys, clusters);

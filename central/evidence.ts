@@ -1,5 +1,5 @@
 /** An alert of a node with what central knows around it. */
-import type { PodEventBook } from './cluster/pod-events.ts';
+import type { EventBook } from './cluster/event-book.ts';
 import type { Evidence, TimelineEntry } from './correlate/incident.ts';
 import type { NodeIdentity, ReportedAlert, ReportedContainer } from './ingest/report.ts';
 import type { StoreParts } from './store/database.ts';
@@ -13,14 +13,14 @@ const EVENTS = 8;
 
 /** Context alone: it changes neither score nor severity. */
 function podEntries(
-  book: Pick<PodEventBook, 'during'>,
+  book: Pick<EventBook, 'ofPod'>,
   { cluster, node, alert }: { cluster: string; node: string; alert: ReportedAlert },
   container: ReportedContainer | null,
 ): TimelineEntry[] {
   if (container === null) return [];
   const { namespace, pod, podUid, name } = container;
   const span = { fromMs: alert.firstWallMs - BEFORE_MS, toMs: alert.lastWallMs };
-  const found = book.during({ cluster, namespace, pod, podUid, container: name }, span);
+  const found = book.ofPod({ cluster, namespace, pod, podUid, container: name }, span);
   const latest = found.toSorted((a, b) => b.lastMs - a.lastMs).slice(0, EVENTS);
   return latest.map(({ reason, count, lastMs, container: of }) => ({
     atMs: Math.min(lastMs, alert.lastWallMs),
@@ -32,12 +32,32 @@ function podEntries(
   }));
 }
 
+/** The evidence with what Kubernetes said of the node around that time. Context alone, as that of pods. */
+export function withNode(evidence: Evidence, book: Pick<EventBook, 'ofNode'>): Evidence {
+  const { cluster, node, alert } = evidence;
+  if (node === '') return evidence;
+  const span = { fromMs: alert.firstWallMs - BEFORE_MS, toMs: alert.lastWallMs };
+  const found = book.ofNode({ cluster, node }, span);
+  const latest = found.toSorted((a, b) => b.lastMs - a.lastMs).slice(0, EVENTS);
+  const told = latest.map(
+    ({ reason, count, lastMs }): TimelineEntry => ({
+      atMs: Math.min(lastMs, alert.lastWallMs),
+      kind: 'node-event',
+      ref: `node ${node} ${reason}`,
+      node,
+      container: '',
+      text: `Kubernetes says of node ${node}: ${reason}${count > 1 ? `, ${count} times` : ''}.`,
+    }),
+  );
+  return told.length === 0 ? evidence : { ...evidence, visits: [...evidence.visits, ...told] };
+}
+
 /** Inside a transaction: who is behind the alert is written down with it. */
 export async function evidenceOf(
   store: StoreParts,
   { cluster, node }: NodeIdentity,
   alert: ReportedAlert,
-  book: Pick<PodEventBook, 'during'>,
+  book: Pick<EventBook, 'ofPod'>,
 ): Promise<Evidence> {
   const notes = await store.sessions.notesOf(alert.id);
   const identities = [

@@ -3,7 +3,7 @@ import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import { Controller } from './cluster/controller.ts';
-import type { PodEventBook } from './cluster/pod-events.ts';
+import type { EventBook } from './cluster/event-book.ts';
 import { SOURCE } from './cluster/policies.ts';
 import type { Clusters } from './clusters.ts';
 import type { Feedback } from './feedback/feedback.ts';
@@ -80,8 +80,9 @@ export interface ObjectsParts {
   readonly store: Pick<Store, 'objects'>;
   readonly pipeline: Pipeline;
   readonly guidance: Guidance;
-  readonly podEvents: PodEventBook;
+  readonly events: EventBook;
   readonly passMs: number;
+  readonly forgetNodesMs: number;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -109,9 +110,9 @@ export function keepObjects(parts: ObjectsParts): Promise<void> {
       onNodes: (cluster) => guidance.profilesOn(cluster),
     },
     standingOf: (node) => guidance.standingOf(node),
-    podEvents: parts.podEvents,
+    events: parts.events,
     nowMs: clock.wallMs,
-    passMs: parts.passMs,
+    ...{ passMs: parts.passMs, forgetNodesMs: parts.forgetNodesMs },
     count: (cluster, deed) => deeds.inc({ cluster, deed }),
     onError: (cluster, error) => log.warn({ err: error, cluster }, 'objects of the cluster'),
   });

@@ -5,14 +5,14 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
-import type { PodEventBook } from './cluster/pod-events.ts';
+import type { EventBook } from './cluster/event-book.ts';
 import { guardRequest } from './cluster/request.ts';
 import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
 import type { ExceptionRule } from './correlate/exception.ts';
 import type { Evidence, Incident, IncidentChange, Involved } from './correlate/incident.ts';
 import { type Counters, countersOf } from './counters.ts';
-import { evidenceOf } from './evidence.ts';
+import { evidenceOf, withNode } from './evidence.ts';
 import type { ReportSink } from './ingest/accept.ts';
 import type { Enrolment } from './ingest/enrol.ts';
 import type { NodeIdentity, Report, SignedOrder } from './ingest/report.ts';
@@ -55,7 +55,7 @@ export interface PipelineParts {
   readonly windowMs: number;
   readonly around: Pick<Around, 'of'>;
   /** What Kubernetes says of pods. */
-  readonly podEvents: Pick<PodEventBook, 'during'>;
+  readonly events: Pick<EventBook, 'ofPod' | 'ofNode'>;
   /** Ids of the valid ones. */
   readonly hashKeys: () => readonly string[];
   readonly metrics: Metrics;
@@ -209,7 +209,7 @@ class CentralPipeline implements Pipeline {
     const answers = await takeAnswers(store.response, { ...this.response(), again: this.again }, said);
     if (alerts.length === 0) return { ...stored, changes: [], suppressed: 0, answers };
     const evidence: Evidence[] = [];
-    for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert, this.parts.podEvents));
+    for (const alert of alerts) evidence.push(await evidenceOf(store, report, alert, this.parts.events));
     const found = await this.join(store, evidence);
     return { ...stored, answers, ...found };
   }
@@ -217,9 +217,10 @@ class CentralPipeline implements Pipeline {
   /** What new evidence does to incidents, inside a transaction. */
   private async join(
     store: StoreParts,
-    evidence: readonly Evidence[],
+    found: readonly Evidence[],
   ): Promise<Pick<Taken, 'changes' | 'suppressed'>> {
-    if (evidence.length === 0) return { changes: [], suppressed: 0 };
+    if (found.length === 0) return { changes: [], suppressed: 0 };
+    const evidence = found.map((one) => withNode(one, this.parts.events));
     const { exceptions, windowMs, clock } = this.parts;
     const policies = this.inForce;
     const alerts = evidence.map(({ alert }) => alert);

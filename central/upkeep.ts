@@ -11,7 +11,10 @@ const GONE_MS = 86_400_000;
 
 export interface UpkeepParts {
   readonly store: Pick<Store, 'deleteOld' | 'endContainers' | 'pruneSteps' | 'bytes'>;
-  readonly settings: Pick<CentralSettings, 'retention' | 'keep-incidents' | 'keep-steps' | 'database-bytes'>;
+  readonly settings: Pick<
+    CentralSettings,
+    'retention' | 'keep-incidents' | 'keep-nodes' | 'keep-steps' | 'database-bytes'
+  >;
   readonly nowMs: () => number;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -50,6 +53,8 @@ export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Pr
       const limits = {
         detailsBeforeMs: nowMs() - settings.retention,
         storyBeforeMs: nowMs() - settings['keep-incidents'],
+        nodesBeforeMs: nowMs() - settings['keep-nodes'],
+        recordBeforeMs: nowMs() - settings['keep-steps'],
         maxBytes: settings['database-bytes'],
       };
       await store.endContainers(nowMs() - GONE_MS);

@@ -2,7 +2,7 @@
 
 export interface Condition {
   readonly type: string;
-  readonly status: 'True' | 'False';
+  readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
   readonly lastTransitionTime: string;
@@ -11,12 +11,19 @@ export interface Condition {
 
 const MAX_MESSAGE = 4096;
 
-/** The condition as it is now; its time stays when its status does. */
+/** The condition as it is now; its time stays when its status does. `holds` null: it is not known. */
 export function conditionOf(
   before: unknown,
-  now: { type: string; holds: boolean; reason: string; message: string; generation?: number; nowMs: number },
+  now: {
+    type: string;
+    holds: boolean | null;
+    reason: string;
+    message: string;
+    generation?: number;
+    nowMs: number;
+  },
 ): Condition {
-  const status = now.holds ? 'True' : 'False';
+  const status = now.holds === null ? 'Unknown' : now.holds ? 'True' : 'False';
   const known = (Array.isArray(before) ? before : []).find(
     (one: unknown): one is Condition =>
       typeof one === 'object' && one !== null && (one as Condition).type === now.type,

@@ -135,9 +135,12 @@ export function objectsOfProposal({ plan, title }: Proposal): KubeObject[] {
   return plan.steps.flatMap(({ verdict, target, action, policy }, index) => {
     if (verdict !== 'propose' || target.pod === '' || target.namespace === '') return [];
     const labels = { 'picket.dev/plan': plan.id, 'picket.dev/incident': plan.incident };
+    const made = head(target.namespace, `${plan.id}-${index}`, labels);
     return [
       {
-        ...head(target.namespace, `${plan.id}-${index}`, labels),
+        ...made,
+        // Who puts it away while central is down says no all the same: it waits to be read.
+        metadata: { ...made.metadata, finalizers: [FINALIZER] },
         spec: {
           pod: target.pod,
           podUID: target.podUid,

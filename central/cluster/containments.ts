@@ -30,6 +30,7 @@ import {
 } from './containment-object.ts';
 import { tellEvent } from './event.ts';
 import { CONTAINMENTS, FINALIZER } from './kinds.ts';
+import type { Canary } from './seeing.ts';
 
 export interface PodContainer extends Involved {
   readonly cluster: string;
@@ -52,6 +53,7 @@ export interface NodeRow {
   readonly node: string;
   readonly lastSeenMs: number;
   readonly health: Readonly<Record<string, unknown>> | null;
+  readonly canary: Canary | null;
 }
 interface PlanDeed {
   readonly incident: string;
@@ -182,7 +184,7 @@ export class Containments {
     if (hasEnded(row)) await this.#letGo(kept);
   }
 
-  /** Its order ended long ago. */
+  /** Its order ended long ago, or its plan waits no more. */
   async #forgotten(kept: Kept): Promise<void> {
     await this.#letGo(kept);
     if (!kept.deleted) await this.#remove(kept);
@@ -196,7 +198,7 @@ export class Containments {
     for (const kept of this.#objects.all()) {
       const plan = kept.labels['picket.dev/plan'];
       // Decided: the orders that came of it have objects of their own.
-      if (plan !== undefined && !plans.has(plan)) await this.#try(() => this.#remove(kept));
+      if (plan !== undefined && !plans.has(plan)) await this.#try(() => this.#forgotten(kept));
     }
   }
 
@@ -205,12 +207,11 @@ export class Containments {
    * object that the plan has counts: whoever may write elsewhere refuses nothing here. The plans that are left.
    */
   async #refusals(proposals: readonly Proposal[]): Promise<readonly Proposal[]> {
-    const gone = [...this.#dismissed];
-    if (gone.length === 0) return proposals;
+    const gone = this.#dismissed;
     const left: Proposal[] = [];
     for (const proposal of proposals) {
       const keys = objectsOfProposal(proposal).map(keyOfObject);
-      const key = keys.find((one) => gone.includes(one));
+      const key = keys.find((one) => gone.has(one) || this.#objects.get(one)?.deleted === true);
       if (key === undefined) left.push(proposal);
       else await this.#try(() => this.#refuse(proposal.plan, key, keys));
     }

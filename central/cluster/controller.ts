@@ -5,9 +5,11 @@ import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { loop } from '../../kit/loop.ts';
 import type { PolicySet } from '../respond/policy.ts';
 import { Containments, type ObjectDeeds, type ObjectSource } from './containments.ts';
+import type { EventBook } from './event-book.ts';
+import { nodeEvents } from './node-events.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
 import { PeerObjects, type PeerObjectsParts } from './peers.ts';
-import { type PodEventBook, PodEvents } from './pod-events.ts';
+import { podEvents } from './pod-events.ts';
 import { PolicyObjects } from './policies.ts';
 import { ProfileObjects, type ProfileObjectsParts } from './profiles.ts';
 import { RuleObjects, type RuleObjectsParts } from './rules.ts';
@@ -21,9 +23,10 @@ export interface ControllerParts {
   readonly source: ObjectSource;
   readonly rules: Pick<RuleObjectsParts, 'check' | 'use'>;
   readonly usePeers: PeerObjectsParts['use'];
-  readonly podEvents: Pick<PodEventBook, 'use'>;
+  readonly events: Pick<EventBook, 'use'>;
   readonly profiles: Pick<ProfileObjectsParts, 'use' | 'onNodes'>;
   readonly standingOf: NodesParts['standingOf'];
+  readonly forgetNodesMs: number;
   readonly deeds: ObjectDeeds;
   readonly nowMs: () => number;
   readonly passMs: number;
@@ -44,10 +47,10 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
   };
   const each = { cluster, client, source, nowMs, onError, ...(timing && { timing }) };
   const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
-  const nodes = new Nodes({ ...each, standingOf: parts.standingOf });
+  const nodes = new Nodes({ ...each, standingOf: parts.standingOf, forgetMs: parts.forgetNodesMs });
   const peers = new PeerObjects({ ...each, use: parts.usePeers });
-  const podEvents = new PodEvents(each);
-  parts.podEvents.use(cluster, podEvents);
+  const events = { pods: podEvents(each), nodes: nodeEvents(each) };
+  parts.events.use(cluster, events);
   const profiles = new ProfileObjects({ ...each, ...parts.profiles });
   const rules = new RuleObjects({ ...each, ...parts.rules });
   const policies =
@@ -69,7 +72,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
     containments,
     nodes,
     peers,
-    watched: [containments, nodes, rules, peers, podEvents, profiles, ...policies],
+    watched: [containments, nodes, rules, peers, events.pods, events.nodes, profiles, ...policies],
     documents: [rules, profiles, ...policies],
   };
 }

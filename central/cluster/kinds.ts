@@ -59,8 +59,8 @@ export const CLUSTER_PERMISSIONS: readonly Permission[] = [
   {
     apiGroups: [GROUP],
     resources: ['picketnodes'],
-    verbs: ['list', 'watch', 'create'],
-    because: 'Each node that reports is an object.',
+    verbs: ['list', 'watch', 'create', 'delete'],
+    because: 'Each node that reports is an object, until it is forgotten.',
   },
   {
     apiGroups: [''],
@@ -84,6 +84,6 @@ export const CLUSTER_PERMISSIONS: readonly Permission[] = [
     apiGroups: [''],
     resources: ['events'],
     verbs: ['list', 'watch'],
-    because: 'Warnings of a pod stand beside what is found in it: watched once, here.',
+    because: 'Warnings of a pod or node stand beside what is found there: watched once, here.',
   },
 ];

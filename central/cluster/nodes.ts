@@ -7,6 +7,7 @@ import type { WatchTiming } from '../../kit/kube/watch.ts';
 import { conditionOf } from './condition.ts';
 import type { NodeRow, ObjectSource } from './containments.ts';
 import { API_VERSION, MADE_BY, PICKET_NODES } from './kinds.ts';
+import { seeingOf } from './seeing.ts';
 
 export interface NodesParts {
   readonly cluster: string;
@@ -14,6 +15,8 @@ export interface NodesParts {
   readonly source: Pick<ObjectSource, 'nodes'>;
   /** What rules stand on the node, as it said last; null: not known. */
   readonly standingOf: (node: { cluster: string; node: string }) => Standing | null;
+  /** The object of a node that was not heard for so long goes. */
+  readonly forgetMs: number;
   readonly nowMs: () => number;
   readonly onError: (error: unknown) => void;
   readonly timing?: WatchTiming;
@@ -38,11 +41,12 @@ export interface Standing {
 type Status = Readonly<Record<string, unknown>>;
 interface Kept {
   readonly name: string;
+  readonly uid: string;
   readonly status: Status;
 }
 
-function keep({ metadata, status }: KubeObject): Kept | null {
-  return metadata.name === undefined ? null : { name: metadata.name, status: (status ?? {}) as Status };
+function keep({ metadata: { name, uid = '' }, status }: KubeObject): Kept | null {
+  return name === undefined ? null : { name, uid, status: (status ?? {}) as Status };
 }
 
 const number = (value: unknown): number => {
@@ -53,7 +57,7 @@ const number = (value: unknown): number => {
 export function statusOf(
   row: NodeRow & { readonly standing: Standing | null },
   before: Status,
-  nowMs: number,
+  { nowMs, startedMs }: { nowMs: number; startedMs: number },
 ): Record<string, unknown> {
   const { health, lastSeenMs, standing } = row;
   const reporting = nowMs - lastSeenMs < SILENT_MS;
@@ -61,6 +65,7 @@ export function statusOf(
   const hooks = Array.isArray(health?.['hooksMissing'])
     ? health['hooksMissing'].map(String).slice(0, MAX_HOOKS)
     : [];
+  const seeing = seeingOf(row.canary, before['conditions'], { reporting, nowMs, startedMs });
   return {
     lastSeen: new Date(lastSeenMs).toISOString(),
     version: String(health?.['version'] ?? ''),
@@ -71,6 +76,8 @@ export function statusOf(
     ...(standing === null
       ? {}
       : { rules: { version: standing.rules, problems: standing.ruleProblems.slice(0, MAX_PROBLEMS) } }),
+    // Null takes away what was said before.
+    canary: seeing.canary ?? null,
     conditions: [
       conditionOf(before['conditions'], {
         type: 'Reporting',
@@ -86,6 +93,7 @@ export function statusOf(
         message: hooks.join(', '),
         nowMs,
       }),
+      ...seeing.conditions,
     ],
   };
 }
@@ -100,9 +108,11 @@ export class Nodes {
   readonly #parts: NodesParts;
   readonly #objects: Mirror<Kept>;
   readonly #written = new Map<string, number>();
+  readonly #startedMs: number;
 
   constructor(parts: NodesParts) {
     this.#parts = parts;
+    this.#startedMs = parts.nowMs();
     this.#objects = new Mirror({
       client: parts.client,
       query: { what: { resource: PICKET_NODES }, reduce: keep },
@@ -124,14 +134,30 @@ export class Nodes {
   async pass(): Promise<void> {
     if (!this.#objects.known) return;
     const { cluster, source } = this.#parts;
-    for (const row of await source.nodes({ cluster })) {
-      if (!NAME.test(row.node)) continue;
-      try {
-        await this.#node(row);
-      } catch (error) {
-        if (!isKubeError(error, 'NotFound')) this.#parts.onError(error);
-      }
+    const rows = await source.nodes({ cluster });
+    for (const row of rows) if (NAME.test(row.node)) await this.#try(() => this.#node(row));
+    const known = new Set(rows.map(({ node }) => node));
+    for (const kept of this.#objects.all())
+      if (!known.has(kept.name)) await this.#try(() => this.#forget(kept));
+  }
+
+  /** One that fails keeps none of the others. */
+  async #try(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isKubeError(error, 'NotFound') && !isKubeError(error, 'Conflict')) this.#parts.onError(error);
     }
+  }
+
+  /** Central may have begun with an empty store: what the object says itself of when the node was heard decides. */
+  async #forget(kept: Kept): Promise<void> {
+    const { client, forgetMs, nowMs } = this.#parts;
+    const lastSeenMs = Date.parse(String(kept.status['lastSeen'] ?? ''));
+    if (!(nowMs() - lastSeenMs >= forgetMs)) return;
+    await client.delete({ resource: PICKET_NODES, name: kept.name }, { uid: kept.uid });
+    this.#objects.drop(kept);
+    this.#written.delete(kept.name);
   }
 
   async #node(row: NodeRow): Promise<void> {
@@ -139,11 +165,13 @@ export class Nodes {
     const before = this.#objects.get(row.node)?.status;
     if (before === undefined) await this.#make(row.node);
     const standing = standingOf({ cluster, node: row.node });
-    const status = statusOf({ ...row, standing }, before ?? {}, nowMs());
+    const times = { nowMs: nowMs(), startedMs: this.#startedMs };
+    const status = statusOf({ ...row, standing }, before ?? {}, times);
     const old = nowMs() - (this.#written.get(row.node) ?? 0) >= REFRESH_MS;
     if (before !== undefined && !old && !differs(before, status)) return;
-    await client.patch({ resource: PICKET_NODES, name: row.node }, { status }, { subresource: 'status' });
-    this.#objects.put({ name: row.node, status });
+    const ref = { resource: PICKET_NODES, name: row.node };
+    const made = keep(await client.patch(ref, { status }, { subresource: 'status' }));
+    if (made !== null) this.#objects.put(made);
     this.#written.set(row.node, nowMs());
   }
 

@@ -27,8 +27,8 @@ export interface Involved {
 }
 export interface TimelineEntry {
   readonly atMs: number;
-  /** session: somebody entered a container. pod-event: a warning of Kubernetes about its pod. */
-  readonly kind: 'detection' | 'alert' | 'session' | 'pod-event';
+  /** session: somebody entered a container. pod-event, node-event: what Kubernetes says of its pod or node. */
+  readonly kind: 'detection' | 'alert' | 'session' | 'pod-event' | 'node-event';
   /** The detection's or alert's id. */
   readonly ref: string;
   readonly node: string;

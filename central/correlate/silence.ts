@@ -39,6 +39,9 @@ export class Silence {
   look(nodes: readonly SeenNode[], nowMs: number): Change {
     const fell: SeenNode[] = [];
     const back: SeenNode[] = [];
+    const there = new Set(nodes.map(keyOf));
+    // Forgotten: nobody looks for it any more.
+    for (const key of this.silent.keys()) if (!there.has(key)) this.silent.delete(key);
     for (const node of nodes) {
       const known = this.silent.get(keyOf(node));
       if (known !== undefined && node.lastSeenMs > known.lastSeenMs) {

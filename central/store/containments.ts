@@ -89,15 +89,30 @@ export function containmentStore(db: Handle): ObjectSource {
     async nodes({ cluster }) {
       const rows = await db
         .selectFrom('nodes')
-        .selectAll()
-        .where('cluster', '=', cluster)
-        .orderBy('node')
+        .leftJoin('canaries', (join) =>
+          join.onRef('canaries.cluster', '=', 'nodes.cluster').onRef('canaries.node', '=', 'nodes.node'),
+        )
+        .select(['nodes.node', 'last_seen_ms', 'health'])
+        .select(['interval_ms', 'since_ms', 'proved_ms', 'failures', 'result', 'detail'])
+        .select(['detect_ms', 'notify_ms', 'notified_ms'])
+        .where('nodes.cluster', '=', cluster)
+        .orderBy('nodes.node')
         .limit(10_000)
         .execute();
       return rows.map((row) => ({
         node: row.node,
         lastSeenMs: row.last_seen_ms,
         health: row.health === '' ? null : JSON.parse(row.health),
+        canary:
+          row.interval_ms === null
+            ? null
+            : {
+                ...{ cluster, node: row.node, lastSeenMs: row.last_seen_ms },
+                ...{ intervalMs: row.interval_ms, sinceMs: row.since_ms ?? 0, provedMs: row.proved_ms ?? 0 },
+                ...{ failures: row.failures ?? 0, result: row.result ?? '', detail: row.detail ?? '' },
+                ...{ detectMs: row.detect_ms ?? 0, notifyMs: row.notify_ms ?? 0 },
+                notifiedMs: row.notified_ms ?? 0,
+              },
       }));
     },
   };

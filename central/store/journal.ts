@@ -41,15 +41,15 @@ export function journalStore(db: Handle): JournalStore {
         .execute();
       const known = new Map(before.map((row) => [nameOf(row), row.id]));
       const wanted = new Set(documents.map(nameOf));
-      await db.updateTable('policies').set({ place: -1 }).where('place', '>=', 0).execute();
+      await db.updateTable('policies').set({ place: -1, ended_ms: atMs }).where('place', '>=', 0).execute();
       for (const [place, document] of documents.entries()) {
         const id = known.get(nameOf(document));
         if (id === undefined)
           await db
             .insertInto('policies')
-            .values({ ...document, actor, at_ms: atMs, place })
+            .values({ ...document, actor, at_ms: atMs, place, ended_ms: 0 })
             .execute();
-        else await db.updateTable('policies').set({ place }).where('id', '=', id).execute();
+        else await db.updateTable('policies').set({ place, ended_ms: 0 }).where('id', '=', id).execute();
       }
       return {
         added: [...wanted].filter((name) => !known.has(name)),

@@ -69,5 +69,7 @@ export async function pruneSteps(
     })
     .execute();
   await db.deleteFrom('steps').where('id', '<=', last.id).execute();
+  // Only the newest counts: what it took away begins where the one before ended.
+  await db.deleteFrom('steps_pruned').where('line', '<', now.line).execute();
   return old.length;
 }

@@ -35,11 +35,30 @@ const STORY: readonly (readonly [table: string, column: string, and: RawBuilder<
   ['cluster_orders', 'issued_ms', ENDED],
   ['dead_letters', 'at_ms', null],
   ['containers', 'last_seen_ms', sql`+live = 0`],
+  ['policies', 'ended_ms', sql`+place < 0`],
+  ['enrolments', 'at_ms', null],
+];
+
+/** What no row elsewhere stands for any more, as from this table, and the rows that would. */
+const LEFT_BEHIND: readonly (readonly [table: string, held: RawBuilder<unknown>])[] = [
+  [
+    'canaries',
+    sql`exists (select 1 from nodes where nodes.cluster = canaries.cluster and nodes.node = canaries.node)`,
+  ],
+  [
+    'exception_hits',
+    sql`exists (select 1 from exceptions where exceptions.name = exception_hits.name)
+      or exists (select 1 from policies where policies.name = exception_hits.name)`,
+  ],
 ];
 
 export interface Retention {
   readonly detailsBeforeMs: number;
   readonly storyBeforeMs: number;
+  /** A node that was not heard since is forgotten. */
+  readonly nodesBeforeMs: number;
+  /** Exceptions that people made and that ended before it go. */
+  readonly recordBeforeMs: number;
   /** Beyond it the oldest details go, then the oldest of the story; 0: any size. */
   readonly maxBytes: number;
 }
@@ -87,6 +106,8 @@ async function ofAge(db: Handle, limits: Retention, signal: AbortSignal): Promis
       beforeMs: limits.detailsBeforeMs,
     })),
     ...STORY.map((rule) => ({ rule, beforeMs: limits.storyBeforeMs })),
+    { rule: ['nodes', 'last_seen_ms', null] as const, beforeMs: limits.nodesBeforeMs },
+    { rule: ['exceptions', 'expires_ms', null] as const, beforeMs: limits.recordBeforeMs },
   ];
   const deleted: { table: string; reason: 'age'; rows: number }[] = [];
   for (const { rule, beforeMs } of rules) {
@@ -98,21 +119,21 @@ async function ofAge(db: Handle, limits: Retention, signal: AbortSignal): Promis
   return deleted;
 }
 
-/** What came of canaries of nodes that were not heard since. */
-async function deleteCanaries(db: Handle, beforeMs: number): Promise<Deleted> {
-  const result =
-    await sql`delete from canaries where rowid in (select canaries.rowid from canaries where not exists
-    (select 1 from nodes where nodes.cluster = canaries.cluster and nodes.node = canaries.node and last_seen_ms >= ${beforeMs}))`.execute(
-      db,
-    );
-  const rows = Number(result.numAffectedRows ?? 0n);
-  return rows === 0 ? [] : [{ table: 'canaries', reason: 'age', rows }];
+async function leftBehind(db: Handle): Promise<Deleted> {
+  const deleted: { table: string; reason: 'age'; rows: number }[] = [];
+  for (const [table, held] of LEFT_BEHIND) {
+    const result = await sql`delete from ${sql.table(table)} where rowid in
+      (select ${sql.table(table)}.rowid from ${sql.table(table)} where not (${held}))`.execute(db);
+    const rows = Number(result.numAffectedRows ?? 0n);
+    if (rows > 0) deleted.push({ table, reason: 'age', rows });
+  }
+  return deleted;
 }
 
 /** Containers of nodes that were not heard since live no more: nobody is left to say so. Their node's next word brings them back. */
 export async function endContainers(db: Handle, beforeMs: number): Promise<void> {
-  await sql`update containers set live = 0 where live = 1 and (cluster, node) in
-    (select cluster, node from nodes where last_seen_ms < ${beforeMs})`.execute(db);
+  await sql`update containers set live = 0 where live = 1 and (cluster, node) not in
+    (select cluster, node from nodes where last_seen_ms >= ${beforeMs})`.execute(db);
 }
 
 /** Bytes in use: pages that are free will be written again. */
@@ -149,7 +170,7 @@ async function ofSize(db: Handle, { maxBytes }: Retention, signal: AbortSignal):
 export async function deleteOld(db: Handle, limits: Retention, signal: AbortSignal): Promise<Deleted> {
   const deleted = [
     ...(await ofAge(db, limits, signal)),
-    ...(await deleteCanaries(db, limits.storyBeforeMs)),
+    ...(await leftBehind(db)),
     ...(await ofSize(db, limits, signal)),
   ];
   if (deleted.length > 0) await sql`pragma incremental_vacuum(${sql.raw(String(PAGES))})`.execute(db);

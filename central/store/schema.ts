@@ -205,6 +205,8 @@ interface PolicyRow {
   at_ms: number;
   /** Place in the list that is in force, from 0; -1: not in force. */
   place: number;
+  /** When it was put out of force; 0: it is in force. */
+  ended_ms: number;
 }
 interface ExceptionHits {
   name: string;

@@ -17,7 +17,15 @@ export const storeRows = {
     min: 3_600_000,
     max: 3650 * DAY_MS,
     sentence:
-      'Incidents, alerts, plans, orders that have ended and dead letters older than this are deleted; verdicts and exceptions stay.',
+      'Incidents, alerts, plans, orders that have ended, dead letters, enrolments and policies no longer in force, older than this, are deleted; verdicts stay.',
+  },
+  'keep-nodes': {
+    type: 'milliseconds',
+    default: 30 * DAY_MS,
+    min: DAY_MS,
+    max: 3650 * DAY_MS,
+    sentence:
+      'A node that was not heard for so long is forgotten, with what its canaries came to and its PicketNode.',
   },
   'keep-steps': {
     type: 'milliseconds',
@@ -25,7 +33,7 @@ export const storeRows = {
     min: 3_600_000,
     max: 3650 * DAY_MS,
     sentence:
-      'Lines of the record of what was done older than this are deleted, from the beginning; the chain stays provable.',
+      'Lines of the record of what was done older than this are deleted, from the beginning (the chain stays provable), and exceptions that ended before it.',
   },
   'database-bytes': {
     type: 'bytes',

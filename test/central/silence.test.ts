@@ -20,6 +20,14 @@ it('a node falls silent once, and is back with the next word', () => {
   expect(look(95_000, 155_000).fell).toEqual([node('a', 95_000)]);
 });
 
+it('a node that is forgotten is silent no more', () => {
+  const silence = new Silence({ afterMs: 60_000, startedMs: 0 });
+  silence.look([node('a', 1000), node('b', 1000)], 61_000);
+  expect(silence.count).toBe(2);
+  expect(silence.look([node('b', 1000)], 62_000)).toEqual({ fell: [], back: [] });
+  expect(silence.count).toBe(1);
+});
+
 it('counts from the start of central, and not at all for what was gone long before', () => {
   const started = 100 * HOUR;
   const silence = new Silence({ afterMs: 60_000, startedMs: started });

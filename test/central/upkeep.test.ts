@@ -13,7 +13,10 @@ test('tells steps that are not what was written, and goes on', async () => {
       pruneSteps: async () => pruned.shift() ?? null,
       bytes: async () => 7,
     },
-    settings: { retention: 1, 'keep-incidents': 1, 'keep-steps': 1, 'database-bytes': 0 },
+    settings: {
+      ...{ retention: 1, 'keep-incidents': 1, 'keep-nodes': 1, 'keep-steps': 1 },
+      'database-bytes': 0,
+    },
     nowMs: () => 10,
     metrics,
     log: { info: () => undefined, error: (text: string) => told.push(text) } as never,

@@ -15,6 +15,8 @@ const IMPLEMENTERS: Readonly<Record<string, (folder: string) => Dialect>> = {
   'node:sqlite': (folder) => fileDialect(join(folder, 'picket.db')),
 };
 const KEY = new Uint8Array(32).fill(7);
+/** Nothing is too old or too much. */
+const KEEP = { detailsBeforeMs: 0, storyBeforeMs: 0, nodesBeforeMs: 0, recordBeforeMs: 0, maxBytes: 0 };
 
 it('is run for every database that picket can use', () => {
   expect(Object.keys(IMPLEMENTERS)).toEqual(['node:sqlite']);
@@ -170,7 +172,7 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     const windows = Array.from({ length: 1200 }, (_, index) => window(BigInt(index)));
     await add(report(1, { windows, detections: [detection(web, { wallMs: 1000 })], alerts: [alert(web)] }));
     await store.steps.append(step('kept'));
-    const limits = { detailsBeforeMs: 1_900_000_000_000, storyBeforeMs: 0, maxBytes: 0 };
+    const limits = { ...KEEP, detailsBeforeMs: 1_900_000_000_000 };
     const deleted = await store.deleteOld(limits, signal());
     expect(deleted).toEqual([
       { table: 'windows', reason: 'age', rows: 1200 },
@@ -186,9 +188,67 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     });
   });
 
+  it('keeps for ever only what it says, of all tables that there are', async () => {
+    const run = async (text: string) =>
+      (await dialect.createDriver().acquireConnection()).executeQuery<Record<string, string>>(
+        CompiledQuery.raw(text),
+      );
+    const all = await run(
+      `select name from sqlite_master where type = 'table' and name not like 'sqlite%' and name not like 'kysely%'`,
+    );
+    const tables = all.rows.map(({ name }) => String(name)).toSorted();
+    // What has ended: all else is in force and stays.
+    const ended: Record<string, string> = { state: "'expired'", live: '0', place: '-1' };
+    for (const table of tables) {
+      const { rows } = await run(`select name, type from pragma_table_info('${table}')`);
+      const values = rows.map(({ name = '', type }) => ended[name] ?? (type === 'text' ? "'{}'" : '1'));
+      await run(`insert into ${table} (${rows.map(({ name }) => `"${name}"`)}) values (${values})`);
+    }
+    const late = 1_900_000_000_000;
+    const limits = { detailsBeforeMs: late, storyBeforeMs: late, nodesBeforeMs: late, recordBeforeMs: late };
+    await store.deleteOld({ ...limits, maxBytes: 0 }, signal());
+    const left = [];
+    for (const table of tables) if ((await run(`select 1 from ${table}`)).rows.length > 0) left.push(table);
+    expect(left).toEqual([
+      // At most 65,536 habits of a cluster, seven tallies.
+      ...['api_habits', 'api_tallies'],
+      // One row for each file of the setting.
+      'audit_files',
+      // What people said, a few lines a day.
+      'feedback',
+      // The last ten, one choice.
+      ...['rerankers', 'reranking'],
+      // Taken by pruneSteps, which leaves one line of what it took.
+      ...['steps', 'steps_pruned'],
+    ]);
+  });
+
+  it('keeps policies from when they went out of force on, and hits as long as their exception', async () => {
+    const document = (name: string) =>
+      ({ kind: 'PicketException', name, version: 'v1', body: '{}', source: 'file' }) as const;
+    const use = (atMs: number, ...names: string[]) =>
+      store.journal.putInForce(
+        names.map((name) => document(name)),
+        { actor: 'a', atMs },
+      );
+    await use(1000, 'stays', 'went');
+    const facts = { excepted: 'went' };
+    await add(report(1, { detections: [detection(web, { facts })] }));
+    await use(5000, 'stays');
+    expect(await store.deleteOld({ ...KEEP, storyBeforeMs: 5000 }, signal())).toEqual([]);
+    expect(Object.keys(await store.views.exceptionHits())).toEqual(['went']);
+    expect(await store.deleteOld({ ...KEEP, storyBeforeMs: 5001 }, signal())).toEqual([
+      { table: 'policies', reason: 'age', rows: 1 },
+      { table: 'exception_hits', reason: 'age', rows: 1 },
+    ]);
+    expect(await store.deleteOld({ ...KEEP, maxBytes: 1 }, signal())).not.toContainEqual(
+      expect.objectContaining({ table: 'policies' }),
+    );
+  });
+
   it('deletes alerts and incidents when their time is over', async () => {
     await add(report(1, { alerts: [alert(web)] }));
-    const limits = { detailsBeforeMs: 0, storyBeforeMs: 1_900_000_000_000, maxBytes: 0 };
+    const limits = { ...KEEP, storyBeforeMs: 1_900_000_000_000 };
     expect(await store.deleteOld({ ...limits, storyBeforeMs: 1000 }, signal())).toEqual([]);
     const deleted = await store.deleteOld(limits, signal());
     expect(deleted).toContainEqual({ table: 'alerts', reason: 'age', rows: 1 });
@@ -233,7 +293,7 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
       );
       await run(`insert into incident_alerts (alert, incident) values ('al-${id}', '${id}')`);
     }
-    const limits = { detailsBeforeMs: 0, storyBeforeMs: 1_900_000_000_000, maxBytes: 0 };
+    const limits = { ...KEEP, storyBeforeMs: 1_900_000_000_000 };
     expect(await store.deleteOld(limits, signal())).toEqual([
       { table: 'incidents', reason: 'age', rows: 1 },
       { table: 'containers', reason: 'age', rows: 1 },
@@ -259,8 +319,11 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
       (await store.canaries.hearings(most, sinceMs)).map(({ node }) => node);
     expect([await heard(9, 1000), await heard(1, 0)]).toEqual([['last', 'first'], ['last']]);
     expect((await store.reports.nodes(2)).map(({ node }) => node)).toEqual(['last', 'first']);
-    const limits = { detailsBeforeMs: 0, storyBeforeMs: 2000, maxBytes: 0 };
-    expect(await store.deleteOld(limits, signal())).toEqual([{ table: 'canaries', reason: 'age', rows: 1 }]);
+    expect(await store.deleteOld({ ...KEEP, nodesBeforeMs: 2000 }, signal())).toEqual([
+      { table: 'nodes', reason: 'age', rows: 1 },
+      { table: 'canaries', reason: 'age', rows: 1 },
+    ]);
+    expect((await store.reports.nodes(9)).map(({ node }) => node)).toEqual(['last', 'first']);
     expect(await heard(9, 0)).toEqual(['last', 'first']);
   });
 
@@ -289,7 +352,7 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     const windows = Array.from({ length: 4000 }, (_, index) => window(BigInt(index)));
     await add(report(1, { windows, alerts: [alert(web)] }));
     const full = await store.bytes();
-    const limits = { detailsBeforeMs: 0, storyBeforeMs: 0, maxBytes: Math.floor(full * 0.7) };
+    const limits = { ...KEEP, maxBytes: Math.floor(full * 0.7) };
     const deleted = await store.deleteOld(limits, signal());
     expect(deleted.every(({ reason }) => reason === 'size')).toBe(true);
     expect(await store.bytes()).toBeLessThanOrEqual(limits.maxBytes);
@@ -303,11 +366,7 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     const wallMs = 1_800_000_000_000 + 7_200_000;
     const detections = Array.from({ length: 600 }, (_, at) => detection(web, { id: `d-${at}`, wallMs }));
     await add(report(1, { windows, detections }));
-    const limits = {
-      detailsBeforeMs: 0,
-      storyBeforeMs: 0,
-      maxBytes: Math.floor((await store.bytes()) * 0.8),
-    };
+    const limits = { ...KEEP, maxBytes: Math.floor((await store.bytes()) * 0.8) };
     await store.deleteOld(limits, signal());
     const { windows: left = 0, detections: kept } = await store.views.counts();
     expect([left > 0 && left < 4000, kept]).toEqual([true, 600]);
@@ -328,9 +387,9 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
       );
     const left = async () =>
       (await run('select id from incidents union select id from plans order by id')).rows.map(({ id }) => id);
-    await store.deleteOld({ detailsBeforeMs: 0, storyBeforeMs: 0, maxBytes: 1 }, signal());
+    await store.deleteOld({ ...KEEP, maxBytes: 1 }, signal());
     expect(await left()).toEqual(['awaiting', 'contained', 'proposed']);
-    await store.deleteOld({ detailsBeforeMs: 0, storyBeforeMs: 1000, maxBytes: 0 }, signal());
+    await store.deleteOld({ ...KEEP, storyBeforeMs: 1000 }, signal());
     expect(await left()).toEqual(['awaiting', 'contained', 'proposed']);
   });
 
@@ -346,6 +405,10 @@ describe.each(Object.entries(IMPLEMENTERS))('%s', (_, dialectIn) => {
     // The last one stays whatever its age: the next follows it.
     expect(await store.pruneSteps({ ...prune, most: 500 })).toBe(2);
     expect(await store.steps.verify([])).toMatchObject({ whole: true, lines: 5, pruned: 4 });
+    const run = async (text: string) =>
+      (await dialect.createDriver().acquireConnection()).executeQuery(CompiledQuery.raw(text));
+    expect((await run('select line from steps_pruned')).rows).toEqual([{ line: 4 }]);
+    await expect(run('delete from steps_pruned')).rejects.toThrow('the newest stays');
   });
 
   it('shows steps that were taken away without the key, and does not let others go', async () => {

@@ -13,6 +13,7 @@ import { pruned } from './0011-pruned.ts';
 import { canaries } from './0012-canaries.ts';
 import { ages } from './0013-ages.ts';
 import { execDeny } from './0014-exec-deny.ts';
+import { growth } from './0015-growth.ts';
 
 export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-initial': initial,
@@ -28,6 +29,7 @@ export const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-canaries': canaries,
   '0013-ages': ages,
   '0014-exec-deny': execDeny,
+  '0015-growth': growth,
 };
 
 /** In code rather than from a folder: what ships is what runs. */

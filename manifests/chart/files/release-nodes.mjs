@@ -1,19 +1,30 @@
-// Run once before the release goes: each agent is replaced by a pod that takes off its node what was pinned there.
+// Run once before the release goes: each agent is replaced by a pod that takes off its node what was pinned there, and
+// Containments lose the finalizer that central would have taken away.
 import { readFileSync } from 'node:fs';
 
 const { API_URL, TOKEN_FILE, NAMESPACE, DAEMON_SET, LIMIT_S } = process.env;
-const path = `${API_URL}/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/${DAEMON_SET}`;
+const daemonSet = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/${DAEMON_SET}`;
+const containments = '/apis/picket.dev/v1alpha1';
+const FINALIZER = 'picket.dev/release';
+const CHANGED = 'changed';
 const last = Date.now() + Number(LIMIT_S) * 1000;
 
-async function ask(method, body) {
+async function ask(method, path, body) {
   const headers = {
     authorization: `Bearer ${readFileSync(TOKEN_FILE, 'utf8').trim()}`,
     accept: 'application/json',
     'content-type': 'application/merge-patch+json',
   };
   const text = body === undefined ? {} : { body: JSON.stringify(body) };
-  const reply = await fetch(path, { method, headers, signal: AbortSignal.timeout(10_000), ...text });
+  const reply = await fetch(`${API_URL}${path}`, {
+    method,
+    headers,
+    signal: AbortSignal.timeout(10_000),
+    ...text,
+  });
   if (reply.status === 404) return null;
+  // Central wrote it meanwhile.
+  if (reply.status === 409) return CHANGED;
   if (!reply.ok) throw new Error(`${method} ${path}: status ${reply.status} ${await reply.text()}`);
   return reply.json();
 }
@@ -41,7 +52,7 @@ async function replace(set) {
     },
     resources: { requests: { cpu: '1m', memory: '8Mi' }, limits: { memory: '16Mi' } },
   };
-  await ask('PATCH', {
+  await ask('PATCH', daemonSet, {
     spec: {
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
       template: { spec: { initContainers: [unpinning(agent)], containers: [wait] } },
@@ -49,12 +60,40 @@ async function replace(set) {
   });
 }
 
-const set = await ask('GET');
+/** Null where the kind itself is gone. */
+async function page(from) {
+  const after = from === '' ? '' : `&continue=${encodeURIComponent(from)}`;
+  return ask('GET', `${containments}/containments?limit=100${after}`);
+}
+
+async function free({ namespace, name, resourceVersion, finalizers }) {
+  const left = finalizers.filter((one) => one !== FINALIZER);
+  const path = `${containments}/namespaces/${namespace}/containments/${name}`;
+  return ask('PATCH', path, { metadata: { resourceVersion, finalizers: left } });
+}
+
+/** How many were let go, and whether all were. */
+async function letGo() {
+  let [count, all, from] = [0, true, ''];
+  do {
+    const found = await page(from);
+    for (const { metadata } of found?.items ?? [])
+      if (metadata.finalizers?.includes(FINALIZER)) {
+        if ((await free(metadata)) === CHANGED) all = false;
+        else count += 1;
+      }
+    from = found?.metadata?.continue ?? '';
+  } while (from !== '');
+  console.log(`${count} containments can be deleted`);
+  return all;
+}
+
+const set = await ask('GET', daemonSet);
 if (set !== null) {
   await replace(set);
   let words = '';
   while (true) {
-    const { metadata, status } = await ask('GET');
+    const { metadata, status } = await ask('GET', daemonSet);
     const {
       desiredNumberScheduled: wanted = 0,
       updatedNumberScheduled: updated = 0,
@@ -76,3 +115,6 @@ if (set !== null) {
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
+
+// Last: until then central looks after them.
+while (!(await letGo()) && Date.now() < last) await new Promise((resolve) => setTimeout(resolve, 1000));

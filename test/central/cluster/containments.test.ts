@@ -226,6 +226,35 @@ describe('containments', () => {
     expect((await planned()).filter(({ state }) => state === 'refused')).toHaveLength(1);
   });
 
+  test('what a person deleted while central was away is taken back, and refused where it was a proposal', async () => {
+    api.put(`${ROOT}/picketpolicies`, enforce());
+    const asking = enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask');
+    const match = { minSeverity: 'high', namespaces: ['attic'] };
+    const spec = { ...(asking['spec'] as Json), match, priority: 9 };
+    api.put(`${ROOT}/picketpolicies`, { ...asking, spec });
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(2), SOON);
+    const web = container('web-1');
+    const [order] = await send(attack([web]) as Json);
+    if (order === undefined) throw new Error('not contained');
+    await answer(order, 'applied');
+    const box = container('box-1', 'attic');
+    await send({ ...(attack([box]) as Json), containers: [web, box], sequence: next() });
+    await becomes({ ord: 'Active', pln: 'Proposed' });
+
+    await central.stop();
+    for (const { metadata } of objects()) api.remove(CONTAINMENTS, String(metadata.namespace), metadata.name);
+    expect(objects()).toHaveLength(2);
+    await start();
+    const release = await orderTo('release');
+    expect(release).toMatchObject({ releases: order.id, actor: 'kubernetes' });
+    await answer(release, 'applied');
+    await answer(order, 'released');
+    await becomes({});
+    const steps = (await central.call('GET', '/api/v1/steps')).value['steps'] as Json[];
+    expect(steps.filter(({ action }) => action === 'refuse')).toMatchObject([{ actor: 'kubernetes' }]);
+  });
+
   test('a policy of another priority answers what is under way', async () => {
     const limits = '{ maxContainers: 5, maxPercentOfWorkload: 100 }';
     const watching = enforce(limits, 'observe');

@@ -54,9 +54,11 @@ async function slowSteps({ sql, parameters }: CompiledQuery): Promise<string[]> 
 const retention = (): CompiledQuery[] =>
   asked.filter(({ sql }) => /^\s*(?:delete|select min)/.test(sql) && !sql.includes('pragma'));
 
+const AGES = { detailsBeforeMs: 1000, storyBeforeMs: 1000, nodesBeforeMs: 1000, recordBeforeMs: 1000 };
+
 test.each([
-  ['age', { detailsBeforeMs: 1000, storyBeforeMs: 1000, maxBytes: 0 }],
-  ['size', { detailsBeforeMs: 0, storyBeforeMs: 0, maxBytes: 1 }],
+  ['age', { ...AGES, maxBytes: 0 }],
+  ['size', { ...AGES, maxBytes: 1 }],
 ])('what is deleted for its %s is found by an index', async (_, limits) => {
   await connection.executeQuery(
     CompiledQuery.raw(

@@ -1,5 +1,5 @@
 /**
- * Warnings of one cluster, at most so many. Who may write Events in a namespace may write any number of them there: they push
+ * Events of one cluster, at most so many. Who may write Events in a namespace may write any number of them there: they push
  * out the older ones of their own namespace, and nobody else's as long as others have fewer.
  */
 export interface Shelved {
@@ -12,7 +12,7 @@ export interface ShelfLimits {
   readonly ofNamespace: number;
 }
 
-export class PodEventShelf<T extends Shelved> {
+export class EventShelf<T extends Shelved> {
   readonly #limits: ShelfLimits;
   /** By namespace and key, what was told of last at the end. */
   readonly #of = new Map<string, Map<string, T>>();

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { PodEventShelf } from '../../../central/cluster/pod-event-shelf.ts';
-import { PodEventBook, podEventOf } from '../../../central/cluster/pod-events.ts';
+import { EventBook } from '../../../central/cluster/event-book.ts';
+import { EventShelf } from '../../../central/cluster/event-shelf.ts';
+import { nodeEventOf } from '../../../central/cluster/node-events.ts';
+import { podEventOf } from '../../../central/cluster/pod-events.ts';
 import type { KubeObject } from '../../../kit/kube/resource.ts';
 import { attack, container } from '../../builders/summaries.ts';
 import { FakeKubeApi } from '../../fakes/kube-api.ts';
@@ -57,11 +59,26 @@ test('both kinds of Events are read, and nothing of their messages', () => {
   expect(read({ reason: 'a sentence\nof its own' })).toBeNull();
 });
 
+test('of a node what is not as it should be is read, by whom may write of nodes', () => {
+  const read = (change: Json, namespace = 'default') => {
+    const about = { kind: 'Node', name: 'node-1', uid: 'node-1' };
+    const whole = event('a', { involvedObject: about, ...change });
+    return nodeEventOf({ ...whole, metadata: { name: 'a', namespace } } as unknown as KubeObject);
+  };
+  expect(read({ reason: 'SystemOOM' })).toMatchObject({ node: 'node-1', reason: 'SystemOOM', count: 3 });
+  expect(read({ reason: 'NodeHasDiskPressure', type: 'Normal' })).toMatchObject({
+    reason: 'NodeHasDiskPressure',
+  });
+  expect(read({ reason: 'Starting', type: 'Normal' })).toBeNull();
+  expect(read({ reason: 'SystemOOM' }, 'shop')).toBeNull();
+  expect(read({ involvedObject: { kind: 'Pod', name: 'node-1' } })).toBeNull();
+});
+
 test('what is told of a pod is of that pod, of that container or of none, and of that time', () => {
-  const book = new PodEventBook();
+  const book = new EventBook();
   const pod = { namespace: 'demo', pod: 'web-1' };
   const one = {
-    ...pod,
+    ...{ ...pod, key: 'k' },
     podUid: 'u1',
     container: 'web',
     reason: 'BackOff',
@@ -70,10 +87,17 @@ test('what is told of a pod is of that pod, of that container or of none, and of
     lastMs: 2000,
   };
   const all = [one, { ...one, container: 'sidecar' }, { ...one, container: '' }, { ...one, podUid: 'u2' }];
-  book.use('local', { all: () => all, leftOut: 2 });
-  expect(book.leftOut).toBe(2);
+  const nodes = [
+    { ...one, node: 'node-1' },
+    { ...one, node: 'node-2' },
+  ];
+  book.use('local', { pods: { all: () => all, leftOut: 2 }, nodes: { all: () => nodes, leftOut: 1 } });
+  expect(book.leftOut).toBe(3);
+  const ofNode = (node: string, fromMs: number) =>
+    book.ofNode({ cluster: 'local', node }, { fromMs, toMs: 3000 });
+  expect([ofNode('node-1', 1500), ofNode('node-1', 2001), ofNode('node-3', 0)]).toEqual([[nodes[0]], [], []]);
   const during = (fromMs: number, toMs: number, change: object = {}) =>
-    book.during({ cluster: 'local', ...pod, podUid: 'u1', container: 'web', ...change }, { fromMs, toMs });
+    book.ofPod({ cluster: 'local', ...pod, podUid: 'u1', container: 'web', ...change }, { fromMs, toMs });
   expect(during(1500, 3000)).toEqual([all[0], all[2]]);
   expect([during(2001, 3000), during(0, 999)]).toEqual([[], []]);
   expect(during(1500, 3000, { cluster: 'other' })).toEqual([]);
@@ -83,7 +107,7 @@ test('what is told of a pod is of that pod, of that container or of none, and of
 });
 
 test('who writes many events pushes out their own, the oldest first, and nobody else is pushed out', () => {
-  const shelf = new PodEventShelf({ all: 12, ofNamespace: 8 });
+  const shelf = new EventShelf({ all: 12, ofNamespace: 8 });
   const put = (namespace: string, at: number) => ({ namespace, key: `${namespace}-${at}`, lastMs: at });
   const kept = () => shelf.all().map(({ key }) => key);
   shelf.takeAll([put('calm', 2), put('calm', 1)]);
@@ -118,6 +142,9 @@ beforeEach(async () => {
   const flags = { kubernetes: api.url, 'kubernetes-ca-file': api.caFile };
   api.put(EVENTS, event('of-the-pod'));
   api.put(EVENTS, event('no-warning', { type: 'Normal', reason: 'Pulled' }));
+  const ofNode = { kind: 'Node', name: 'node-1', uid: 'node-1' };
+  const there = { metadata: { name: 'x', namespace: 'default' }, involvedObject: ofNode };
+  api.put(EVENTS, event('', { ...there, reason: 'NodeNotReady', type: 'Normal', count: 2 }));
   api.put(
     EVENTS,
     event('another', { involvedObject: { kind: 'Pod', uid: 'uid-of-another' }, reason: 'Evicted' }),
@@ -149,6 +176,9 @@ test('warnings of a pod stand in the story of what was found in it, and change n
   );
   expect(told.filter(({ kind }) => kind === 'pod-event')).toMatchObject([
     { container: web.id, text: 'Kubernetes says of container web: Unhealthy, 3 times.' },
+  ]);
+  expect([...new Set(told.filter(({ kind }) => kind === 'node-event').map(({ text }) => text))]).toEqual([
+    'Kubernetes says of node node-1: NodeNotReady, 2 times.',
   ]);
   expect(JSON.stringify(stories)).not.toContain('password');
 });

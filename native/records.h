@@ -250,7 +250,7 @@ enum action {
 	ACTION_MOUNT = 6,       /* [name: what, path: where, both claimed] */
 	ACTION_UMOUNT = 7,      /* [path: claimed] */
 	ACTION_MOVE_MOUNT = 8,  /* [path: where to, claimed] */
-	ACTION_FSMOUNT = 9,     /* [name: type of the file system] */
+	ACTION_FSMOUNT = 9,     /* [name: type of the file system]; also fsopen that was refused [name: claimed] */
 	ACTION_OPEN_TREE = 10,  /* [path] */
 	ACTION_PIVOT_ROOT = 11, /* [path: claimed] */
 	ACTION_CHROOT = 12,     /* [path: of the new root; claimed where refused] */
@@ -292,7 +292,8 @@ enum action {
 	ACTION_USERFAULT = 46,
 	ACTION_KERNEL_SOCKET = 47, /* to the kernel: netlink, but for routes and events; crypto, keys; vsock [as ACTION_RAW_SOCKET] */
 	ACTION_IO_PORTS = 48,      /* iopl, ioperm */
-	ACTION_OPEN_FAILED = 49,   /* open that was refused, or of a name watched at every opening that is not there [flags; path: claimed] */
+	ACTION_OPEN_FAILED = 49,   /* open that was refused, to write to a program that runs, or of a name watched at every opening that is not there or
+				    * on a read-only file system [flags; path: claimed] */
 };
 
 #define BUCKET_OPEN_FAILED 13 /* bucket of tokens of failed opens, so that a search hides no other action */

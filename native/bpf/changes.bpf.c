@@ -67,6 +67,19 @@ static __always_inline bool gives_ids(const struct deed *deed)
 	return deed->action == ACTION_CHMOD && (deed->args[0] & (S_ISUID | S_ISGID));
 }
 
+/* Capabilities of a file, which its program has whoever runs it. */
+static __always_inline bool gives_capabilities(const struct deed *deed)
+{
+	char name[] = "security.capability", given[sizeof(name)] = {};
+
+	if (deed->action != ACTION_SETXATTR || bpf_probe_read_user_str(given, sizeof(given), deed->claimed_name) != sizeof(name))
+		return false;
+	for (__u32 i = 0; i < sizeof(name); i++)
+		if (given[i] != name[i])
+			return false;
+	return true;
+}
+
 /* Once of each image: installers make hundreds of files executable. */
 static __always_inline bool makes_executable(struct task_state *state, struct deed *deed)
 {
@@ -102,7 +115,7 @@ __noinline int look_at_change(struct task_state *state, struct deed *deed)
 		claim_path(deed, path);
 		watched = claims_watched(descriptor, path);
 	}
-	return watched || gives_ids(deed) || (!folder && makes_executable(state, deed));
+	return watched || gives_ids(deed) || gives_capabilities(deed) || (!folder && makes_executable(state, deed));
 }
 
 /* Overlay's mark of a removed file is a device 0:0, which is none. */

@@ -5,6 +5,8 @@
 #include "names.h"
 
 #define ENOENT 2
+#define ETXTBSY 26
+#define EROFS 30
 
 struct failed_open {
 	__u64 path; /* of the caller's memory */
@@ -13,12 +15,15 @@ struct failed_open {
 };
 
 /* What is not there is told of names that are watched at every opening: programs look for libraries and settings in many
- * places, and for secrets in few. Not static, so that it is verified once and not for every call that opens. */
+ * places, and for secrets in few. What may not be written, as all of /proc/sys and /sys in a container, is told of the same
+ * names: on a root file system that is read-only, logs and caches are tried again and again. A program that runs
+ * (ETXTBSY) is seldom written to. Not static, so that it is verified once and not for every call that opens. */
 __noinline int tell_failed_open(struct task_state *state, const struct failed_open *failed, __s64 result, __u32 number)
 {
 	if (!state || !failed)
 		return 0;
-	if (result == -ENOENT && !(look_in_text(failed->path, true, TEXT_BYTES) & WATCHED_ALWAYS))
+	bool any = result != -ENOENT && result != -EROFS;
+	if (!any && !(look_in_text(failed->path, true, TEXT_BYTES) & WATCHED_ALWAYS))
 		return 0;
 	struct deed deed = {.action = ACTION_OPEN_FAILED, .number = number, .result = result, .flags = failed->flags};
 	deed.args[0] = failed->open_flags;
@@ -28,7 +33,7 @@ __noinline int tell_failed_open(struct task_state *state, const struct failed_op
 
 static __always_inline bool is_told_failure(__s64 result)
 {
-	return result == -ENOENT || result == -EPERM || result == -EACCES;
+	return result == -ENOENT || result == -EPERM || result == -EACCES || result == -EROFS || result == -ETXTBSY;
 }
 
 static __always_inline int open_failed(struct task_state *state, struct pt_regs *regs, long result, int number)

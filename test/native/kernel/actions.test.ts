@@ -217,6 +217,8 @@ describe.skipIf(skipReason('actions') !== null)('actions', () => {
     expect(said(tree)).toMatchObject({ flags: 0, path: join(folder, 'root') });
     const [anew] = await doTimes(here, `mount-anew ${folder}/root`, 'ACTION_FSMOUNT');
     expect(said(anew)).toMatchObject({ flags: 0, name: 'tmpfs' });
+    const [unopened] = await doTimes(here, `user:mount-anew ${folder}/root`, 'ACTION_FSMOUNT', EPERM);
+    expect(said(unopened)).toMatchObject({ flags: constant('ACTION_CLAIMED'), name: 'tmpfs' });
     expect(here.of('ACTION_MOVE_MOUNT')).toHaveLength(TIMES);
     expect(said(here.of('ACTION_MOVE_MOUNT')[0])).toMatchObject({ result: 0, path: `${folder}/root` });
     const [pivot] = await doTimes(here, `user:pivot-root ${folder}`, 'ACTION_PIVOT_ROOT', EPERM);

@@ -89,6 +89,15 @@ describe.skipIf(skipReason('changes') !== null)('changes of files', () => {
     expect(said(here.of('ACTION_UNLINK').at(-1))).toMatchObject({ result: 0, path: 'shadow' });
   });
 
+  it('tells capabilities that are given to any file, done and refused', async () => {
+    const here = await files();
+    const named = { name: 'security.capability', path: here.plain, flags: CLAIMED };
+    const [given] = await doTimes(here, `give-capability ${here.plain}`, 'ACTION_SETXATTR');
+    expect(said(given)).toMatchObject({ result: 0, ...named });
+    const [refused] = await doTimes(here, `user:give-capability ${here.plain}`, 'ACTION_SETXATTR', EPERM);
+    expect(said(refused)).toMatchObject({ result: -EPERM, ...named });
+  });
+
   it('tells rights, owners, lengths and attributes of watched files, by path and by descriptor', async () => {
     const here = await files();
     const { shadow, plain, folder } = here;

@@ -30,7 +30,7 @@ import {
 
 const COPIES: Readonly<Record<string, string>> = {
   '/bin/true':
-    'app2 apt-get at crontab curl debugfs dig docker dropbear gcc hping3 hwclock iodine ip iptables john kinsing kubectl mkfs.ext4 nc nmap ' +
+    'app2 apt-get at chattr crontab curl debugfs dig docker dropbear gcc hping3 hwclock iodine ip iptables john kinsing kubectl mkfs.ext4 nc nmap php ' +
     'pg_dump pkill ptunnel scp shred socat ssh sudo systemctl useradd xmrig',
   '/bin/dash': 'app nginx npm postgres runc',
   '/bin/bash': 'java sort',

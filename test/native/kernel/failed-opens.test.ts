@@ -1,8 +1,11 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  atEnd,
   cleanUp,
   constant,
   makeCgroup,
@@ -17,6 +20,8 @@ import { doTimes, OWN, said, scene } from './scene.ts';
 
 const EACCES = 13;
 const ENOENT = 2;
+const ETXTBSY = 26;
+const EROFS = 30;
 const O_RDWR = 2n;
 
 describe.skipIf(skipReason('failed opens') !== null)('failed opens', () => {
@@ -59,6 +64,46 @@ describe.skipIf(skipReason('failed opens') !== null)('failed opens', () => {
     await until(() => told().length >= 4);
     await sleep(50);
     expect(told()).toEqual(['shadow', '.ssh/id_x', 'no/shadow', 'no/.ssh/x']);
+  });
+
+  it('tells what may not be written: a program that runs, and watched names on a read-only file system', async () => {
+    const folder = temporaryFolder();
+    const busy = join(folder, 'busy');
+    copyFileSync('/bin/sleep', busy);
+    for (const name of ['shadow', 'plain', 'hosts']) writeFileSync(join(folder, name), 'x');
+    const { of } = await openTestProbe({
+      watchedNames: [
+        { name: 'shadow', where: 'file' },
+        { name: 'hosts', where: 'file', writesOnly: true },
+      ],
+    });
+    const { path, id } = makeCgroup();
+    const readOnly = `mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder} && exec "$@"`;
+    const doer = await startDoer(path, ['unshare', '-m', 'sh', '-c', readOnly, 'sh']);
+    for (const name of ['shadow', 'plain', 'hosts']) {
+      expect(await doer.ask(`open ${folder}/${name} 1`)).toBe(EROFS);
+      expect(await doer.ask(`open ${folder}/${name} 0`)).toBe(0);
+    }
+    const running = spawn(busy, ['60']);
+    atEnd(() => void running.kill('SIGKILL'));
+    await once(running, 'spawn');
+    const other = await startDoer(path, ['unshare', '-m']);
+    expect(await other.ask(`open ${busy} 1`)).toBe(ETXTBSY);
+    const told = () =>
+      of('RECORD_ACTION', id)
+        .filter((record) => record.field('action') === constant('ACTION_OPEN_FAILED'))
+        .map(said)
+        .map((failed) => ({
+          result: failed?.result,
+          path: failed?.path,
+          write: (failed?.args[0] ?? 0n) & 3n,
+        }));
+    await until(() => told().length >= 2);
+    await sleep(50);
+    expect(told()).toEqual([
+      { result: -EROFS, path: `${folder}/shadow`, write: 1n },
+      { result: -ETXTBSY, path: busy, write: 1n },
+    ]);
   });
 
   it('keeps a search from hiding anything else, and counts what it does not tell as told later', async () => {

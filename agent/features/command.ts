@@ -1,6 +1,7 @@
 /** The shape of a command line: what an interpreter was told to run, without the arguments. */
+import { appletOf, MULTI_CALL } from '../identity/applets.ts';
 import { bounded, generalisePath } from './generalise.ts';
-import { baseProgram, INTERPRETERS, MULTI_CALL, SHELLS } from './programs.ts';
+import { baseProgram, INTERPRETERS, SHELLS } from './programs.ts';
 
 const MAX_COMMANDS = 8;
 const KEYWORDS = new Set(
@@ -40,12 +41,10 @@ function scriptOf(args: readonly string[]): { option: string; script: string } |
 
 /** What behind the executable makes this start different from another, or empty. */
 export function commandShape(exe: string, args: readonly string[]): string {
-  const [first = '', ...rest] = args;
+  const [, ...rest] = args;
   if (MULTI_CALL.has(exe)) {
-    const applet = first.slice(first.lastIndexOf('/') + 1);
-    const named = MULTI_CALL.has(applet) ? (rest[0] ?? '') : applet;
-    const behind = MULTI_CALL.has(applet) ? rest.slice(1) : rest;
-    return bounded(`${named} ${commandShape(named, [named, ...behind])}`.trim());
+    const { name, behind } = appletOf(args);
+    return bounded(`${name} ${commandShape(name, [name, ...behind])}`.trim());
   }
   const shell = SHELLS.has(exe);
   if (!shell && !INTERPRETERS.has(baseProgram(exe))) return '';

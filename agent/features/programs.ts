@@ -4,9 +4,6 @@ const set = (names: string): ReadonlySet<string> => new Set(names.split(' '));
 
 export const SHELLS = set('sh bash dash ash zsh ksh mksh fish csh tcsh rbash');
 
-/** Started as another program's name with a command behind it. */
-export const MULTI_CALL = set('busybox toybox');
-
 /** Language interpreters, without version numbers. */
 export const INTERPRETERS = set(
   'python perl ruby node nodejs php lua luajit java tclsh deno bun awk gawk mawk',

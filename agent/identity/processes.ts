@@ -1,5 +1,6 @@
 /** The processes that were seen doing something, with what started them. Bounded; the longest unused leave first. */
 import type { Event, ExecEvent } from '../events/event.ts';
+import { programOf } from './applets.ts';
 import type { GoneContainer } from './containers.ts';
 import { isFirst, isRuntimeName } from './runtimes.ts';
 
@@ -12,7 +13,9 @@ export interface KnownProcess {
   readonly uid: number;
   /** File name of the executable it runs now; empty when not known. */
   readonly exe: string;
-  /** Executables it ran before, oldest first, at most four. */
+  /** The same, of many programs in one file the one it was started as. */
+  readonly program: string;
+  /** Programs it ran before, oldest first, at most four. */
   readonly before: readonly string[];
   /** When it last executed something, CLOCK_BOOTTIME ns; null: before picket looked. */
   readonly execAt: bigint | null;
@@ -47,11 +50,15 @@ export class Processes {
     )
       return;
     const known = this.#processes.get(processKey(pid, start));
-    const exe = event.kind === 'exec' || known === undefined || known.exe === '' ? event.exe : known.exe;
+    const told = known !== undefined && known.exe !== '' ? known : event;
+    const now =
+      event.kind === 'exec'
+        ? { exe: event.exe, program: programOf(event) }
+        : { exe: told.exe, program: 'program' in told ? told.program : told.exe };
     if (event.kind === 'exec') this.#noteParent(event, isFromOutside(event) ? HOST : home);
     const before =
       event.kind === 'exec' && known !== undefined && known.exe !== ''
-        ? [...known.before, known.exe].slice(-MAX_BEFORE)
+        ? [...known.before, known.program].slice(-MAX_BEFORE)
         : (known?.before ?? []);
     this.#put({
       pid,
@@ -59,7 +66,7 @@ export class Processes {
       parentPid: event.process.parentPid,
       parentStart: event.process.parentStart,
       uid: event.process.uid,
-      exe,
+      ...now,
       before,
       execAt: event.kind === 'exec' ? event.time : (known?.execAt ?? null),
       home,
@@ -100,6 +107,7 @@ export class Processes {
       parentStart: 0n,
       uid: 0,
       exe,
+      program: exe,
       before: [],
       execAt: null,
       home,

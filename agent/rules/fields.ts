@@ -132,6 +132,10 @@ export const PROCESS_FIELDS = {
     'bool',
     'it, or what started it, was put into the running container by a runtime, as `exec` does',
   ],
+  by_main: [
+    'bool',
+    'what started it is the first process of the container, or nothing is known above that, and is no shell',
+  ],
   ancestors: ['list<string>', 'executables of what started it, the nearest first'],
   parent: ['string', 'executable of its parent, where known'],
 } as const satisfies Fields;

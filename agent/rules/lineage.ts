@@ -11,6 +11,8 @@ const names = (text: string): Names => new Names(text.split(' '));
 export const SERVERS = names(
   'nginx httpd apache apache2 lighttpd caddy haproxy envoy traefik node nodejs deno bun java python ruby puma php php-fpm gunicorn uwsgi ' +
     'dotnet perl beam.smp tomcat catalina redis-server valkey-server memcached postgres postmaster mysqld mariadbd mongod ' +
+    // What redis-server and clickhouse-server are links to, in packages of distributions.
+    'redis-check-rdb redis-check-aof valkey-check-rdb valkey-check-aof keydb-server clickhouse uwsgi-core ' +
     'rabbitmq-server kafka elasticsearch influxd clickhouse-server exim exim4 postfix master named unbound vsftpd proftpd smbd',
 );
 
@@ -36,7 +38,7 @@ export function isRuntime(exe: string, lineage: readonly KnownProcess[]): boolea
 /** A shell that is no part of the container's start, in the process or above it. */
 export function shellAbove(lineage: readonly KnownProcess[], { madeAt }: Container): KnownProcess | null {
   for (const [index, process] of lineage.entries()) {
-    const ran = index === 0 ? [...process.before, process.exe] : [process.exe, ...process.before];
+    const ran = index === 0 ? [...process.before, process.program] : [process.program, ...process.before];
     if (!ran.some(isShell)) continue;
     const startUp = madeAt !== null && process.start - madeAt < SHELL_START_NS;
     // A shell that was there before picket looked is somebody's entry point as likely as not.
@@ -49,6 +51,12 @@ export function shellAbove(lineage: readonly KnownProcess[], { madeAt }: Contain
 export function serverAbove(lineage: readonly KnownProcess[], shell: KnownProcess): string {
   const above = lineage.slice(lineage.indexOf(shell) + 1);
   return above.find((process) => SERVERS.has(process.exe) && process.home === shell.home)?.exe ?? '';
+}
+
+/** Whether what started the process stands first in the container, as far as was seen: nothing of the container is above it. */
+export function isOfMain([own, parent, above]: readonly KnownProcess[]): boolean {
+  if (own === undefined || parent === undefined || parent.exe === '' || isShell(parent.program)) return false;
+  return parent.home === own.home && above?.home !== parent.home;
 }
 
 /** Whether a runtime put the process, or one above it, into a container that was running already. */

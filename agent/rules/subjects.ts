@@ -13,7 +13,7 @@ import type {
 } from '../events/event.ts';
 import { isRingOperation, namespacesOf, newUser, RING } from '../features/action.ts';
 import { capabilityName } from '../features/capability.ts';
-import { MULTI_CALL } from '../features/programs.ts';
+import { programOf } from '../identity/applets.ts';
 import { isFirst } from '../identity/runtimes.ts';
 import type { Subject } from './fields.ts';
 
@@ -74,20 +74,13 @@ abstract class WithFile<
 const KERNEL_THREAD =
   /^(?:kworker|ksoftirqd|kswapd|kthread|kdevtmp|khugepaged|kcompactd|kauditd|kblockd|migration|rcu_)/;
 
-/** The program a start is: of busybox and its like, the applet. */
-function toolOf({ exe, args }: ExecEvent): string {
-  if (!MULTI_CALL.has(exe)) return exe;
-  const applet = lastName(args[0] ?? '');
-  return MULTI_CALL.has(applet) ? (args[1] ?? '') : applet || exe;
-}
-
 export class Exec extends WithFile<ExecEvent> {
   readonly tool: string;
   #command: string | null = null;
 
   constructor(event: ExecEvent) {
     super(event);
-    this.tool = toolOf(event);
+    this.tool = programOf(event);
   }
 
   get parent(): string {

@@ -2,7 +2,7 @@
 import type { RuleContext } from '../alerts/hit.ts';
 import type { Container } from '../identity/container.ts';
 import type { KnownProcess } from '../identity/processes.ts';
-import { isEntered, isRuntime, serverAbove, shellAbove } from './lineage.ts';
+import { isEntered, isOfMain, isRuntime, serverAbove, shellAbove } from './lineage.ts';
 import { secondsSince } from './subjects.ts';
 
 export class ContainerView {
@@ -52,7 +52,7 @@ export class ProcessView {
     return isRuntime(this.#exe, this.#lineage);
   }
   get shell(): string {
-    return shellAbove(this.#lineage, this.#container)?.exe ?? '';
+    return shellAbove(this.#lineage, this.#container)?.program ?? '';
   }
   get server(): string {
     const shell = shellAbove(this.#lineage, this.#container);
@@ -60,6 +60,9 @@ export class ProcessView {
   }
   get entered(): boolean {
     return isEntered(this.#lineage, this.#container);
+  }
+  get by_main(): boolean {
+    return isOfMain(this.#lineage);
   }
   get ancestors(): readonly string[] {
     return this.#lineage.slice(1).map(({ exe }) => exe);

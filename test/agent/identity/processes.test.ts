@@ -51,6 +51,17 @@ test('knows a process by pid and start, what it ran before and what started it',
   expect(processes.lineage(2, 99n)).toEqual([]);
 });
 
+test('what a program of many in one file was started as stays known when it becomes another', () => {
+  const processes = new Processes();
+  const one = { pid: 2, start: 20n };
+  note(processes, execRecord({ ...one, path: '/bin/busybox', args: ['/bin/sh', '-c', 'x'], time: 21n }));
+  note(processes, flowRecord({ ...one, direction: 'connect', peer: '1.1.1.1', port: 1, exe: 'busybox' }));
+  const said = () => processes.lineage(2, 20n).map(({ exe, program, before }) => [exe, program, before])[0];
+  expect(said()).toEqual(['busybox', 'sh', []]);
+  note(processes, execRecord({ ...one, path: '/usr/bin/python3', time: 22n }));
+  expect(said()).toEqual(['python3', 'python3', ['sh']]);
+});
+
 test('a lineage that runs in a circle ends', () => {
   const processes = new Processes();
   note(processes, execRecord({ pid: 2, start: 20n, parentPid: 2, parentStart: 20n, path: '/bin/sh' }));

@@ -285,7 +285,7 @@ test.each([
   [{ action: 'CHMOD', args: [0o4755n], path: '/usr/bin/find' }, ['file-tampering high']],
   [{ action: 'CHMOD', args: [0o755n], path: '/opt/app' }, []],
   [{ action: 'CHMOD', args: [0o666n], path: '/etc/shadow' }, ['file-tampering medium']],
-  [{ action: 'SETXATTR', name: 'security.capability', path: '/etc/sudoers' }, ['file-tampering medium']],
+  [{ action: 'SETXATTR', name: 'security.capability', path: '/etc/sudoers' }, ['file-tampering high']],
   [{ action: 'URING_OP', args: [35n], path: '/etc/shadow' }, ['file-tampering medium']],
   [{ action: 'URING_OP', args: [26n] }, []],
   [{ action: 'URING_OP', args: [16n, 1n], path: '/run/docker.sock' }, ['runtime-socket high']],

@@ -15,6 +15,8 @@ export interface ResourceFile {
   readonly names: readonly string[];
   /** Read once in so many windows. */
   readonly every: number;
+  /** Read only of a container that has no folder with this controller, where v1 has it. */
+  readonly without?: Controller;
   readonly read: (text: string, into: Totals) => void;
 }
 
@@ -112,6 +114,8 @@ const killed = (text: string, into: Totals) => set(into, 'oomKills', field(text,
 export const FILES: readonly ResourceFile[] = [
   file(2, 'cpu', ['cpu.stat'], cpuStat),
   file(1, 'cpuacct', ['cpuacct.usage'], whole('cpuUs', 1e-3)),
+  // On a mixed host of a container that was made in v2 alone.
+  { ...file(2, 'core', ['cpu.stat'], cpuStat), without: 'cpuacct' },
   file(1, 'cpu', ['cpu.stat'], cpuStatV1, SLOW_EVERY),
   file(2, 'memory', ['memory.current'], whole('memoryBytes')),
   file(1, 'memory', ['memory.usage_in_bytes'], whole('memoryBytes')),
@@ -140,7 +144,7 @@ export const FILES: readonly ResourceFile[] = [
   file(1, 'pids', ['pids.current'], whole('pids')),
   file(2, 'pids', ['pids.max'], limit('pidsLimit'), LIMIT_EVERY),
   file(1, 'pids', ['pids.max'], limit('pidsLimit'), LIMIT_EVERY),
-  file(2, 'pressure', ['cpu.pressure'], pressure('cpuSomeUs', 'cpuFullUs'), SLOW_EVERY),
-  file(2, 'pressure', ['memory.pressure'], pressure('memorySomeUs', 'memoryFullUs'), SLOW_EVERY),
-  file(2, 'pressure', ['io.pressure'], pressure('ioSomeUs', 'ioFullUs'), SLOW_EVERY),
+  file(2, 'core', ['cpu.pressure'], pressure('cpuSomeUs', 'cpuFullUs'), SLOW_EVERY),
+  file(2, 'core', ['memory.pressure'], pressure('memorySomeUs', 'memoryFullUs'), SLOW_EVERY),
+  file(2, 'core', ['io.pressure'], pressure('ioSomeUs', 'ioFullUs'), SLOW_EVERY),
 ];

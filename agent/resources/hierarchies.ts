@@ -5,8 +5,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** `pressure` is v2's own and needs no controller. */
-export const CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'blkio', 'pids', 'pressure'] as const;
+/** `core` is what v2 has of each cgroup by itself, whatever controllers it is given: CPU time and pressure. */
+export const CONTROLLERS = ['cpu', 'cpuacct', 'memory', 'blkio', 'pids', 'core'] as const;
 export type Controller = (typeof CONTROLLERS)[number];
 
 export interface Hierarchy {
@@ -57,35 +57,55 @@ export function pathIn(hierarchy: Hierarchy, text: string): string | null {
   return null;
 }
 
-function firstProcess(folders: readonly string[]): string | null {
-  for (const folder of folders) {
-    try {
-      const [pid] = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n', 1);
-      // 0: of a pid namespace that we do not see into.
-      if (pid !== undefined && pid !== '' && pid !== '0') return pid;
-    } catch {
-      // not made in this hierarchy, or removed meanwhile
-    }
+function firstProcess(folder: string): string | null {
+  try {
+    const [pid] = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n', 1);
+    // 0: of a pid namespace that we do not see into.
+    return pid === undefined || pid === '' || pid === '0' ? null : pid;
+  } catch {
+    return null; // removed meanwhile
   }
-  return null;
+}
+
+/** So many processes of a folder are looked at: one that is shared shows it by its first. */
+const MOST_LOOKED_AT = 32;
+
+/** Whether nothing but the container's processes is in a folder that one of them named: many runtimes and services share one. */
+function isOwn(folder: string, known: Hierarchy, path: string, proc: string): boolean {
+  const pids = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n', MOST_LOOKED_AT);
+  return pids.every((pid) => {
+    if (pid === '') return true;
+    try {
+      const its = pathIn(known, readFileSync(`${proc}/${pid}/cgroup`, 'utf8'));
+      // Of a node that is itself a container, paths begin with the node's own.
+      return its !== null && (its.endsWith(path) || its.includes(`${path}/`));
+    } catch {
+      return true; // the process has ended
+    }
+  });
 }
 
 /**
  * A container's folder in a hierarchy: the same path as in the one that it is known by, as all runtimes make them, else
- * where one of its processes says that it is. Null: nowhere.
+ * where one of its processes says that it is, when nobody else is there. Null: nowhere.
  */
-export function folderIn(hierarchy: Hierarchy, all: Hierarchies, path: string): string | null {
+export function folderIn(
+  hierarchy: Hierarchy,
+  all: Hierarchies,
+  path: string,
+  proc = '/proc',
+): string | null {
   const same = join(hierarchy.mount, path);
   if (isFolder(same)) return same;
-  const mounts = new Set(Object.values(all).map(({ mount }) => mount));
-  const pid = firstProcess([...mounts].map((mount) => join(mount, path)));
-  if (pid === null) return null;
+  const known = Object.values(all).find(({ mount }) => isFolder(join(mount, path)));
+  const pid = known === undefined ? null : firstProcess(join(known.mount, path));
+  if (known === undefined || pid === null) return null;
   try {
-    const other = pathIn(hierarchy, readFileSync(`/proc/${pid}/cgroup`, 'utf8'));
+    const other = pathIn(hierarchy, readFileSync(`${proc}/${pid}/cgroup`, 'utf8'));
     // The root is the whole machine: no container's numbers.
     if (other === null || other === '/') return null;
     const folder = join(hierarchy.mount, other);
-    return isFolder(folder) ? folder : null;
+    return isFolder(folder) && isOwn(folder, known, path, proc) ? folder : null;
   } catch {
     return null; // the process has ended
   }

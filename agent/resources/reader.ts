@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { RESOURCE_COUNTERS, type ResourceReading, type Resources, resourcesOf } from '../events/resources.ts';
 import { FILES, type ResourceFile, type Totals } from './files.ts';
-import { folderIn, type Hierarchies, type Hierarchy } from './hierarchies.ts';
+import { type Controller, folderIn, type Hierarchies, type Hierarchy } from './hierarchies.ts';
 
 /** Whose resources are read. */
 export interface Subject {
@@ -143,12 +143,19 @@ export class ResourceReader {
     for (const file of FILES) {
       const hierarchy = this.hierarchies[file.controller];
       if (hierarchy?.version !== file.version || kept.files.some((open) => open.file === file)) continue;
+      if (file.without !== undefined && !this.lacks(kept, file.without)) continue;
       if (!folders.has(hierarchy)) folders.set(hierarchy, folderIn(hierarchy, this.hierarchies, path));
       const folder = folders.get(hierarchy) ?? null;
       const found = folder === null ? null : this.find(folder, file);
       if (found !== null) kept.files.push(found);
       else if (folder === null) this.miss('no-folder');
     }
+  }
+
+  /** Whether v1 has the controller and the container no folder there, however often it was looked for. */
+  private lacks({ age, files }: Kept, controller: Controller): boolean {
+    if (this.hierarchies[controller]?.version !== 1 || age < LOOKS - 1) return false;
+    return files.every(({ file }) => file.controller !== controller);
   }
 
   private find(folder: string, file: ResourceFile): FoundFile | null {

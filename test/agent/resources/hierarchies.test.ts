@@ -32,7 +32,7 @@ describe('where each controller is', () => {
       memory: all,
       blkio: all,
       pids: all,
-      pressure: all,
+      core: all,
     });
   });
 
@@ -44,11 +44,11 @@ describe('where each controller is', () => {
       memory: v1('/sys/fs/cgroup/memory', 'memory'),
       blkio: v1('/sys/fs/cgroup/blkio', 'blkio'),
       pids: v1('/with space', 'pids'),
-      pressure: v2('/sys/fs/cgroup/unified'),
+      core: v2('/sys/fs/cgroup/unified'),
     });
   });
 
-  test('without v2 there is no pressure, and no hierarchy is guessed', () => {
+  test('without v2 there is nothing of its core, and no hierarchy is guessed', () => {
     expect(findHierarchies('cgroup /m cgroup rw,memory 0 0\n')).toEqual({ memory: v1('/m', 'memory') });
     expect(findHierarchies('')).toEqual({});
   });
@@ -79,5 +79,22 @@ describe('a container’s folder', () => {
     expect(folderIn(pids, all, '/docker/one')).toBeNull();
     writeFileSync(join(root, 'memory/docker/one/cgroup.procs'), '999999999\n');
     expect(folderIn(pids, all, '/docker/one')).toBeNull();
+  });
+
+  test('is where its process says, when nobody else is there', () => {
+    const put = (path: string, text: string): void => {
+      mkdirSync(join(root, path, '..'), { recursive: true });
+      writeFileSync(join(root, path), text);
+    };
+    const proc = join(root, 'proc');
+    const known = v2(join(root, 'unified'));
+    const mixed: Hierarchies = { pids, core: known };
+    put('unified/node/two/cgroup.procs', '7\n');
+    put('pids/elsewhere/two/cgroup.procs', '7\n8\n9\n');
+    for (const pid of [7, 8]) put(`proc/${pid}/cgroup`, '3:pids:/elsewhere/two\n0::/outer/node/two/sub\n');
+    const folder = join(root, 'pids/elsewhere/two');
+    expect(folderIn(pids, mixed, '/node/two', proc)).toBe(folder); // 9 has ended
+    put('proc/9/cgroup', '3:pids:/elsewhere/two\n0::/outer/node/twofold\n');
+    expect(folderIn(pids, mixed, '/node/two', proc)).toBeNull();
   });
 });

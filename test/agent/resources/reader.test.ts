@@ -91,6 +91,21 @@ test('on a mixed host each number comes from where its controller is', async () 
   expect(reading?.resources).toEqual(only({ cpuUs: 5000, cpuSomeUs: 4, cpuFullUs: 2, memoryBytes: 10 }));
 });
 
+test('on a mixed host CPU time of a container that is in v2 alone is what v2 says', async () => {
+  const mounts = `cgroup2 ${root}/unified cgroup2 rw 0 0\ncgroup ${root}/cpu cgroup rw,cpu,cpuacct 0 0\n`;
+  reader = new ResourceReader(findHierarchies(mounts), () => subjects);
+  subjects = [{ cgroup: 5, path: '/x', madeAt: 7n }];
+  const seen: (number | null)[] = [];
+  for (const total of [100, 200, 300, 450]) {
+    put('unified/x/cpu.stat', `usage_usec ${total}\n`);
+    put('unified/x/io.pressure', 'some avg10=0.00 total=1\n');
+    const [reading] = await reader.read();
+    seen.push(reading?.resources.cpuUs ?? null);
+  }
+  // Runtimes make folders one after the other: not before v1 was looked for three times.
+  expect(seen).toEqual([null, null, null, 150]);
+});
+
 test('what is not there is null and counted, and is looked for again', async () => {
   reader = mixed();
   subjects = [{ cgroup: 5, path: '/x', madeAt: 7n }];

@@ -88,7 +88,7 @@ export class Agent {
     this.profiles = new SentProfileBook({
       changed: (workload, change) => this.pipeline.registry.changed(workload, change),
       baseline: (text) => this.queue.push({ kind: 'baseline', text }),
-      summary: (workload) => this.pipeline.profileOf(workload),
+      summary: (workload) => this.pipeline.overview.profileOf(workload),
     });
     this.guidance = new Guidance(context, {
       rules: this.rules,

@@ -3,21 +3,16 @@
  * no file and no network and uses no randomness, so that live run, replay and tests are the same.
  */
 import { CanaryJudge } from './alerts/canary.ts';
-import { readExceptions } from './alerts/exceptions.ts';
-import type { Rules } from './alerts/hit.ts';
 import type { Verdict } from './alerts/judge.ts';
 import { judgePodState } from './alerts/pod-state.ts';
 import { Situations } from './case.ts';
 import { Costs } from './costs.ts';
 import { decodeRecords } from './events/decode.ts';
-import type { Event, ExecEvent } from './events/event.ts';
+import type { Event } from './events/event.ts';
 import type { CgroupFound, Frame, Tick } from './events/frame.ts';
 import { LAYOUT } from './events/layout.ts';
 import type { ResourceReading, Resources } from './events/resources.ts';
-import { FACT_KINDS } from './features/fact.ts';
-import { factOf } from './features/facts.ts';
-import { ROW_FEATURES } from './features/shape-row.ts';
-import type { Architecture } from './features/syscalls.ts';
+import { Given } from './given.ts';
 import { Attribution } from './identity/attribute.ts';
 import { ClusterPeers } from './identity/cluster-peers.ts';
 import type { Container } from './identity/container.ts';
@@ -26,60 +21,23 @@ import { type Life, Lives } from './identity/lives.ts';
 import { PodStates } from './identity/pod-states.ts';
 import { readPodList } from './identity/pods.ts';
 import { Processes } from './identity/processes.ts';
-import type { Baseline } from './models/baseline.ts';
-import { type CareNumbers, cardsOf, careNumbers, type WorkloadCards } from './models/care/cards.ts';
 import { Registry } from './models/registry.ts';
-import { replyOf } from './models/shape/training.ts';
 import { Newcomers } from './newcomers.ts';
+import { Overview } from './overview.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 import { PodFares } from './pod-fares.ts';
 import type { Sink } from './sink.ts';
-import { type Role, type RoleKind, Roles } from './situation/roles.ts';
-import { SessionStarts } from './situation/session-start.ts';
-import {
-  type PipelineCounts,
-  type ProfileCounts,
-  type ProfileSummary,
-  type PromiseStatus,
-  statusOf,
-  type WorkloadStatus,
-} from './status.ts';
+import type { RoleKind } from './situation/roles.ts';
+import type { PipelineCounts } from './status.ts';
 import { Telling } from './telling.ts';
 import { Unseen } from './unseen.ts';
 import { Verdicts } from './verdicts.ts';
 import { Windows } from './windows.ts';
+import { Witness } from './witness.ts';
 
+export type { PipelineOptions, PipelineSettings } from './pipeline-options.ts';
 export type { ContainerWindow, Sink } from './sink.ts';
 export type { PipelineCounts, ProfileCounts, PromiseStatus, WorkloadStatus } from './status.ts';
-
-export interface PipelineSettings {
-  /** Periods before a baseline judges, and before it counts as mature. */
-  readonly learnWindows: number;
-  readonly matureWindows: number;
-  /** Rarity from which a detection is made, 0 to 1. */
-  readonly minScore: number;
-  /** Detectors and rules on trial. */
-  readonly shadow: Pick<ReadonlySet<string>, 'has'>;
-  /** An alert stays open for this long after its last detection, ms. */
-  readonly groupForMs: number;
-  /** Expected time between false alarms of one workload, ns. */
-  readonly budgetNs: bigint;
-}
-
-export interface PipelineOptions {
-  readonly cluster: string;
-  readonly node: string;
-  /** The kernel's boot id. */
-  readonly boot: string;
-  /** One instant on both clocks; ticks bring later ones. */
-  readonly bootNs: bigint;
-  readonly wallMs: number;
-  readonly settings: PipelineSettings;
-  readonly architecture: Architecture;
-  /** Lists of pods will come: events of a pod's container wait for its name, at most 2 s. */
-  readonly podsExpected: boolean;
-  readonly rules: Rules;
-  readonly sink: Sink;
-}
 
 /** Events judged in one step. Each may be a detection: a place in the spool and a line of the log, 0.2 ms. */
 const STEP_EVENTS = 4;
@@ -100,16 +58,16 @@ export class Pipeline {
   readonly #attribution: Attribution;
   readonly #lives = new Lives();
   readonly #processes = new Processes();
-  readonly #roles: Roles;
-  readonly #sessions = new SessionStarts();
-  readonly #budgetHours: number;
   readonly #telling: Telling;
   readonly #unseen: Unseen;
   readonly #states = new PodStates();
   readonly #fares = new PodFares();
   readonly #situations: Situations;
-  readonly #verdicts: Verdicts;
   readonly #windows: Windows;
+  readonly #witness: Witness;
+  readonly #given: Given;
+  /** What it says of itself. */
+  readonly overview: Overview;
   readonly #canaries: CanaryJudge;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
   #bootNs: bigint;
@@ -117,14 +75,11 @@ export class Pipeline {
   #podsRefused = 0;
   #podsProblem: string | null = null;
   readonly #malformed: Record<string, number> = {};
-  readonly #lineageOf = (event: Event) => this.#processes.lineage(event.process.pid, event.process.start);
 
   constructor(options: PipelineOptions) {
     const { sink, settings } = options;
     this.#sink = sink;
     this.#bootNs = options.bootNs;
-    this.#roles = new Roles(options.bootNs);
-    this.#budgetHours = Number(settings.budgetNs) / 3.6e12;
     this.registry = new Registry(settings);
     this.#containers = new Containers({
       cluster: options.cluster,
@@ -142,7 +97,7 @@ export class Pipeline {
     this.#attribution = new Attribution({
       lookup: this.#containers,
       hostSlot: LAYOUT.SLOT_HOST,
-      emit: (event, container) => this.#judge(event, container),
+      emit: (event, container) => this.#witness.event(event, container),
     });
     const { registry } = this;
     const stateOf = ({ identity }: Container) => this.#states.of(identity.podUid, identity.name);
@@ -153,7 +108,7 @@ export class Pipeline {
     const newcomers = new Newcomers({ ...settings, registry, situations, telling });
     this.#telling = telling;
     this.#situations = situations;
-    this.#verdicts = new Verdicts({
+    const verdicts = new Verdicts({
       minScore: settings.minScore,
       rules: options.rules,
       registry,
@@ -169,7 +124,7 @@ export class Pipeline {
       {
         containers: this.#containers,
         registry,
-        verdicts: this.#verdicts,
+        verdicts,
         telling,
         unseen,
         stateOf,
@@ -179,12 +134,25 @@ export class Pipeline {
         architecture,
         workloadOf: (address) => this.#containers.nameOfAddress(address),
         peers: this.peers,
-        lineageOf: this.#lineageOf,
+        lineageOf: (event) => this.#processes.lineageOf(event),
         endedOf: (container) => this.#lives.endedOf(container),
         malformed: (count) => this.#count('flow', count),
       },
       bootNs,
     );
+    const [windows, lives, processes] = [this.#windows, this.#lives, this.#processes];
+    this.#witness = new Witness({
+      ...{ bootNs, lives, processes, canaries: this.#canaries },
+      ...{ sink, telling, verdicts, windows },
+    });
+    const malformed = (problem: string): void => this.#count(problem, 1);
+    this.#given = new Given({ registry, peers: this.peers, telling, malformed });
+    this.overview = new Overview({
+      ...{ registry, telling, windows, lives, processes },
+      attribution: this.#attribution,
+      containers: () => this.containers(),
+      budgetHours: Number(settings.budgetNs) / 3.6e12,
+    });
   }
 
   /** One frame of a recording; a Start changes nothing here, it is what the options were made from. */
@@ -200,13 +168,10 @@ export class Pipeline {
     if (frame.kind === 'records') yield* this.#records(frame.bytes);
     else if (frame.kind === 'cgroups') yield* this.#cgroups(frame.found);
     else if (frame.kind === 'pods') this.pods(frame.list);
-    else if (frame.kind === 'baseline') this.#baseline(frame.text);
-    else if (frame.kind === 'network') this.#network(frame.text);
-    else if (frame.kind === 'exceptions') this.#exceptions(frame.text);
-    else if (frame.kind === 'peers') this.#clusterPeers(frame.text);
     else if (frame.kind === 'resources') this.#resources(frame.readings);
     else if (frame.kind === 'canary') this.#canaries.expect(frame);
     else if (frame.kind === 'tick') yield* this.#tick(frame.tick);
+    else if (frame.kind !== 'start') this.#given.take(frame);
   }
 
   /** A batch of whole records of native/records.h. */
@@ -300,8 +265,7 @@ export class Pipeline {
     this.#lives.forget(now);
     const gone = this.#containers.forget(now);
     if (gone.length === 0) return;
-    this.#processes.forget(gone);
-    this.#roles.forget(gone.map(({ container }) => container));
+    this.#witness.forget(gone);
   }
 
   /** Cgroups that events wait for now: a list of pods, or a look at the cgroup file system, would help. */
@@ -323,131 +287,18 @@ export class Pipeline {
   }
 
   counts(): PipelineCounts {
-    const { held, expired, overflow } = this.#attribution.counts;
-    return {
+    return this.overview.counts({
       events: this.#events,
-      ...this.#telling.counts,
       malformed: { ...this.#malformed },
-      lostOfSlots: { ...this.#windows.losses.ofSlots },
-      ...this.#lives.counts,
-      held,
-      expired: expired + overflow,
       podsRefused: this.#podsRefused,
       podsProblem: this.#podsProblem,
       statesRefused: this.#states.refused + this.#fares.refused,
-      processes: this.#processes.size,
-      openAlerts: this.#telling.openAlerts,
-      baselines: this.registry.size,
-      names: { ...this.#windows.names },
-      excepted: this.#telling.exceptions.total,
-      unlooked: this.#telling.exceptions.unlooked,
-      exceptedBy: Object.fromEntries(this.#telling.exceptions.hits),
-    };
-  }
-
-  profiles(): ProfileCounts {
-    const { guarding, counts } = this.#windows.profiles;
-    const baselines = this.registry.all();
-    const sum = (of: (baseline: Baseline) => number): number =>
-      baselines.reduce((total, baseline) => total + of(baseline), 0);
-    return {
-      guarding,
-      ...counts,
-      ...this.registry.facts(),
-      suspects: sum(({ suspects }) => suspects),
-      versions: sum(({ versions }) => versions.size),
-      versionsEvicted: sum(({ versions }) => versions.evicted),
-      rollouts: sum(({ versions }) =>
-        Number(versions.current !== null && versions.isYoung(versions.current)),
-      ),
-    };
-  }
-
-  /** Over all workloads. */
-  promise(): PromiseStatus {
-    let [alarms, hours] = [0, 0];
-    for (const { history } of this.registry.all()) {
-      alarms += history.achieved.alarms;
-      hours += history.achieved.hours;
-    }
-    return { alarms, hours, budgetHours: this.#budgetHours };
-  }
-
-  /** How the models of each workload fare. */
-  models(): WorkloadCards[] {
-    const cards = this.registry.all().map(cardsOf);
-    return cards.toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
-  }
-
-  /** The same as numbers, of all together. */
-  care(): CareNumbers {
-    const running = new Set(this.containers().map(({ identity }) => identity.workload));
-    return careNumbers(this.registry.all(), (workload) => running.has(workload));
+    });
   }
 
   /** Programs started, by who was at work. */
   roles(): Readonly<Record<RoleKind, number>> {
-    return { ...this.#roles.counts };
-  }
-
-  /** What a profile that is an object tells of the workload's baseline; null: there is none. */
-  profileOf(workload: string): ProfileSummary | null {
-    const baseline = this.registry.find(workload);
-    if (baseline === null) return null;
-    const { state, periods, pinned } = baseline;
-    const facts = FACT_KINDS.reduce((sum, kind) => sum + baseline.facts(kind), 0);
-    return { state, periods: Math.floor(periods), facts, pinned };
-  }
-
-  workloads(): WorkloadStatus[] {
-    const guarding = this.#windows.guarding();
-    const running = new Map<string, number>();
-    for (const { identity } of this.containers())
-      running.set(identity.workload, (running.get(identity.workload) ?? 0) + 1);
-    return this.registry
-      .all()
-      .map((baseline) =>
-        statusOf(baseline, {
-          containers: running.get(baseline.workload) ?? 0,
-          guarding: guarding.get(baseline.workload) ?? 0,
-          budgetHours: this.#budgetHours,
-        }),
-      )
-      .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
-  }
-
-  #baseline(text: string): void {
-    try {
-      this.registry.touch(this.registry.load(text));
-    } catch {
-      this.#count('baseline', 1);
-    }
-  }
-
-  #network(text: string): void {
-    try {
-      const reply = replyOf(JSON.parse(text), ROW_FEATURES.length);
-      const { shape, pinned } = this.registry.baseline(reply.workload);
-      if (!pinned && shape.take(reply)) this.registry.touch(reply.workload);
-    } catch {
-      this.#count('network', 1);
-    }
-  }
-
-  #clusterPeers(text: string): void {
-    try {
-      this.peers.use(text);
-    } catch {
-      this.#count('peers', 1);
-    }
-  }
-
-  #exceptions(text: string): void {
-    try {
-      this.#telling.exceptions.use(readExceptions(text));
-    } catch {
-      this.#count('exceptions', 1);
-    }
+    return { ...this.#witness.roles.counts };
   }
 
   #count(problem: string, count: number): void {
@@ -470,39 +321,5 @@ export class Pipeline {
   #askFor(cgroup: number, slot: number): void {
     if (this.#attribution.waitingFor(cgroup) !== 1) return;
     if (this.#containers.find(cgroup, slot, LAYOUT.SLOT_HOST) === null) this.#sink.lookupCgroup(cgroup);
-  }
-
-  #entered(event: ExecEvent, container: Container, role: Role): void {
-    const session = this.#sessions.of(event, container, role);
-    if (session !== null) this.#sink.session(session, this.#telling.wallOf(event.time));
-  }
-
-  #judge(event: Event, container: Container): void {
-    const canary = this.#canaries.judge(event, container);
-    if (canary !== null) {
-      if (canary !== 'its') this.#sink.canary(canary, this.#telling.wallOf(canary.timeNs));
-      return;
-    }
-    this.#lives.event(event, container);
-    const role = this.#roles.of(event, container);
-    if (event.kind === 'exit') {
-      if (event.status !== 0 && role.kind === 'own')
-        this.#windows.of(container).attempts.ended(event, this.#lineageOf(event)[0]);
-      return;
-    }
-    this.#processes.note(event, container.id);
-    if (event.kind === 'exec') this.#entered(event, container, role);
-    const watched = this.#windows.of(container);
-    if (role.kind === 'own') watched.attempts.event(event);
-    if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
-    watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
-    if (event.kind === 'pair') {
-      this.#windows.pair(watched, event, role);
-      return;
-    }
-    if (event.kind === 'dns') this.#windows.dns(watched, event);
-    const fact = this.#windows.factUnderName(watched, event.time, (peerOf) => factOf(event, peerOf));
-    if (event.kind === 'novel' && fact !== null) this.#windows.novel(watched, fact, event);
-    this.#verdicts.event(event, { watched, fact, lineage: this.#lineageOf(event), role });
   }
 }

@@ -62,10 +62,10 @@ export async function serveLocal(
     join(folder, 'agent.sock'),
     {
       '/status': () => json(plain(report.status())),
-      '/workloads': () => json({ workloads: pipeline.workloads() }),
+      '/workloads': () => json({ workloads: pipeline.overview.workloads() }),
       '/profile': profile,
       'POST /profile': change,
-      '/models': () => json({ models: pipeline.models() }),
+      '/models': () => json({ models: pipeline.overview.models() }),
       'POST /models': changeModel,
       '/containers': () => json({ containers: containers() }),
       '/containments': () =>

@@ -3,7 +3,7 @@
  * changed is told once, in one line, when it is judged by itself.
  */
 import { FACT_KINDS, type Fact, type FactKind } from '../features/fact.ts';
-import type { Changes } from '../models/baseline.ts';
+import type { Changes } from '../models/inheritance.ts';
 import type { Verdict } from './judge.ts';
 import { shift } from './severity.ts';
 

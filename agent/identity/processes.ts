@@ -84,6 +84,10 @@ export class Processes {
     return found;
   }
 
+  lineageOf({ process: { pid, start } }: Pick<Event, 'process'>): KnownProcess[] {
+    return this.lineage(pid, start);
+  }
+
   /** Of containers that are gone: what ran there has ended with them. Who bears the id of one now began later. */
   forget(gone: readonly GoneContainer[]): void {
     const ends = new Map(gone.map(({ container, goneAt }) => [container.id, goneAt]));

@@ -17,7 +17,7 @@ const MAX_BASELINES = 2048;
  * it was. Some 150 KiB each in memory; with a container a second the registry would be full of them in half an hour.
  */
 const MAX_RETIRED = 64;
-/** Longest text taken as a saved baseline, characters: above what LIMITS of baseline.ts allow. */
+/** Longest text taken as a saved baseline, characters: above what LIMITS of fact-models.ts allow. */
 const MAX_SAVED = 16 * 1024 * 1024;
 
 export interface SavedText {

@@ -1,10 +1,9 @@
 /** A baseline as one version of the workload knows it: its own facts, and those of the versions before it as far as they are trusted. */
 import type { Fact, FactKind } from '../features/fact.ts';
 import type { Unknown } from './detector.ts';
+import type { Phase } from './fact-models.ts';
 import type { Surprise, Trace } from './rarity.ts';
 import { TRUSTED, type Version } from './versions.ts';
-
-type Phase = 'start' | 'steady';
 
 /** What is asked of a baseline, or of one version of it. */
 export interface Known {

@@ -9,7 +9,7 @@
  * newness, which grows with the periods that are alone with something, is never below what full sight would give.
  */
 import { type Fact, factKey } from '../features/fact.ts';
-import type { Phase } from '../models/baseline.ts';
+import type { Phase } from '../models/fact-models.ts';
 import { Keys } from './keys.ts';
 
 export type Mode = 'learn' | 'guard';

@@ -77,12 +77,12 @@ test('a workload never seen, on a node that knows its own, is one verdict and on
 
 test('it counts in the achieved rate of false alarms, as an alarm by evidence does', () => {
   const world = learnt();
-  const before = run(world).pipeline.promise().alarms;
+  const before = run(world).pipeline.overview.promise().alarms;
   begin(world, { digit: 'e', owner: 'miner', programs: ['/opt/miner'] });
   quiet(world, 3);
   const { pipeline } = run(world);
-  const miner = pipeline.workloads().find(({ workload }) => workload.includes('miner'));
-  expect([before, pipeline.promise().alarms, miner?.promise.alarms]).toEqual([0, 1, 1]);
+  const miner = pipeline.overview.workloads().find(({ workload }) => workload.includes('miner'));
+  expect([before, pipeline.overview.promise().alarms, miner?.promise.alarms]).toEqual([0, 1, 1]);
 });
 
 test('it is learnt from then on, and rules alert at once', () => {
@@ -100,7 +100,7 @@ test('it is learnt from then on, and rules alert at once', () => {
       container.identity.workload.includes('miner') && !detectors.includes('unknown-workload'),
   );
   expect(rules[0]?.detectors).toContain('secret-read');
-  const miner = pipeline.workloads().find(({ workload }) => workload.includes('miner'));
+  const miner = pipeline.overview.workloads().find(({ workload }) => workload.includes('miner'));
   const program = { kind: 'exec', value: 'runtime > /opt/miner' } as const;
   const known = pipeline.registry.baseline(miner?.workload ?? '').seen(program);
   expect([miner?.state, known]).toEqual(['mature', 1]);

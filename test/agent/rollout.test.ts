@@ -124,7 +124,7 @@ test('a rolling restart of the same image raises nothing and is no rollout', () 
   // Of a container that ends, the last numbers are low: those are told, and are too little for an alert.
   const strange = detections.filter(({ detector }) => detector !== 'volume');
   expect([alerts, strange.map(({ summary }) => summary)]).toEqual([0, []]);
-  expect(pipeline.workloads().find(({ workload }) => workload === WORKLOAD)?.versions).toBe(1);
+  expect(pipeline.overview.workloads().find(({ workload }) => workload === WORKLOAD)?.versions).toBe(1);
 });
 
 test('what a new image does that the old one did not alerts nobody and is told in one report', () => {

@@ -213,7 +213,7 @@ test('it takes the place of the old one after its trial, and a person goes back'
   const after = registry.baseline(API);
   expect([after.shape.version === before, after.shape.beheld]).toEqual([false, null]);
   expect(after.history.care.changes.at(-1)?.slice(0, 3)).toEqual(['shape', 'rolled-back', 'person']);
-  const card = pipeline
+  const card = pipeline.overview
     .models()
     .find(({ workload }) => workload === API)
     ?.models.find(({ model }) => model === 'shape');

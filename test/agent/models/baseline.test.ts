@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Fact } from '../../../agent/features/fact.ts';
-import { Baseline, MAX_BASELINE_BYTES, type Period } from '../../../agent/models/baseline.ts';
+import { Baseline, MAX_BASELINE_BYTES } from '../../../agent/models/baseline.ts';
 import { Checkpoint } from '../../../agent/models/checkpoint.ts';
+import type { Period } from '../../../agent/models/periods.ts';
 import { hashOf, PROFILE_KIND, PROFILE_VERSION, Registry } from '../../../agent/models/registry.ts';
 import { LATE_QUORUM, QUORUM } from '../../../agent/models/suspects.ts';
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Fact } from '../../../agent/features/fact.ts';
-import { Baseline, MAX_BASELINE_BYTES, type Period } from '../../../agent/models/baseline.ts';
+import { Baseline, MAX_BASELINE_BYTES } from '../../../agent/models/baseline.ts';
+import type { Period } from '../../../agent/models/periods.ts';
 import { MAX_VERSIONS, Versions } from '../../../agent/models/versions.ts';
 import { lots } from '../../../cli/evaluate/lots.ts';
 

@@ -73,7 +73,7 @@ test('what was told and not accepted is armed again after a minute', () => {
   expect(again.map(valuesOf).map((values) => values?.toSorted())).toEqual([
     ['open>read', 'read>write', 'write>read'],
   ]);
-  expect(pipeline.profiles()).toMatchObject({ armedAgain: 1 });
+  expect(pipeline.overview.profiles()).toMatchObject({ armedAgain: 1 });
   // Seen in a second period, it is known from the next time on.
   tell(world, [[GETPID, READ]]);
   for (let n = 0; n < 14; n++) world.tick();
@@ -213,7 +213,7 @@ test('a container that is gone is forgotten, and the host guards too', () => {
   world.records(cgroupRecord({ made: false, path: null, cgroup: 510, slot: 3, time: world.later() }));
   world.tick();
   const { pipeline, told } = run(world);
-  expect(pipeline.profiles()).toMatchObject({ guarding: 2 + 1 }); // the api that stays, the batch job, the host
+  expect(pipeline.overview.profiles()).toMatchObject({ guarding: 2 + 1 }); // the api that stays, the batch job, the host
   expect(guards(told.profiles, 1)[0]).toMatchObject({ cgroup: 0 });
   expect(world.now).toBeGreaterThan(30n * SECOND);
 });
@@ -254,6 +254,6 @@ test('what else was accepted is loaded by its keys, whichever container told it;
   expect(told.detections.map(({ detector, facts }) => [detector, facts['fact']])).toEqual([
     ['rarity', 'folder w /etc/cron.d'],
   ]);
-  expect(pipeline.profiles().armedAgain).toBeGreaterThanOrEqual(7);
+  expect(pipeline.overview.profiles().armedAgain).toBeGreaterThanOrEqual(7);
   expect(guards(told.profiles, 2).at(-1)?.seen).toEqual(BigUint64Array.of(11n, 12n));
 });

@@ -23,7 +23,7 @@ test('what happens in windows with loss is not learnt', () => {
     world.tick({ lost: { 2: 5 } });
   }
   const { pipeline } = run(world);
-  const status = pipeline.workloads().find(({ workload }) => workload === API);
+  const status = pipeline.overview.workloads().find(({ workload }) => workload === API);
   expect(status).toMatchObject({ incomplete: 10, periods: 10, facts: { exec: 0, connect: 1 } });
 });
 
@@ -32,7 +32,7 @@ test('a loss that may have been anybody’s spoils the window of everybody', () 
   quiet(world, 10);
   world.tick({ queueFull: 40 });
   const { pipeline } = run(world);
-  const incomplete = pipeline.workloads().map(({ workload, incomplete: n }) => [workload, n]);
+  const incomplete = pipeline.overview.workloads().map(({ workload, incomplete: n }) => [workload, n]);
   expect(incomplete).toEqual([
     ['c1/-/Node/n1/host', 1],
     [API, 2],

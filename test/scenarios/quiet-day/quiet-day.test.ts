@@ -9,7 +9,7 @@ test('a quiet day tells nothing and makes the baseline mature', () => {
   const { told, pipeline } = run(world);
   expect(told.detections).toEqual([]);
   expect(told.alerts).toEqual([]);
-  expect(pipeline.workloads().find(({ workload }) => workload === API)).toMatchObject({
+  expect(pipeline.overview.workloads().find(({ workload }) => workload === API)).toMatchObject({
     state: 'mature',
     periods: 120,
     incomplete: 0,

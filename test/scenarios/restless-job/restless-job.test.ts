@@ -13,7 +13,7 @@ test('a job that always does new things stays calm', () => {
   }
   const { told, pipeline } = run(world);
   expect(told.detections).toEqual([]);
-  const job = pipeline.workloads().find(({ workload }) => workload === BATCH);
+  const job = pipeline.overview.workloads().find(({ workload }) => workload === BATCH);
   expect(job?.newness.exec).toBe(1);
 });
 

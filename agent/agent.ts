@@ -15,6 +15,7 @@ import { Checkpoint } from './models/checkpoint.ts';
 import { budgetNs } from './models/evidence/budget.ts';
 import { Opening } from './opening.ts';
 import { Outlet } from './outlet.ts';
+import { PeopleVerdicts } from './people-verdicts.ts';
 import { Pipeline } from './pipeline.ts';
 import { Report } from './report.ts';
 import { serveLocal, servePublic } from './routes.ts';
@@ -57,6 +58,7 @@ export class Agent {
   private readonly rules: RuleBook;
   private readonly guidance: Guidance;
   private readonly profiles: SentProfileBook;
+  private readonly peopleVerdicts = new PeopleVerdicts();
   private readonly canaries: Canaries;
 
   /** Makes the parts; opens nothing but the state folder. */
@@ -95,6 +97,7 @@ export class Agent {
       push: (frame) => this.queue.push(frame),
       peers: this.pipeline.peers,
       profiles: this.profiles,
+      verdicts: this.peopleVerdicts,
     });
     this.canaries = this.makeCanaries();
     this.training = new Training(context, this.queue);
@@ -125,6 +128,7 @@ export class Agent {
       ...this.parts(),
       report: this.report,
       baseline: (text) => this.queue.push({ kind: 'baseline', text }),
+      verdicts: this.peopleVerdicts,
     });
     this.upward.open();
     if (replay === null) this.keepBaselines();

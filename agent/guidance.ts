@@ -1,5 +1,5 @@
 /**
- * What central sends to all nodes: rules, what people said is normal, and whom addresses belong to. In force from when it comes, and
+ * What central sends to all nodes: rules, what people said is normal and what of alerts, and whom addresses belong to. In force from when it comes, and
  * kept on the disk, so that an agent that starts without central has it too.
  */
 import { randomBytes } from 'node:crypto';
@@ -9,6 +9,7 @@ import type { Input, Reply, SentExceptions, SentPeers, SentRules, Standing } fro
 import type { Context } from './context.ts';
 import type { Frame } from './events/frame.ts';
 import type { ClusterPeers } from './identity/cluster-peers.ts';
+import { isKeptVerdicts, type PeopleVerdicts } from './people-verdicts.ts';
 import type { RuleBook } from './rules/book.ts';
 import { isKeptProfiles, type SentProfileBook } from './sent-profiles.ts';
 import { tame } from './uplink/summarize.ts';
@@ -20,9 +21,10 @@ export interface GuidanceParts {
   /** Names of addresses as the pipeline has them. */
   readonly profiles: SentProfileBook;
   readonly peers: Pick<ClusterPeers, 'version' | 'document'>;
+  readonly verdicts: PeopleVerdicts;
 }
 
-export type SentPart = 'rules' | 'exceptions' | 'peers' | 'profiles';
+export type SentPart = 'rules' | 'exceptions' | 'peers' | 'profiles' | 'verdicts';
 
 export interface GuidanceCounts {
   /** Sets that came, and those that were in force already. */
@@ -41,8 +43,9 @@ const RULES = 'sent-rules.json';
 const EXCEPTIONS = 'sent-exceptions.json';
 const PEERS = 'sent-peers.json';
 const PROFILES = 'sent-profiles.json';
+const VERDICTS = 'sent-verdicts.json';
 
-type Part = typeof RULES | typeof EXCEPTIONS | typeof PEERS | typeof PROFILES;
+type Part = typeof RULES | typeof EXCEPTIONS | typeof PEERS | typeof PROFILES | typeof VERDICTS;
 
 export class Guidance {
   readonly counts: GuidanceCounts = { received: 0, unreadable: 0, unwritten: 0 };
@@ -67,6 +70,8 @@ export class Guidance {
     if (exceptions !== null) this.#useExceptions(exceptions);
     const profiles = this.#read(PROFILES, isKeptProfiles);
     if (profiles !== null) this.#parts.profiles.restore(profiles);
+    const verdicts = this.#read(VERDICTS, isKeptVerdicts);
+    if (verdicts !== null) this.#parts.verdicts.use(verdicts);
     const peers = this.#read(PEERS, isKeptPeers);
     if (peers === null) return;
     this.#written = peers.version;
@@ -74,7 +79,12 @@ export class Guidance {
   }
 
   /** What came with a reply; rules are compiled here, and in force when this resolves. */
-  async receive({ rules, exceptions, peers, profiles }: Pick<Reply, SentPart>): Promise<void> {
+  async receive({ rules, exceptions, peers, profiles, verdicts }: Pick<Reply, SentPart>): Promise<void> {
+    if (verdicts !== null && verdicts.version !== this.#parts.verdicts.version) {
+      this.counts.received += 1;
+      this.#parts.verdicts.use(verdicts);
+      this.#write(VERDICTS, JSON.stringify(this.#parts.verdicts.kept()));
+    }
     if (profiles !== null && profiles.version !== this.#parts.profiles.version) {
       this.counts.received += 1;
       this.#parts.profiles.use(profiles);
@@ -118,11 +128,12 @@ export class Guidance {
   /** What of it stands here, for central. */
   standing(): Input<Standing> {
     const problems = this.#tooMuch === null ? this.#parts.rules.problems : [this.#tooMuch];
-    const { peers, profiles } = this.#parts;
+    const { peers, profiles, verdicts } = this.#parts;
     const of = { peers: peers.version, profiles: profiles.version, profileStates: profiles.states() };
     return {
       ...this.#held,
       ...of,
+      verdicts: verdicts.version,
       looks: true,
       ruleProblems: problems.map((problem) => tame(problem, MAX_PROBLEM)),
     };

@@ -5,6 +5,7 @@ import type { Context } from './context.ts';
 import { json, type Listening, listenLocal, listenPublic } from './control/server.ts';
 import type { Scrape } from './metrics.ts';
 import { MODEL_CHANGES } from './models/care/cards.ts';
+import type { PeopleVerdicts } from './people-verdicts.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Report } from './report.ts';
 
@@ -14,12 +15,13 @@ interface Told {
   readonly report: Report;
   /** Gives the pipeline a baseline in place of what it has, as a frame, so that it is in a recording too. */
   readonly baseline: (text: string) => void;
+  readonly verdicts: Pick<PeopleVerdicts, 'of'>;
 }
 
 /** @throws InUseError when another agent runs with this state folder. */
 export async function serveLocal(
   context: Context,
-  { pipeline, containment, report, baseline }: Told,
+  { pipeline, containment, report, baseline, verdicts }: Told,
 ): Promise<void> {
   const { folder, lifetime } = context;
   const containers = () =>
@@ -29,6 +31,8 @@ export async function serveLocal(
       const resources = pipeline.resourcesOf(container);
       return { ...identity, ...rest, aliveMs, resources, life: pipeline.lifeOf(container) };
     });
+  const models = () =>
+    pipeline.overview.models().map((card) => ({ ...card, judged: verdicts.of(card.workload) }));
   const profile = (query: URLSearchParams) => {
     const workload = query.get('workload') ?? '';
     const text = pipeline.registry.document(workload);
@@ -65,7 +69,7 @@ export async function serveLocal(
       '/workloads': () => json({ workloads: pipeline.overview.workloads() }),
       '/profile': profile,
       'POST /profile': change,
-      '/models': () => json({ models: pipeline.overview.models() }),
+      '/models': () => json({ models: models() }),
       'POST /models': changeModel,
       '/containers': () => json({ containers: containers() }),
       '/containments': () =>

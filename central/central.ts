@@ -203,7 +203,13 @@ class RunningCentral implements Central {
     });
     await activity.start();
     const trail = await this.openTrail(store);
-    const guidance = openGuidance({ pipeline, feedback, metrics: this.metrics, nowMs: clock.wallMs });
+    const guidance = openGuidance({
+      pipeline,
+      feedback,
+      reranker,
+      metrics: this.metrics,
+      nowMs: clock.wallMs,
+    });
     const parts = { notifications, feedback, reranker, activity, trail, around, guidance };
     const open = { store, keys, pipeline, streams, clusters, ...parts };
     const audit = openAuditListener(this.parts, { keys, activity, metrics: this.metrics });

@@ -9,11 +9,14 @@ import { PeerTable } from './cluster/peer-table.ts';
 import type { SentProfile } from './cluster/profiles.ts';
 import type { SentRule } from './cluster/rules.ts';
 import type { ExceptionRule } from './correlate/exception.ts';
+import type { Judged } from './feedback/judged.ts';
 import type { NodeIdentity, ReportedStanding } from './ingest/report.ts';
 
 export interface GuidanceParts {
   /** Those in force now, of files, objects and verdicts. */
   readonly exceptions: () => readonly ExceptionRule[];
+  /** What people said of alerts, by workload and detector. */
+  readonly judged: () => readonly Judged[];
   readonly nowMs: () => number;
 }
 
@@ -24,6 +27,14 @@ const GONE_MS = 600_000;
 const MAX_EXCEPTIONS = 2000;
 const MAX_EXCEPTION_BYTES = 256 * 1024;
 const EACH_MS = 1000;
+/** Of the last 1000 verdicts, with a handful of detectors each. */
+const MAX_JUDGED = 2000;
+/** As a node has it that was never told any, or of which nobody said anything. */
+const NO_VERDICTS = '0';
+
+type SentVerdicts = Input<NonNullable<Reply['verdicts']>>;
+/** What comes with a reply. */
+export type Guided = Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers' | 'profiles' | 'verdicts'>;
 
 const versionOf = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16);
@@ -50,6 +61,11 @@ export class Guidance {
   readonly #toldOf = new Map<string, string>();
   #madeMs = Number.NEGATIVE_INFINITY;
   #exceptions: Input<NonNullable<Reply['exceptions']>> = { version: '' };
+  /** Made anew when people said something. */
+  #verdicts: { of: readonly Judged[]; byCluster: Map<string, SentVerdicts> } = {
+    of: [],
+    byCluster: new Map(),
+  };
 
   constructor(parts: GuidanceParts) {
     this.#parts = parts;
@@ -113,17 +129,16 @@ export class Guidance {
   }
 
   /** What the node has another version of. */
-  replyTo(
-    node: NodeIdentity,
-    standing: ReportedStanding | null,
-  ): Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers' | 'profiles'> {
+  replyTo(node: NodeIdentity, standing: ReportedStanding | null): Guided {
     if (standing === null) return {};
     this.#note(node, standing);
     const rules = this.#rules.get(node.cluster);
     const exceptions = this.#exceptionsNow();
     const peers = this.#peers.get(node.cluster)?.since(standing.peers) ?? null;
     const profiles = this.#profiles.get(node.cluster);
+    const verdicts = this.#verdictsFor(node.cluster, standing.verdicts);
     return {
+      ...(verdicts === null ? {} : { verdicts }),
       ...(peers === null ? {} : { peers }),
       ...(profiles !== undefined && profiles.version !== standing.profiles ? { profiles } : {}),
       ...(rules !== undefined && rules.version !== standing.rules ? { rules } : {}),
@@ -170,6 +185,16 @@ export class Guidance {
     this.#toldOf.delete(key);
   }
 
+  /** Null: it has them, or does not know of any. Nobody waits for them: they come with what is sent anyway. */
+  #verdictsFor(cluster: string, has: string): SentVerdicts | null {
+    if (has === '') return null;
+    const judged = this.#parts.judged();
+    if (this.#verdicts.of !== judged) this.#verdicts = { of: judged, byCluster: new Map() };
+    const known = this.#verdicts.byCluster.get(cluster) ?? verdictsOf(cluster, judged);
+    this.#verdicts.byCluster.set(cluster, known);
+    return known.version === has ? null : known;
+  }
+
   /** Looked at once a second, not for each node. */
   #exceptionsNow(): Input<NonNullable<Reply['exceptions']>> {
     const nowMs = this.#parts.nowMs();
@@ -181,6 +206,12 @@ export class Guidance {
     this.#exceptions = { version: sent.length === 0 ? '' : versionOf(sent), exceptions: sent };
     return this.#exceptions;
   }
+}
+
+/** Of the cluster's own workloads: a node is not told of others. */
+function verdictsOf(cluster: string, all: readonly Judged[]): SentVerdicts {
+  const judged = all.filter(({ workload }) => workload.startsWith(`${cluster}/`)).slice(0, MAX_JUDGED);
+  return { version: judged.length === 0 ? NO_VERDICTS : versionOf(judged), judged };
 }
 
 type Sent = Input<NonNullable<Reply['exceptions']>['exceptions'][number]>;

@@ -7,6 +7,7 @@ import type { EventBook } from './cluster/event-book.ts';
 import { SOURCE } from './cluster/policies.ts';
 import type { Clusters } from './clusters.ts';
 import type { Feedback } from './feedback/feedback.ts';
+import type { Reranker } from './feedback/reranker.ts';
 import { Guidance } from './guidance.ts';
 import type { Pipeline } from './pipeline.ts';
 import { type PolicySet, parsePolicies } from './respond/policy.ts';
@@ -36,14 +37,16 @@ export async function objectsBefore(store: Store, files: PolicySet): Promise<Pol
 export interface GuidanceOf {
   readonly pipeline: Pick<Pipeline, 'policies'>;
   readonly feedback: Pick<Feedback, 'rules'>;
+  readonly reranker: Pick<Reranker, 'judged'>;
   readonly metrics: Metrics;
   readonly nowMs: () => number;
 }
 
 /** What nodes are told, and how many of them have it. */
-export function openGuidance({ pipeline, feedback, metrics, nowMs }: GuidanceOf): Guidance {
+export function openGuidance({ pipeline, feedback, reranker, metrics, nowMs }: GuidanceOf): Guidance {
   const guidance = new Guidance({
     exceptions: () => [...pipeline.policies().exceptions, ...feedback.rules()],
+    judged: () => reranker.judged(),
     nowMs,
   });
   metrics.gauge(

@@ -32,7 +32,9 @@ export function createAccept(parts: {
   readonly clock: Clock;
   readonly paceMs: () => number;
   /** What else the node is to be told. */
-  readonly guidance?: (report: Report) => Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers' | 'profiles'>;
+  readonly guidance?: (
+    report: Report,
+  ) => Pick<Input<Reply>, 'rules' | 'exceptions' | 'peers' | 'profiles' | 'verdicts'>;
 }): Accept {
   return async (speaker, body) => {
     const report = validate(decode(body), speaker, parts.clock.wallMs());

@@ -234,7 +234,7 @@ function rest(summary: Summary, { cluster, now }: { cluster: string; now: number
   }
   const { standing } = summary;
   if (standing !== null) {
-    for (const key of ['rules', 'exceptions', 'peers', 'profiles'] as const)
+    for (const key of ['rules', 'exceptions', 'peers', 'profiles', 'verdicts'] as const)
       matches(`standing.${key}`, standing[key], VERSION);
     texts('standing.rule_problems', standing.ruleProblems, PATH);
     entries('standing.profile_states', standing.profileStates, PROFILES);

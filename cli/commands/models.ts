@@ -1,5 +1,6 @@
 /** How the models of each workload fare, and which version of one speaks. */
 import type { Card, WorkloadCards } from '../../agent/models/care/cards.ts';
+import type { JudgedDetector } from '../../agent/people-verdicts.ts';
 import { EXIT, UsageError } from '../args.ts';
 import { type AgentClient, agentClient } from '../client/agent-client.ts';
 import { type Call, type Command, toJson } from '../command.ts';
@@ -8,6 +9,9 @@ import { ago, safe, table } from '../text.ts';
 const ACTIONS = ['list', 'show', 'promote', 'rollback', 'renew'] as const;
 type Action = (typeof ACTIONS)[number];
 const isAction = (text: string): text is Action => ACTIONS.some((action) => action === text);
+
+/** As the agent answers it; an agent of before there were verdicts says nothing of them. */
+type Line = WorkloadCards & { readonly judged?: readonly JudgedDetector[] };
 
 const since = (ms: number | null): string => (ms === null ? '-' : `${ago(Math.max(0, Date.now() - ms))} ago`);
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
@@ -26,7 +30,7 @@ function notes({ models, stale, blind, lossy, pinned }: WorkloadCards): string {
   return parts.length === 0 ? '-' : parts.join('; ');
 }
 
-function listText(lines: readonly WorkloadCards[]): string {
+function listText(lines: readonly Line[]): string {
   const rows = lines.map((line) => {
     const worst = Math.max(...line.models.map(({ drift }) => drift ?? Number.NEGATIVE_INFINITY));
     return [
@@ -48,30 +52,41 @@ function besideText({ beside, gathered }: Card): string {
   return `${beside.place}: of ${windows} windows it would tell ${other}, the one that speaks ${live}, both ${both}; mean bits ${otherBits} and ${liveBits}`;
 }
 
-function showText(line: WorkloadCards): string {
+/** What people said of alerts that stand on it. */
+const judgedCells = (judged: JudgedDetector | undefined): [string, string] =>
+  judged === undefined ? ['-', '-'] : [String(judged.hits), String(judged.falseAlarms)];
+
+const judgedRow = (judged: JudgedDetector): string[] => [judged.detector, ...judgedCells(judged)];
+
+function showText(line: Line): string {
+  const judged = new Map((line.judged ?? []).map((one) => [one.detector, one]));
   const rows = line.models.map((model) => [
     model.model,
     model.version,
     model.learnt,
     model.drift === null ? '-' : `${model.drift.toFixed(2)}${model.drifted ? ' !' : ''}`,
     model.told,
+    ...judgedCells(judged.get(model.model)),
     besideText(model),
   ]);
   const changes = line.changes.map(
     ([model, change, by, atMs]) => `  ${new Date(atMs).toISOString()}  ${safe(model)} ${change} by ${by}`,
   );
+  const names = new Set(line.models.map(({ model }) => model));
+  const others = [...judged.values()].filter(({ detector }) => !names.has(detector)).map(judgedRow);
   return [
     safe(line.workload),
     `  ${line.state}, begun ${since(line.bornMs)}, learnt ${since(line.learntMs)}, ${percent(line.lossy)} of windows with loss`,
     `  ${notes(line)}`,
     '',
-    table(['MODEL', 'VERSION', 'LEARNT', 'DRIFT', 'TOLD', 'BESIDE'], rows),
+    table(['MODEL', 'VERSION', 'LEARNT', 'DRIFT', 'TOLD', 'REAL', 'FALSE', 'BESIDE'], rows),
+    ...(others.length === 0 ? [] : [table(['RULE', 'REAL', 'FALSE'], others)]),
     ...(changes.length === 0 ? [] : ['changes:', ...changes, '']),
   ].join('\n');
 }
 
 /** The line of a workload, from its key or the end of it that only one has. @throws UsageError */
-function lineOf(lines: readonly WorkloadCards[], asked: string): WorkloadCards {
+function lineOf(lines: readonly Line[], asked: string): Line {
   const exact = lines.filter(({ workload }) => workload === asked);
   const found = exact.length > 0 ? exact : lines.filter(({ workload }) => workload.endsWith(`/${asked}`));
   const [only] = found;
@@ -83,8 +98,8 @@ function lineOf(lines: readonly WorkloadCards[], asked: string): WorkloadCards {
   );
 }
 
-async function linesOf(agent: AgentClient): Promise<readonly WorkloadCards[]> {
-  return ((await agent.get('/models')) as { models: WorkloadCards[] }).models;
+async function linesOf(agent: AgentClient): Promise<readonly Line[]> {
+  return ((await agent.get('/models')) as { models: Line[] }).models;
 }
 
 async function run(call: Call): Promise<number> {

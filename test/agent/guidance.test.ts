@@ -7,6 +7,7 @@ import type { Context } from '../../agent/context.ts';
 import type { Frame } from '../../agent/events/frame.ts';
 import { Guidance, MAX_RULES_BYTES, type SentPart } from '../../agent/guidance.ts';
 import { ClusterPeers } from '../../agent/identity/cluster-peers.ts';
+import { PeopleVerdicts } from '../../agent/people-verdicts.ts';
 import { RuleBook } from '../../agent/rules/book.ts';
 import { SentProfileBook } from '../../agent/sent-profiles.ts';
 import type { Reply } from '../../wire/index.ts';
@@ -19,10 +20,13 @@ const NOTHING = {
   exceptions: '',
   peers: '',
   profiles: '',
+  verdicts: '0',
   profileStates: [],
   looks: true,
   ruleProblems: [],
 };
+
+const ABSENT: Sent = { rules: null, exceptions: null, peers: null, profiles: null, verdicts: null };
 
 let folder = '';
 let frames: Frame[] = [];
@@ -42,9 +46,11 @@ function open(rulesFolder = ''): {
   book: RuleBook;
   peers: ClusterPeers;
   profiles: SentProfileBook;
+  verdicts: PeopleVerdicts;
 } {
   const book = new RuleBook(rulesFolder);
   const peers = new ClusterPeers();
+  const verdicts = new PeopleVerdicts();
   const profiles = new SentProfileBook({
     changed: (workload, change) => `${change} ${workload}`,
     baseline: (text) => changes.push(text),
@@ -63,14 +69,14 @@ function open(rulesFolder = ''): {
     lifetime: { onError: (error: unknown) => errors.push(error) },
   } as unknown as Context;
   const guidance = new Guidance(context, {
-    ...{ rules: book, peers, profiles },
+    ...{ rules: book, peers, profiles, verdicts },
     push: (frame) => {
       frames.push(frame);
       if (frame.kind === 'peers') peers.use(frame.text);
     },
   });
   guidance.open();
-  return { guidance, book, peers, profiles };
+  return { guidance, book, peers, profiles, verdicts };
 }
 const one = (name: string, { when = 'event.exe == "quiet"' } = {}): { name: string; text: string } => ({
   name,
@@ -84,6 +90,7 @@ const sent = (version: string, ...rules: { name: string; text: string }[]): Sent
   exceptions: null,
   peers: null,
   profiles: null,
+  verdicts: null,
 });
 const told = (book: RuleBook): string[] =>
   hitsOn(book, makeContainer('container'), execRecord({ path: '/opt/quiet' })).map(({ rule }) => rule.name);
@@ -144,8 +151,8 @@ test('exceptions go into the pipeline as a frame, once, and again at the next st
     exceptions: [{ name: 'nightly', workload: 'c/*', detector: '', facts: {}, expiresMs: 0 }],
   };
   const { guidance } = open();
-  await guidance.receive({ rules: null, exceptions, peers: null, profiles: null });
-  await guidance.receive({ rules: null, exceptions, peers: null, profiles: null });
+  await guidance.receive({ ...ABSENT, exceptions });
+  await guidance.receive({ ...ABSENT, exceptions });
   const frame = { kind: 'exceptions', text: JSON.stringify({ exceptions: exceptions.exceptions }) };
   expect(frames).toEqual([frame]);
   open();
@@ -153,7 +160,7 @@ test('exceptions go into the pipeline as a frame, once, and again at the next st
 });
 
 test('names of addresses come as changes, and are known after a restart', async () => {
-  const none = { rules: null, exceptions: null, profiles: null };
+  const none = { rules: null, exceptions: null, profiles: null, verdicts: null };
   const { guidance, peers } = open();
   const db = (address: string): { name: string; addresses: string[] } => ({
     name: 'shop/Deployment/db',
@@ -186,6 +193,7 @@ test('a profile is pinned and begun anew once, over a restart, and let go with i
   const say = (version: string, ...profiles: { workload: string; pinned: boolean; reset: string }[]) => ({
     ...none,
     profiles: { version, profiles },
+    verdicts: null,
   });
   const { guidance, profiles } = open();
   await guidance.receive(say('b1', { workload, pinned: true, reset: 'monday' }));
@@ -216,6 +224,31 @@ test('a profile is pinned and begun anew once, over a restart, and let go with i
   expect(changes.slice(4)).toEqual([`unpin ${workload}`]);
 });
 
+test('what people said of alerts is known at once and over a restart, the last of it, and no more than there is room for', async () => {
+  const workload = 'c/ns/Deployment/web/web';
+  const judged = (hits: number) => [{ workload, detector: 'rarity', hits, falseAlarms: 2 }];
+  const say = (version: string, hits: number) => ({ ...ABSENT, verdicts: { version, judged: judged(hits) } });
+  const first = open();
+  await first.guidance.receive(say('a1', 1));
+  expect(first.guidance.standing()).toEqual({ ...NOTHING, verdicts: 'a1' });
+  await first.guidance.receive(say('a2', 3));
+  const again = open();
+  expect(again.verdicts.of(workload)).toEqual([{ detector: 'rarity', hits: 3, falseAlarms: 2 }]);
+  expect([again.verdicts.version, again.verdicts.of('c/ns/Job/other/other')]).toEqual(['a2', []]);
+  const strange = [{ workload, detector: '', hits: 1, falseAlarms: 1 }];
+  const many = Array.from({ length: 3000 }, (_, n) => ({
+    workload: `w${n}`,
+    detector: 'd',
+    hits: n,
+    falseAlarms: 0,
+  }));
+  await again.guidance.receive({ ...ABSENT, verdicts: { version: 'a3', judged: [...strange, ...many] } });
+  expect([again.verdicts.of(workload), again.verdicts.of('w1998').length]).toEqual([[], 1]);
+  expect(again.verdicts.of('w1999')).toEqual([]);
+  await again.guidance.receive({ ...ABSENT, verdicts: { version: '0', judged: [] } });
+  expect(open().verdicts.of('w1998')).toEqual([]);
+});
+
 test('files that cannot be read are counted, and central is told of nothing', () => {
   writeFileSync(join(folder, 'sent-rules.json'), '{"version"');
   writeFileSync(join(folder, 'sent-exceptions.json'), '{"rules":[]}');
@@ -231,6 +264,8 @@ test.each([
   ['sent-profiles.json', { profiles: [null], resets: {} }],
   ['sent-profiles.json', { profiles: [] }],
   ['sent-profiles.json', null],
+  ['sent-verdicts.json', { judged: {} }],
+  ['sent-verdicts.json', null],
 ])('a kept file of another shape is counted, and the agent goes on: %s %j', (name, document) => {
   writeFileSync(
     join(folder, name),

@@ -73,6 +73,10 @@ export const reply: Reply = {
       },
     ],
   },
+  verdicts: {
+    version: 'ba98',
+    judged: [{ workload: 'local/shop/Deployment/web/web', detector: 'rarity', hits: 3, falseAlarms: 2 }],
+  },
 };
 
 /** Counters that are 0 and values that are not known are two things. */
@@ -115,6 +119,7 @@ export const LATER: ReadonlySet<string> = new Set([
   'exceptions',
   'peers',
   'profiles',
+  'verdicts',
   'podRestarts',
   'podWaiting',
   'podLastEnd',
@@ -180,6 +185,7 @@ export const summary: Summary = {
       { workload: 'local/shop/Deployment/web/web', state: 'mature', periods: 400, facts: 80, pinned: true },
     ],
     looks: true,
+    verdicts: 'ba98',
   },
   schema: 1,
   cluster: 'local',

@@ -39,8 +39,8 @@ describe('enrolment', () => {
   it('gives a node a certificate that its summaries are taken under', async () => {
     const fresh = await central.enrol('node-7');
     const sent = await central.node(fresh).send(summary({ node: 'node-7' }));
-    // It said nothing of rules, exceptions, peers and profiles: it is sent none of them.
-    const none = { rules: null, exceptions: null, peers: null, profiles: null };
+    // It said nothing of rules, exceptions, peers, profiles and verdicts: it is sent none of them.
+    const none = { rules: null, exceptions: null, peers: null, profiles: null, verdicts: null };
     expect(sent).toEqual({
       status: 200,
       error: null,

@@ -10,6 +10,10 @@ import { type Fake, startFakeAgent } from './fake-central.ts';
 import { runPicket } from './run-picket.ts';
 
 const WEB = 'local/shop/Deployment/web/web';
+const JUDGED = [
+  { detector: 'rarity', hits: 3, falseAlarms: 12 },
+  { detector: 'secret-read', hits: 2, falseAlarms: 0 },
+];
 let folder = '';
 let agent: Fake;
 
@@ -27,7 +31,7 @@ beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'picket-test-'));
   const change = `?workload=${encodeURIComponent(WEB)}&model=calibration`;
   agent = await startFakeAgent(folder, {
-    'GET /models': [200, { models: [cardsOf(web())] }],
+    'GET /models': [200, { models: [{ ...cardsOf(web()), judged: JUDGED }] }],
     [`POST /models${change}&to=promote`]: [200, { workload: WEB, model: 'calibration', changed: 'promote' }],
     [`POST /models${change}&to=rollback`]: [
       409,
@@ -51,8 +55,10 @@ test('shows versions, and what a newer one would have told', async () => {
   const { code, out } = await runPicket(['models', 'show', 'web', ...agent.flags]);
   const text = [out].flat().join('\n');
   expect(code).toBe(0);
-  expect(text).toMatch(/calibration +1\.2880 +2880 +\d+\.\d\d ! +0 +candidate: of 0 windows/);
-  expect(text).toMatch(/rarity +1\.0 +0 +- +1 +-/);
+  expect(text).toMatch(/calibration +1\.2880 +2880 +\d+\.\d\d ! +0 +- +- +candidate: of 0 windows/);
+  expect(text).toMatch(/rarity +1\.0 +0 +- +1 +3 +12 +-/);
+  // What people said of rules stands apart: those have no model.
+  expect(text).toMatch(/RULE +REAL +FALSE\nsecret-read +2 +0/);
 });
 
 test('promotes, and tells why it cannot roll back', async () => {

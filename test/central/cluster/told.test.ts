@@ -37,7 +37,15 @@ test('profiles that are objects are sent, and what nodes say of them is their st
   profile('wrong', { workload: '../../etc' });
   await start();
   const workload = 'local/shop/Deployment/web/web';
-  const standing = { rules: '', ruleProblems: [], exceptions: '', peers: '', looks: true, profileStates: [] };
+  const standing = {
+    rules: '',
+    ruleProblems: [],
+    exceptions: '',
+    peers: '',
+    looks: true,
+    verdicts: '',
+    profileStates: [],
+  };
   const profiles = await vi.waitFor(async () => {
     const { reply } = await node.send({
       ...summary(),

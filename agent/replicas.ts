@@ -1,4 +1,7 @@
-/** The live containers of each workload side by side: what each did of late, and how far it is from the others. */
+/**
+ * The live containers of each workload side by side: what each did of late, and how far it is from the others. Siblings run one
+ * image: while two versions run side by side, each is compared with its own, and one that is alone with nobody.
+ */
 import type { Verdict } from './alerts/judge.ts';
 import { judgeReplica, REPLICA } from './alerts/replica.ts';
 import { type Fact, type FactKind, factKey } from './features/fact.ts';
@@ -35,7 +38,15 @@ const KNOWN = 2;
 
 type Known = Pick<Baseline, 'workload' | 'seen'>;
 
+/** A container, and the version of its image. */
+export interface Whose {
+  readonly key: string;
+  readonly version: string;
+}
+
 interface Member {
+  /** Digest of its image; empty: not known, and taken for that of any other. */
+  version: string;
   readonly row: Float64Array;
   windows: number;
   lastNs: bigint;
@@ -45,8 +56,8 @@ interface Member {
 export class Replicas {
   readonly #workloads = new Map<string, Map<string, Member>>();
 
-  /** One more window of a container. */
-  note(workload: string, container: string, window: Window): void {
+  /** One more window of a container, of that version of the image. */
+  note(workload: string, { key: container, version }: Whose, window: Window): void {
     const members = this.#workloads.get(workload) ?? new Map<string, Member>();
     for (const [key, { lastNs }] of members) if (window.endNs - lastNs > LATE_NS) members.delete(key);
     if (!this.#workloads.has(workload) && this.#workloads.size >= MAX_WORKLOADS) return;
@@ -54,6 +65,7 @@ export class Replicas {
     const member = members.get(container) ?? newMember();
     if (!members.has(container) && members.size >= MAX_MEMBERS) return;
     members.set(container, member);
+    member.version = version;
     member.windows += 1;
     member.lastNs = window.endNs;
     const rate = Math.max(RATE, 1 / member.windows);
@@ -75,8 +87,11 @@ export class Replicas {
     if (own === undefined || own.windows < ENOUGH_WINDOWS) return null;
     const siblings = [...members]
       .filter(
-        ([key, { windows, lastNs }]) =>
-          key !== container && windows >= ENOUGH_WINDOWS && nowNs - lastNs < GONE_NS,
+        ([key, { windows, lastNs, version }]) =>
+          key !== container &&
+          windows >= ENOUGH_WINDOWS &&
+          nowNs - lastNs < GONE_NS &&
+          isSame(version, own.version),
       )
       .map(([, member]) => member);
     if (siblings.length === 0) return null;
@@ -91,6 +106,8 @@ export class Replicas {
     return { siblings: siblings.length, numbers, facts: alone.length, wherein };
   }
 }
+
+const isSame = (a: string, b: string): boolean => a === b || a === '' || b === '';
 
 /** Of two containers that differ either may be the odd one: it is the one that does more. */
 const mayBeOdd = (differences: readonly Difference[], siblings: number): boolean =>
@@ -121,6 +138,7 @@ function medianOf(values: readonly number[]): number {
 }
 
 const newMember = (): Member => ({
+  version: '',
   row: new Float64Array(ROW_FEATURES.length),
   windows: 0,
   lastNs: 0n,
@@ -153,7 +171,7 @@ export class ReplicaWindow implements WindowDetector {
     const { workload } = baseline;
     const key = `${container.id} ${container.cgroup}`;
     if (host || !window.complete) return [];
-    this.#replicas.note(workload, key, window);
+    this.#replicas.note(workload, { key, version: container.identity.imageDigest }, window);
     const comparison = this.#replicas.compare(baseline, key, window.endNs);
     this.#comparison = comparison;
     const score = comparison === null ? null : baseline.replica.score(comparison);

@@ -56,12 +56,17 @@ const isOfModel = ({ bits, detector }: Verdict): boolean => bits > 0 || MODELS.h
 
 /**
  * Of the bits of what a workload does in a window in which somebody entered from outside: it may be what he told it to, as who
- * reloads a server or has it open its logs anew. Rules weigh as ever.
+ * reloads a server or has it open its logs anew. Rules weigh as ever, and so does a peer that the workload itself calls for the
+ * first time: who is at work in a container reaches others by processes of his own, which are told as his.
  */
 const BESIDE = 1 / 2;
 const BESIDE_REASON =
   'Somebody was at work in the container at that time: what the workload did anew may be what it was told to, and counts half.';
-const isBeside = ({ sessions }: Watched, role: Role): boolean => role.kind === 'own' && sessions.visited;
+const isBeside = ({ sessions }: Watched, role: Role, { kind }: Verdict): boolean =>
+  role.kind === 'own' &&
+  kind !== 'connect' &&
+  // The numbers of a window are those of that window.
+  (OF_NUMBERS.has(kind) ? sessions.visited : sessions.visitedLately);
 
 export class Telling {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
@@ -180,7 +185,7 @@ export class Telling {
     // What people do is new too often to stand for itself: rules and session-reach say what of it is grave.
     if (role.kind === 'session') return null;
     const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
-    const bits = verdict.bits * young * DISCOUNT[role.kind] * (isBeside(watched, role) ? BESIDE : 1);
+    const bits = verdict.bits * young * DISCOUNT[role.kind] * (isBeside(watched, role, verdict) ? BESIDE : 1);
     if (bits <= 0) return null;
     const { kind, detector, summary: what } = verdict;
     const cause = OF_NUMBERS.has(kind) ? 'numbers' : role.root;
@@ -218,14 +223,14 @@ export class Telling {
         ...podEvidence(this.#options.stateOf(watched.container)),
         ...(role.kind === 'own' ? {} : { context: role.kind }),
         ...(job === '' ? {} : { context: 'job' }),
-        ...(isBeside(watched, role) ? { context: 'beside a session' } : {}),
+        ...(isBeside(watched, role, verdict) ? { context: 'beside a session' } : {}),
         ...(role.kind === 'session' ? { session: role.root } : {}),
       },
       bits: Math.round(bits * 10) / 10,
       quality: this.#quality(watched),
     };
     const lineage = lineageKeys(situation.lineage, process);
-    const beside = isBeside(watched, role) ? BESIDE_REASON : '';
+    const beside = isBeside(watched, role, verdict) ? BESIDE_REASON : '';
     const reasons = [role.reason, beside, facts['rollout'] ?? '', job];
     const context = reasons.filter((reason) => reason !== '').join(' ');
     return { detection, explanation, next, context, lineage, origin };

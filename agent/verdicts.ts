@@ -1,4 +1,5 @@
 /** From an event or a fact to verdicts: rules and rarity are asked, of the workload and of who visits it. */
+import { ACCESS } from './alerts/access.ts';
 import type { Rules } from './alerts/hit.ts';
 import {
   isSensitiveCall,
@@ -148,8 +149,8 @@ export class Verdicts {
   }
 
   /** What detectors of whole windows are to know of the container. While a session is at work they are its numbers as well. */
-  standing(watched: Watched): { readonly steps: number; readonly share: number } {
-    const situation = this.#situations.of(watched, [], watched.sessions.latest ?? undefined);
+  standing(watched: Watched, kind = ''): { readonly steps: number; readonly share: number } {
+    const situation = this.#situations.of(watched, [], roleOfWindow(watched, kind));
     const share = DISCOUNT[situation.role.kind] || DISCOUNT.session;
     return { steps: stepsOf(situation), share: share * shareOfRollout(situation.rollout) };
   }
@@ -173,8 +174,8 @@ export class Verdicts {
   window(watched: Watched, verdict: Verdict, when: When, lineageOf: LineageOf): void {
     const { event = null } = verdict;
     const lineage = event === null ? [] : lineageOf(event);
-    const situation = this.#situations.of(watched, lineage, watched.sessions.latest ?? undefined);
-    const weighed = { ...verdict, bits: verdict.bits * this.standing(watched).share };
+    const situation = this.#situations.of(watched, lineage, roleOfWindow(watched, verdict.kind));
+    const weighed = { ...verdict, bits: verdict.bits * this.standing(watched, verdict.kind).share };
     this.#telling.found(eased(weighed, situation.rollout), { watched, situation, fact: null, when, event });
   }
 
@@ -256,6 +257,12 @@ export class Verdicts {
     const { minScore, costs } = this.#options;
     return costs.each(RARITY, () => judgeByRarity(fact, situation, minScore));
   }
+}
+
+/** Whose the window is. A runtime that sets something up, as each probe of a kubelet has it do, makes calls, and knocks at no door. */
+function roleOfWindow({ sessions }: Watched, kind: string): Role | undefined {
+  const { latest } = sessions;
+  return latest === null || (latest.kind === 'setup' && kind === ACCESS) ? undefined : latest;
 }
 
 interface PairMaker {

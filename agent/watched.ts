@@ -1,6 +1,7 @@
 /** What the pipeline keeps per container between two ticks. */
 import type { Reason } from './alerts/group.ts';
 import { Attempts } from './attempts.ts';
+import { EarlyFacts } from './early-facts.ts';
 import type { Resources } from './events/resources.ts';
 import { type Fact, factKey } from './features/fact.ts';
 import { PairWindow } from './features/pair-window.ts';
@@ -8,8 +9,8 @@ import { type Window, WindowBuilder } from './features/window.ts';
 import type { Container } from './identity/container.ts';
 import { type NameCounts, PeerNames } from './identity/peer-names.ts';
 import { Evidence } from './models/evidence/evidence.ts';
-import type { Flagged } from './models/suspects.ts';
 import type { Phase } from './models/fact-models.ts';
+import type { Flagged } from './models/suspects.ts';
 import { Numbers } from './numbers.ts';
 import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
 import { type Replicas, ReplicaWindow } from './replicas.ts';
@@ -76,6 +77,7 @@ export class Watched {
   /** All that judge its windows as a whole. */
   readonly detectors: readonly WindowDetector[];
   readonly sessions = new SessionLog();
+  readonly early = new EarlyFacts();
   /** Reasons that were told for which it is a strange run of its job. */
   runReasons = 0;
   /** Alerts opened by evidence alone in the open window. */

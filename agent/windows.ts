@@ -140,6 +140,7 @@ export class Windows {
       yield;
     }
     if (this.losses.withoutSlot > 0) this.#unwatched(tick.bootNs);
+    for (const watched of this.#watched.values()) this.#judgeEarly(watched);
     const decoded = decodeFlows(tick.flows, tick.flowSize);
     if (decoded.malformed > 0) malformed(decoded.malformed);
     for (const flow of decoded.flows) {
@@ -330,7 +331,16 @@ export class Windows {
     const { numbers, attempts } = watched;
     costs.each(numbers.name, () => numbers.flow(flow, fact, baseline));
     costs.each(attempts.name, () => attempts.flow(flow, fact, baseline));
-    verdicts.fact(watched, fact, { timeNs: flow.first, cpu: 0 });
+    const when = { timeNs: flow.first, cpu: 0 };
+    const isNew =
+      watched.phase === 'steady' && baseline.judges('connect', 'steady') && baseline.seen(fact) === 0;
+    if (isNew && !watched.window.has(fact) && watched.early.keep({ fact, when }, this.#bootNs)) return;
+    verdicts.fact(watched, fact, when);
+  }
+
+  /** Whose they are would be known by now. */
+  #judgeEarly(watched: Watched): void {
+    for (const { fact, when } of watched.early.take()) this.#parts.verdicts.fact(watched, fact, when);
   }
 
   #end(key: string, watched: Watched, ending: Ending): void {
@@ -346,6 +356,7 @@ export class Windows {
     const gone = container.kind !== 'host' && !containers.isLive(container);
     watched.window.anybodys(ending.anybodys);
     if (!gone) telling.outlived(watched);
+    else this.#judgeEarly(watched);
     const baseline = registry.baseline(container.identity.workload);
     const when = { timeNs: ending.bootNs, cpu: 0 };
     costs.windows += 1;

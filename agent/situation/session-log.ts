@@ -28,10 +28,16 @@ export class SessionLog {
   #window = 0;
   readonly #seen = new Map<string, number>();
   readonly #active = new Map<string, Active>();
+  #before = false;
 
   /** The session that was at work last in the open window, or null. */
   get latest(): Role | null {
     return [...this.#active.values()].at(-1)?.role ?? null;
+  }
+
+  /** Whether somebody from outside ran something in the open window or the one before: what he told the workload to do comes after. */
+  get visitedLately(): boolean {
+    return this.#before || this.visited;
   }
 
   /** Whether somebody from outside ran something in the open window. */
@@ -82,6 +88,7 @@ export class SessionLog {
     const periods = [...this.#active.values()]
       .filter(({ facts }) => facts.size > 0)
       .map(({ facts, strange }) => ({ facts: [...facts.values()], strange }));
+    this.#before = this.visited;
     this.#active.clear();
     this.#window += 1;
     for (const [key, window] of this.#seen) if (this.#window - window > KEPT_WINDOWS) this.#seen.delete(key);

@@ -1,7 +1,7 @@
 /** Somebody tries the doors of a workload whose ordinary days are known. */
 import { describe, expect, test } from 'vitest';
 import type { Detection } from '../../agent/alerts/detection.ts';
-import { actionRecord, exitRecord, flowEntry } from '../builders/records.ts';
+import { actionRecord, exitRecord, flowEntry, SECOND } from '../builders/records.ts';
 import { API, NODE_PROCESS, shop } from '../builders/shop.ts';
 import { makePipeline, type World } from '../builders/world.ts';
 import { lots } from './models/volume/lots.ts';
@@ -111,6 +111,19 @@ describe('guessing', () => {
     expect(told?.summary).toMatch(
       /^\d\d connections to its port 3000 that were cut short in one window, usually \d, most of them from 203\.0\.113\.9$/,
     );
+    expect(day.alerts).toBeGreaterThan(0);
+  });
+
+  test('they count in full while a runtime sets a probe up in the container', () => {
+    const day = known();
+    const { world } = day;
+    const daemon = { pid: 77, start: 990n * SECOND };
+    const entering = { ...daemon, cgroup: 1, slot: 1, action: 'SETNS', exe: 'runtimed' } as const;
+    world.records(actionRecord({ ...entering, time: world.later() }));
+    const runtime = { pid: 7000, start: world.now, parentPid: daemon.pid, parentStart: daemon.start };
+    world.exec({ slot: SLOT, ...runtime, path: '/usr/bin/runc', parentExe: 'runtimed' });
+    day.go(1, () => [{ peer: '203.0.113.9', port: 3000, count: 40, bytes: 300 }]);
+    expect(day.told.map(({ facts, bits }) => [facts['context'], bits >= 16])).toEqual([[undefined, true]]);
     expect(day.alerts).toBeGreaterThan(0);
   });
 

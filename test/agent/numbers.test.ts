@@ -123,6 +123,24 @@ describe('volume', () => {
     expect(steady.baseline.volume.learnt - before).toBeLessThanOrEqual(1);
   });
 
+  // Levels are of the workload, whatever the version of its image: what a release changes for good is told, and known soon.
+  test.each([
+    4, 30,
+  ])('a level that changed for good, %i times as much, is told some times and then usual', (times) => {
+    const lot = lots(9);
+    const one = day();
+    for (let n = 0; n < 300; n++) one.next(usual(lot));
+    const later = (): number => {
+      const { syscalls, in: bytesIn, out } = usual(lot);
+      const more = { 'db:5432': times * (out['db:5432'] ?? 0) };
+      return one.next({ syscalls: times * syscalls, in: times * bytesIn, out: more }).length;
+    };
+    const told = Array.from({ length: 720 }, later);
+    const sum = (part: readonly number[]): number => part.reduce((total, count) => total + count, 0);
+    expect(sum(told)).toBeLessThanOrEqual(4);
+    expect(sum(told.slice(360))).toBe(0);
+  });
+
   test('a window of a moment has no rates and is not judged', () => {
     const { baseline } = taught;
     const window = { ...windowOf(usual(lot), 0n), endNs: 1000n };

@@ -20,9 +20,11 @@ class Siblings {
   readonly baseline = new Baseline('c1/n/Deployment/shop', { learnWindows: 1000, matureWindows: 2000 });
   readonly #replicas = new Replicas();
   readonly #windows: ReplicaWindow[];
+  readonly #versionOf: (i: number) => string;
   #startNs = 0n;
 
-  constructor(count: number) {
+  constructor(count: number, versionOf = (_: number): string => '') {
+    this.#versionOf = versionOf;
     this.#windows = Array.from({ length: count }, () => new ReplicaWindow(this.#replicas));
   }
 
@@ -31,7 +33,8 @@ class Siblings {
     const told: { i: number; summary: string; bits: number }[] = [];
     for (let n = 0; n < windows; n++) {
       for (const [i, detector] of this.#windows.entries()) {
-        const container = { id: `c${i}`, cgroup: i } as Container;
+        const identity = { imageDigest: this.#versionOf(i) };
+        const container = { id: `c${i}`, cgroup: i, identity } as Container;
         const window = windowOf(did(i, n), this.#startNs);
         const judging = { baseline: this.baseline, container, steps: 0, share: 1, host: false };
         for (const { summary, bits } of detector.end(window, judging)) told.push({ i, summary, bits });
@@ -141,11 +144,43 @@ test('who is gone is no sibling any more', () => {
   const replicas = new Replicas();
   const window = (startNs: bigint): Window => windowOf({ syscalls: 10, bytesOut: 10 }, startNs);
   const known = { workload: 'w', seen: () => 0 };
-  for (let n = 0n; n < 20n; n++) for (const id of ['a', 'b']) replicas.note('w', id, window(n * WINDOW_NS));
+  for (let n = 0n; n < 20n; n++)
+    for (const id of ['a', 'b']) replicas.note('w', { key: id, version: '' }, window(n * WINDOW_NS));
   const nowNs = 20n * WINDOW_NS;
   expect(replicas.compare(known, 'a', nowNs)?.siblings).toBe(1);
-  for (let n = 20n; n < 30n; n++) replicas.note('w', 'a', window(n * WINDOW_NS));
+  for (let n = 20n; n < 30n; n++) replicas.note('w', { key: 'a', version: '' }, window(n * WINDOW_NS));
   expect(replicas.compare(known, 'a', 30n * WINDOW_NS)).toBeNull();
   replicas.forget('w', 'b');
   expect(replicas.compare(known, 'b', nowNs)).toBeNull();
+});
+
+test('two versions side by side are each compared with their own: what a release changed makes no container odd', () => {
+  const usual = alike(6);
+  const byVersion = (version: (i: number) => string) => {
+    const siblings = new Siblings(5, version);
+    siblings.go(160, usual);
+    // The first two do what the other three do not: another image, or the same.
+    return siblings.go(200, (i, n) => {
+      const did = usual(i, n);
+      return i < 2 ? { ...did, bytesOut: 5_000_000, syscalls: 200_000 } : did;
+    });
+  };
+  expect(byVersion((i) => (i < 2 ? 'sha256:new' : 'sha256:old'))).toEqual([]);
+  expect(byVersion(() => 'sha256:old').length).toBeGreaterThan(0);
+});
+
+test('within its version one that is odd is told, and a digest that is not known is that of any other', () => {
+  const usual = alike(7);
+  const siblings = new Siblings(
+    5,
+    (i) => ['sha256:new', 'sha256:new', '', 'sha256:old', 'sha256:old'][i] ?? '',
+  );
+  siblings.go(160, usual);
+  const told = siblings.go(24, (i, n) => {
+    const did = usual(i, n);
+    return i === 1 ? { ...did, facts: [SHELL, PEER, SECRET] } : did;
+  });
+  expect(told.map(({ i, summary }) => `${i} ${summary.slice(0, 26)}`)).toEqual([
+    '1 unlike its 2 live sibling(',
+  ]);
 });

@@ -85,28 +85,46 @@ function isOwn(folder: string, known: Hierarchy, path: string, proc: string): bo
   });
 }
 
-/**
- * A container's folder in a hierarchy: the same path as in the one that it is known by, as all runtimes make them, else
- * where one of its processes says that it is, when nobody else is there. Null: nowhere.
- */
-export function folderIn(
-  hierarchy: Hierarchy,
-  all: Hierarchies,
-  path: string,
-  proc = '/proc',
-): string | null {
-  const same = join(hierarchy.mount, path);
-  if (isFolder(same)) return same;
+/** Where a process of a container is: in a folder of the hierarchy that it is known by, and what it says of the others. */
+interface Place {
+  readonly known: Hierarchy;
+  /** Of /proc/PID/cgroup. */
+  readonly text: string;
+}
+
+function placeOf(all: Hierarchies, path: string, proc: string): Place | null {
   const known = Object.values(all).find(({ mount }) => isFolder(join(mount, path)));
   const pid = known === undefined ? null : firstProcess(join(known.mount, path));
   if (known === undefined || pid === null) return null;
   try {
-    const other = pathIn(hierarchy, readFileSync(`${proc}/${pid}/cgroup`, 'utf8'));
-    // The root is the whole machine: no container's numbers.
-    if (other === null || other === '/') return null;
-    const folder = join(hierarchy.mount, other);
-    return isFolder(folder) && isOwn(folder, known, path, proc) ? folder : null;
+    return { known, text: readFileSync(`${proc}/${pid}/cgroup`, 'utf8') };
   } catch {
     return null; // the process has ended
   }
+}
+
+/**
+ * A container's folder in each hierarchy: the same path as in the one that it is known by, as all runtimes make them, else
+ * where one of its processes, which is asked once for all, says that it is, when nobody else is there. Null: nowhere.
+ */
+export function foldersOf(
+  all: Hierarchies,
+  path: string,
+  proc = '/proc',
+): (hierarchy: Hierarchy) => string | null {
+  let place: Place | null | undefined;
+  return (hierarchy) => {
+    const same = join(hierarchy.mount, path);
+    if (isFolder(same)) return same;
+    if (place === undefined) place = placeOf(all, path, proc);
+    const other = place === null ? null : pathIn(hierarchy, place.text);
+    // The root is the whole machine: no container's numbers.
+    if (place === null || other === null || other === '/') return null;
+    const folder = join(hierarchy.mount, other);
+    try {
+      return isFolder(folder) && isOwn(folder, place.known, path, proc) ? folder : null;
+    } catch {
+      return null; // removed meanwhile
+    }
+  };
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { RESOURCE_COUNTERS, type ResourceReading, type Resources, resourcesOf } from '../events/resources.ts';
 import { FILES, type ResourceFile, type Totals } from './files.ts';
-import { type Controller, folderIn, type Hierarchies, type Hierarchy } from './hierarchies.ts';
+import { type Controller, foldersOf, type Hierarchies, type Hierarchy } from './hierarchies.ts';
 
 /** Whose resources are read. */
 export interface Subject {
@@ -140,11 +140,12 @@ export class ResourceReader {
   /** Opens what is not open yet. */
   private open({ path }: Subject, kept: Kept): void {
     const folders = new Map<Hierarchy, string | null>();
+    const folderIn = foldersOf(this.hierarchies, path);
     for (const file of FILES) {
       const hierarchy = this.hierarchies[file.controller];
       if (hierarchy?.version !== file.version || kept.files.some((open) => open.file === file)) continue;
       if (file.without !== undefined && !this.lacks(kept, file.without)) continue;
-      if (!folders.has(hierarchy)) folders.set(hierarchy, folderIn(hierarchy, this.hierarchies, path));
+      if (!folders.has(hierarchy)) folders.set(hierarchy, folderIn(hierarchy));
       const folder = folders.get(hierarchy) ?? null;
       const found = folder === null ? null : this.find(folder, file);
       if (found !== null) kept.files.push(found);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   findHierarchies,
-  folderIn,
+  foldersOf,
   type Hierarchies,
   type Hierarchy,
   pathIn,
@@ -72,13 +72,13 @@ describe('a container’s folder', () => {
   mkdirSync(join(root, 'pids'));
 
   test('has the same path in each hierarchy', () => {
-    expect(folderIn(memory, all, '/docker/one')).toBe(join(root, 'memory/docker/one'));
+    expect(foldersOf(all, '/docker/one')(memory)).toBe(join(root, 'memory/docker/one'));
   });
 
   test('is nowhere when neither the path nor a process leads to it', () => {
-    expect(folderIn(pids, all, '/docker/one')).toBeNull();
+    expect(foldersOf(all, '/docker/one')(pids)).toBeNull();
     writeFileSync(join(root, 'memory/docker/one/cgroup.procs'), '999999999\n');
-    expect(folderIn(pids, all, '/docker/one')).toBeNull();
+    expect(foldersOf(all, '/docker/one')(pids)).toBeNull();
   });
 
   test('is where its process says, when nobody else is there', () => {
@@ -93,8 +93,8 @@ describe('a container’s folder', () => {
     put('pids/elsewhere/two/cgroup.procs', '7\n8\n9\n');
     for (const pid of [7, 8]) put(`proc/${pid}/cgroup`, '3:pids:/elsewhere/two\n0::/outer/node/two/sub\n');
     const folder = join(root, 'pids/elsewhere/two');
-    expect(folderIn(pids, mixed, '/node/two', proc)).toBe(folder); // 9 has ended
+    expect(foldersOf(mixed, '/node/two', proc)(pids)).toBe(folder); // 9 has ended
     put('proc/9/cgroup', '3:pids:/elsewhere/two\n0::/outer/node/twofold\n');
-    expect(folderIn(pids, mixed, '/node/two', proc)).toBeNull();
+    expect(foldersOf(mixed, '/node/two', proc)(pids)).toBeNull();
   });
 });

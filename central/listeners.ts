@@ -121,6 +121,8 @@ export function createListeners(
         database: databaseOf(settings),
         streams: streams.size,
         policies: pipeline.policies().documents.map(({ kind, name, version }) => ({ kind, name, version })),
+        exceptions: pipeline.policies().exceptions.length + feedback.rules().length,
+        notifiers: notifications.notifiers().map(({ name, waiting }) => ({ name, waiting })),
         rows: await store.views.counts(),
         nowMs: clock.wallMs(),
       }),

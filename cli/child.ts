@@ -97,7 +97,23 @@ export class Child {
   }
 }
 
-/** The end of a log; JSON lines as `level: message (facts)`. */
+interface LogLine {
+  readonly msg?: unknown;
+  readonly err?: { readonly message?: unknown };
+}
+
+/** A line of a log for people: of JSON the message and what the error says, without its stack. */
+function readable(line: string): string {
+  try {
+    const { msg, err } = JSON.parse(line) as LogLine;
+    if (typeof msg !== 'string') return line;
+    return typeof err?.message === 'string' ? `${msg}: ${err.message}` : msg;
+  } catch {
+    return line;
+  }
+}
+
+/** The end of a log, as people read it. */
 export function lastLines(file: string, lines: number): string {
   let text: string;
   try {
@@ -109,6 +125,6 @@ export function lastLines(file: string, lines: number): string {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(-lines)
-    .map((line) => `  ${line}`)
+    .map((line) => `  ${readable(line).replaceAll('\n', '\n  ')}`)
     .join('\n');
 }

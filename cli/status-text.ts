@@ -126,8 +126,14 @@ export function agentLines(report: AgentReport, nowMs: number): string[] {
 const policiesWords = (policies: NonNullable<CentralReport['policies']>): string =>
   policies.map(({ kind, name }) => `${safe(kind)} ${safe(name)}`).join(', ') || 'none: observe';
 
+const notifiersWords = (notifiers: NonNullable<CentralReport['notifiers']>): string =>
+  notifiers
+    .map(({ name, waiting }) => `${safe(name)}${waiting === 0 ? '' : ` (${waiting} waiting)`}`)
+    .join(', ') || 'none: nobody is told';
+
 /** Lines of central's part. */
-export function centralLines({ cluster, database, streams, policies, rows }: CentralReport): string[] {
+export function centralLines(report: CentralReport): string[] {
+  const { cluster, database, streams, policies, exceptions, notifiers, rows } = report;
   return [
     `central of cluster ${safe(cluster)}`,
     line(
@@ -135,6 +141,8 @@ export function centralLines({ cluster, database, streams, policies, rows }: Cen
       `${rows === undefined ? '' : `${rows['nodes'] ?? 0}, `}${count(streams, 'order stream')} open`,
     ),
     ...(policies === undefined ? [] : [line('policies', policiesWords(policies))]),
+    ...(exceptions === undefined ? [] : [line('exceptions', `${exceptions} in force`)]),
+    ...(notifiers === undefined ? [] : [line('told', notifiersWords(notifiers))]),
     ...(rows === undefined ? [] : [line('holds', nonZero(rows, 'nothing yet'))]),
     line('database', safe(database)),
   ];

@@ -50,6 +50,15 @@ export interface Detection {
   readonly quality: Quality;
 }
 
+/** What people are shown of it, and say is normal: with who did it. Exceptions are made of these, and compared with them. */
+export const factsTold = ({
+  process,
+  facts,
+}: Pick<Detection, 'process' | 'facts'>): Record<string, string> => ({
+  ...(process === null ? {} : { exe: process.exe, parent: process.parent, uid: String(process.uid) }),
+  ...facts,
+});
+
 /** What an id is made from: the same recording gives the same ids. */
 export interface Origin {
   readonly node: string;

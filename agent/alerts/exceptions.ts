@@ -1,6 +1,6 @@
 /** What people said is normal, as central sent it: what it covers is told and counted, and is no sign of anything. */
 import { covers, type ExceptionMatch, isOf } from '../../kit/exception.ts';
-import type { Detection } from './detection.ts';
+import { type Detection, factsTold } from './detection.ts';
 
 /** Workloads whose own exceptions are kept apart; the next begins anew. */
 const MAX_WORKLOADS = 1000;
@@ -44,9 +44,10 @@ export class Exceptions {
 
   /** The first that covers the detection, which is then counted; null: none does, or there was too much to compare. */
   of(
-    { detector, facts, wallMs, container }: Omit<Detection, 'alert'>,
+    { detector, facts: own, process, wallMs, container }: Omit<Detection, 'alert'>,
     looked: Looked,
   ): ExceptionMatch | null {
+    const facts = factsTold({ process, facts: own });
     const { workload } = container.identity;
     if (looked.compared >= MAX_COMPARED) {
       this.unlooked += 1;

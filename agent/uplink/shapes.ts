@@ -1,7 +1,7 @@
 /** What the stages before give, as messages of the wire. */
 import type { Alert, Container, Detection, Input, Session, Window } from '../../wire/index.ts';
 import type * as alerts from '../alerts/alert.ts';
-import type * as detections from '../alerts/detection.ts';
+import * as detections from '../alerts/detection.ts';
 import type * as windows from '../features/window.ts';
 import type * as identity from '../identity/container.ts';
 import type * as lives from '../identity/lives.ts';
@@ -23,8 +23,6 @@ export function containerMessage(
 
 export function detectionMessage(detection: detections.Detection): Input<Detection> {
   const { id, detector, severity, score, timeNs, wallMs, container, process, summary, alert } = detection;
-  const actor: Record<string, string> =
-    process === null ? {} : { exe: process.exe, parent: process.parent, uid: String(process.uid) };
   return {
     id,
     detector,
@@ -39,7 +37,7 @@ export function detectionMessage(detection: detections.Detection): Input<Detecti
     summary,
     alert,
     techniques: detection.techniques,
-    facts: { ...actor, ...detection.facts },
+    facts: detections.factsTold(detection),
   };
 }
 

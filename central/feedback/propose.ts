@@ -23,7 +23,7 @@ const CIRCUMSTANCES: ReadonlySet<string> = new Set(['context', 'uid', 'gid', 'pa
 
 /** Of one occurrence, not of what is done: they are never the same again. */
 const VOLATILE =
-  /^(pid|periods|session|pod|args_hash|args_bytes|count|score|bits|lost|share|.*_(ns|ms|bytes|pid))$/;
+  /^(pid|periods|session|pod|pod_waiting|pod_last_end|lowered|excepted|numbers|rollout|args_hash|args_sha256|args_bytes|count|score|bits|lost|share|.*_(ns|ms|bytes|pid))$/;
 const NUMBER = /^-?\d+(\.\d+)?( .*)?$/;
 const KEPT_NUMBERS = /^(port|uid|gid)$/;
 const lasting = ([key, value]: readonly [string, string]): boolean =>

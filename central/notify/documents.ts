@@ -54,9 +54,11 @@ function readNotifier(
   head: { name: string; version: string },
   context: Context,
 ): NotifierDocument | null {
-  const type = reader.choice(at(spec, 'type'), Object.keys(KINDS), null);
+  const named = at(spec, 'type');
+  const type = reader.choice(named, Object.keys(KINDS), null);
   const kind = KINDS[type];
-  if (kind === undefined) return null;
+  // What its target should be is not known then.
+  if (kind === undefined || type !== named.value) return null;
   const match = mapping(reader, at(spec, 'match'), ['namespaces', 'clusters', 'events', 'minSeverity']);
   const groupMs = reader.duration(at(spec, 'group'), GROUP, 0);
   if (groupMs > 0 && !kind.grouped)

@@ -80,8 +80,10 @@ export interface CentralReport {
   readonly cluster: string;
   readonly database: string;
   readonly streams: number;
-  /** Neither is told to somebody who is for some namespaces only. */
+  /** None of these is told to somebody who is for some namespaces only. */
   readonly policies?: readonly { readonly kind: string; readonly name: string }[];
+  readonly exceptions?: number;
+  readonly notifiers?: readonly { readonly name: string; readonly waiting: number }[];
   readonly rows?: Readonly<Record<string, number>>;
 }
 

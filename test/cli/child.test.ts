@@ -39,6 +39,16 @@ test('hands over the ready line, the lines after it, and stops in order', async 
   expect(await child.ended).toEqual({ code: 0, signal: null });
 });
 
+test('a line of JSON is told as people read it: what it says and why, without the stack', async () => {
+  const err = { message: 'notify-file: 2 problem(s)\n  one\n  two', stack: 'Error\n  at deep' };
+  const line = JSON.stringify({ level: 60, msg: 'central could not start', err });
+  const child = start(`console.error(${JSON.stringify(line)}); console.error('{"x":1}'); process.exit(2);`);
+
+  await expect(child.ready).rejects.toThrow(
+    /agent\.log:\n {2}central could not start: notify-file: 2 problem\(s\)\n {4}one\n {4}two\n {2}\{"x":1\}$/,
+  );
+});
+
 test('says why a child ended before it was ready, with the end of its log', async () => {
   const child = start(`console.error('one'); console.error('the port is taken'); process.exit(1);`);
 

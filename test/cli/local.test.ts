@@ -208,6 +208,11 @@ test('status of central says what is in force and what it holds', async () => {
         database: '/s/picket.db',
         streams: 1,
         policies: [{ kind: 'PicketPolicy', name: 'ask-production', version: 'v' }],
+        exceptions: 3,
+        notifiers: [
+          { name: 'on-call', waiting: 0 },
+          { name: 'chat', waiting: 7 },
+        ],
         rows: { nodes: 1, incidents: 2, orders: 0 },
       },
     ],
@@ -217,6 +222,8 @@ test('status of central says what is in force and what it holds', async () => {
   expect((await runPicket(['status', ...central.flags])).out).toContain(`central of cluster local
   nodes        1, 1 order stream open
   policies     PicketPolicy ask-production
+  exceptions   3 in force
+  told         on-call, chat (7 waiting)
   holds        nodes 1, incidents 2
   database     /s/picket.db
 `);

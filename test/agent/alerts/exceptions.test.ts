@@ -36,6 +36,20 @@ test('what an exception covers is told, counted, of no weight, and learnt', () =
   expect(pipeline.counts()).toMatchObject({ excepted: 1, exceptedBy: {} });
 });
 
+test('who did it is a fact as central is told it, from which people make exceptions', () => {
+  const covered = (facts: object): boolean => {
+    const world = shop();
+    quiet(world, 30);
+    say(world, { ...nightly, facts });
+    ordinary(world);
+    tool(world, 1);
+    world.tick();
+    return run(world).told.detections.some(({ facts: told }) => told['excepted'] === 'nightly');
+  };
+  const told = { path: '/opt/new/tool', parent: 'node' };
+  expect([covered(told), covered({ ...told, parent: 'sh' })]).toEqual([true, false]);
+});
+
 test('another fact, another detector and an exception that has ended cover nothing', () => {
   const world = shop();
   quiet(world, 30);

@@ -65,7 +65,10 @@ it('of a false alarm proposes the narrowest exception, and says what it would ha
     facts: { exe: '/bin/sh', parent: 'httpd', pid: '1', args_hash: 'ab', periods: '9' },
   });
   const again = await happens('two', {
-    facts: { exe: '/bin/sh', parent: 'httpd', pid: '2', args_hash: 'cd' },
+    facts: {
+      ...{ exe: '/bin/sh', parent: 'httpd', pid: '2', args_hash: 'cd', args_sha256: '02a30e8a5bd26709' },
+      ...{ lowered: 'Lowered: it was told 2 time(s) before.', pod_last_end: 'Error, exit 1, after 9 s' },
+    },
   });
   await happens('other', { facts: { exe: '/bin/sh', parent: 'cron', pid: '3' } });
   await happens('elsewhere', { on: api, facts: { exe: '/bin/sh', parent: 'httpd', pid: '4' } });

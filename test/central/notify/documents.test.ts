@@ -41,6 +41,7 @@ it('says everything that is wrong, each with its document, path and value', () =
     document('PicketNotifier', 'chat', { type: 'slack', target: {} }),
     document('PicketSilence', 'quiet', { match: {}, reason: 'because' }),
     document('PicketNotifier', 'webhook', pager),
+    document('PicketNotifier', 'untold', { target: { url: 'https://192.0.2.1' } }),
   ];
   const told = (): string[] => {
     try {
@@ -50,7 +51,7 @@ it('says everything that is wrong, each with its document, path and value', () =
     }
   };
   expect(told().map((line) => line.split(', escalated')[0])).toEqual([
-    'notify-file: 11 problem(s)',
+    'notify-file: 12 problem(s)',
     'document 1: spec.group: pagerduty takes one notification at a time',
     'document 1: spec.match.events: nothing: there are opened',
     'document 2: metadata.name: "on-call" is already a notifier',
@@ -62,6 +63,7 @@ it('says everything that is wrong, each with its document, path and value', () =
     'document 4: spec.target.webhookUrlFile: missing',
     'document 5: spec.until: missing',
     'document 6: metadata.name: "webhook" is already a notifier',
+    'document 7: spec.type: missing',
   ]);
 });
 

@@ -1,4 +1,5 @@
 /** A PicketNode for each node that reports: health, hooks, loss, cost. Written when something changed, else every five minutes. */
+import { isDeepStrictEqual } from 'node:util';
 import type { KubeClient } from '../../kit/kube/client.ts';
 import { isKubeError } from '../../kit/kube/error.ts';
 import { Mirror } from '../../kit/kube/mirror.ts';
@@ -98,10 +99,10 @@ export function statusOf(
   };
 }
 
-/** Whether people would want to know at once. What is not known now is not written, and stays as it was said. */
+/** Whether people would want to know at once. What is not known now is not written, and stays as it was said; in what order, is the server's. */
 const differs = (a: Status, b: Status): boolean =>
   ['version', 'hooksMissing', 'rules', 'conditions'].some(
-    (name) => b[name] !== undefined && JSON.stringify(a[name]) !== JSON.stringify(b[name]),
+    (name) => b[name] !== undefined && !isDeepStrictEqual(a[name], b[name]),
   );
 
 export class Nodes {

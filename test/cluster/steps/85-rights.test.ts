@@ -89,8 +89,27 @@ async function mayDo(account: string): Promise<string[]> {
   return [...new Set(lines)].sort();
 }
 
+/** A node that was heard long ago, which is forgotten. */
+async function forgetANode(): Promise<void> {
+  const kind = { apiVersion: 'picket.dev/v1alpha1', kind: 'PicketNode' };
+  await cluster.apply({ ...kind, metadata: { name: 'rights' }, spec: { cluster: 'test' } });
+  const status = JSON.stringify({ status: { lastSeen: '2020-01-01T00:00:00Z' } });
+  await cluster.kubectl([
+    'patch',
+    'picketnode',
+    'rights',
+    '--subresource=status',
+    '--type=merge',
+    '-p',
+    status,
+  ]);
+  const gone = (): boolean => askedBy('picket-central').map(lineOf).includes('delete picketnodes.picket.dev');
+  await until('the node is forgotten', gone, 60_000).catch(() => {});
+}
+
 beforeAll(async () => {
   await cluster.apply(...DOCUMENTS);
+  await forgetANode();
   const told = (): boolean => {
     const lines = askedBy('picket-central').map(lineOf);
     const kinds = ['picketexceptions', 'picketrules', 'picketprofiles'];

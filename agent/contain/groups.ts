@@ -2,7 +2,7 @@
  * What a cgroup's own files do to a container: freeze, thaw, kill. cgroup2 has cgroup.freeze (5.2) and cgroup.kill
  * (5.14; before it by process); v1 has the freezer where that is mounted, and a frozen process there only ends thawed.
  */
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { constants, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -132,7 +132,8 @@ class Unified extends Hierarchy {
 
   protected async endAll(folder: string): Promise<void> {
     try {
-      await writeFile(join(folder, 'cgroup.kill'), '1', { flag: 'r+' });
+      // It can be written and not read (mode 0200), and the agent's user 0 has no right to pass over modes; nor is it to be made.
+      await writeFile(join(folder, 'cgroup.kill'), '1', { flag: constants.O_WRONLY });
     } catch (error) {
       if (!isGone(error)) throw error;
       await killProcesses(folder);

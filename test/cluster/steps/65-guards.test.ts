@@ -90,7 +90,10 @@ test('ask: a person’s no stands, also when a later policy would act by itself'
   await poll(() => phases('asked')).toEqual(['Proposed']);
   const [proposed] = await objects('asked');
   await cluster.kubectl(['delete', 'containment', proposed?.metadata.name ?? '', '-n', namespaceOf('asked')]);
-  await poll(() => phases('asked')).toEqual([]);
+  // Central looks at what was deleted each 2 s.
+  const states = async (): Promise<unknown[]> =>
+    (await incidents(cluster)).flatMap(({ plans }) => plans as { state: string }[]).map(({ state }) => state);
+  await poll(states).toContain('refused');
   await decide('asked', { mode: 'enforce' });
   await poll(() => steps('asked')).toEqual([
     { verdict: 'refuse', because: 'a person refused it in this incident' },

@@ -7,7 +7,13 @@ import { CAPABILITIES } from '../../../cli/doctor/capabilities.ts';
 import { atEnd, cleanUp, findCgroup2, makeCgroup, pinFolder, skipReason } from '../kernel-fixtures.ts';
 
 const child = fileURLToPath(new URL('child.ts', import.meta.url));
-const EVERYTHING = { probe: 'every hook', priority: '-10', containment: 'every hook', contain: 'done' };
+const EVERYTHING = {
+  probe: 'every hook',
+  priority: '-10',
+  containment: 'every hook',
+  contain: 'done',
+  kill: '0',
+};
 const ALL = CAPABILITIES.map(({ name }) => name);
 
 /** What works with these as the whole bounding set. The bpffs is mounted before, as in a pod. */
@@ -54,6 +60,6 @@ describe.skipIf(skipReason('capabilities') !== null)('capabilities', () => {
     ],
   ])('without %s something is refused', (name, left) => {
     expect(ALL).toContain(name);
-    expect(works(ALL.filter((other) => other !== name))).toEqual({ priority: '-10', ...left });
+    expect(works(ALL.filter((other) => other !== name))).toEqual({ priority: '-10', kill: '0', ...left });
   });
 });

@@ -1,8 +1,10 @@
 /** What tests do in a process or worker of its own: the first argument names it. */
+
 import { getPriority } from 'node:os';
 import { argv } from 'node:process';
 import { createInterface } from 'node:readline';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { unifiedGroups } from '../../../agent/contain/groups.ts';
 import { callIds } from '../../../agent/features/call-ids.ts';
 import {
   type Containments,
@@ -98,6 +100,10 @@ async function everything(): Promise<void> {
       containments?.release(entry.cgroup);
       return 'done';
     });
+  told['kill'] = await attempt(async () => {
+    const path = cgroupPath.slice(cgroupRoot.length);
+    return String(await unifiedGroups(cgroupRoot).kill({ cgroup: Number(cgroup), path }));
+  });
   console.log(JSON.stringify(told));
 }
 

@@ -37,7 +37,10 @@ beforeAll(async () => {
   }
 }, 600_000);
 
-/** Puts a policy about this place alone in force, in place of the one before. */
+/** Each has a name of its own: what one did in the last hour counts for none of the others. */
+const policyOf = (place: Place): string => `guarded-${place}`;
+
+/** Puts a policy about this place alone in force, in place of its one before. */
 async function decide(place: Place, wanted: Wanted): Promise<void> {
   const { mode, lease = '30m', limits = {}, protectedNamespaces = [] } = wanted;
   const spec = {
@@ -47,8 +50,8 @@ async function decide(place: Place, wanted: Wanted): Promise<void> {
     limits: { maxContainers: 10, maxPercentOfWorkload: 100, perHour: 100, ...limits },
     protectedNamespaces,
   };
-  await cluster.apply(picketObject('PicketPolicy', 'guarded', spec));
-  expect(await inForce(cluster, 'picketpolicy', 'guarded')).toMatchObject({ status: 'True' });
+  await cluster.apply(picketObject('PicketPolicy', policyOf(place), spec));
+  expect(await inForce(cluster, 'picketpolicy', policyOf(place))).toMatchObject({ status: 'True' });
 }
 
 const objects = async (place: Place): Promise<Item[]> =>
@@ -72,8 +75,10 @@ const reaches = (place: Place): Promise<string[]> =>
   Promise.all(desks[place].pods.map((pod) => desks[place].reaches(pod)));
 
 afterEach(async () => {
-  await cluster.kubectl(['delete', 'picketpolicy', 'guarded', '--ignore-not-found', '--timeout=60s']);
-  for (const place of Object.keys(PLACES) as Place[])
+  const places = Object.keys(PLACES) as Place[];
+  const policies = places.map(policyOf);
+  await cluster.kubectl(['delete', 'picketpolicy', ...policies, '--ignore-not-found', '--timeout=60s']);
+  for (const place of places)
     await cluster.kubectl([
       ...['delete', 'containments', '--all', '-n', namespaceOf(place), '--timeout=120s'],
     ]);
@@ -81,7 +86,9 @@ afterEach(async () => {
 
 test('observe: it is written down, and nothing is done', async () => {
   await decide('watched', { mode: 'observe' });
-  await poll(() => steps('watched')).toEqual([{ verdict: 'record', because: 'policy guarded says observe' }]);
+  await poll(() => steps('watched')).toEqual([
+    { verdict: 'record', because: `policy ${policyOf('watched')} says observe` },
+  ]);
   expect([await objects('watched'), await reaches('watched')]).toEqual([[], ['yes']]);
 });
 

@@ -60,6 +60,8 @@ export class FakeKubeApi {
   readonly #verbs = new KubeVerbs();
   readonly #watchers = new KubeWatchers(this.#verbs.store, (what) => void this.violations.push(what));
   readonly #sockets = new Set<Socket>();
+  /** Also those that are still agreeing on keys: one of them would keep the server from closing for ever. */
+  readonly #connected = new Set<Socket>();
   #server: Server | null = null;
   #authority: Authority | null = null;
   #port = 0;
@@ -101,6 +103,10 @@ export class FakeKubeApi {
       },
       (request, response) => void this.#handle(request, response),
     );
+    server.on('connection', (socket: Socket) => {
+      this.#connected.add(socket);
+      socket.once('close', () => this.#connected.delete(socket));
+    });
     server.on('secureConnection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -118,7 +124,7 @@ export class FakeKubeApi {
     const closed = new Promise<void>((resolve) =>
       server === null ? resolve() : server.close(() => resolve()),
     );
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of [...this.#sockets, ...this.#connected]) socket.destroy();
     await closed;
   }
 

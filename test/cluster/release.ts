@@ -11,8 +11,8 @@ export const NAMESPACE = 'picket';
 /** Known before the release is there, for an API server that is told at its start. */
 export const CENTRAL_ADDRESS = '10.96.0.70';
 
-/** Keys of those who are told. */
-const SECRET = 'picket-people';
+/** The Secret with the keys of those who are told; not of the chart. */
+export const PEOPLE = 'picket-people';
 
 /** What differs from the chart's own: the image made here, no volumes to be had, the pods' part of the machine's cgroups. */
 export function valuesOf(cluster: Cluster): Record<string, unknown> {
@@ -30,7 +30,7 @@ export function valuesOf(cluster: Cluster): Record<string, unknown> {
       clusterIP: CENTRAL_ADDRESS,
       audit: true,
       admission: true,
-      notify: { documents: NOTIFY_DOCUMENTS, secret: SECRET },
+      notify: { documents: NOTIFY_DOCUMENTS, secret: PEOPLE },
     },
   };
 }
@@ -45,7 +45,7 @@ export async function install(cluster: Cluster, more: Record<string, unknown> = 
     {
       apiVersion: 'v1',
       kind: 'Secret',
-      metadata: { name: SECRET, namespace: NAMESPACE },
+      metadata: { name: PEOPLE, namespace: NAMESPACE },
       stringData: SECRETS,
     },
   );

@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { attach } from '../cluster.ts';
-import { NAMESPACE } from '../release.ts';
+import { NAMESPACE, PEOPLE } from '../release.ts';
 
 const cluster = attach();
 /** This process is inside: it is the node's. */
@@ -22,7 +22,7 @@ test('nothing of it is left in the cluster but what is kept by choice', async ()
   // Helm waits for the objects that it made, not for their pods to end.
   await expect
     .poll(left, { timeout: 120_000, interval: 1000 })
-    .toEqual(['configmap/kube-root-ca.crt', 'serviceaccount/default']);
+    .toEqual(['configmap/kube-root-ca.crt', `secret/${PEOPLE}`, 'serviceaccount/default']);
   const wide = ['clusterrole,clusterrolebinding,validatingwebhookconfiguration', '-o', 'name'];
   expect(await cluster.kubectl(['get', ...wide])).not.toMatch(/\/picket(-|$)/m);
 });

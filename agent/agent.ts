@@ -138,6 +138,8 @@ export class Agent {
     const metrics = agentMetrics(() => this.report.numbers());
     lifetime.atEnd(metrics.stop);
     const { port } = await servePublic(this.context, this.report, metrics.scrape);
+    // After the last frames of the machine, and before what is known is kept.
+    lifetime.atEnd(() => this.pipeline.end());
     if (replay === null) await this.startMachine();
     else this.intake.replay(replay, this.queue);
     this.upward.start();

@@ -80,6 +80,7 @@ export class Intake {
       emit: (frame) => queue.push(now(frame)),
     })
       .then(() => queue.flush())
+      .then(() => this.parts.pipeline.end())
       .then(() => log.info({ problem: recording.problem() }, 'the recording has ended'))
       .catch(lifetime.onError);
     this.replayed = replayed;

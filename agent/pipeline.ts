@@ -212,6 +212,11 @@ export class Pipeline {
     finish(this.#tick(tick));
   }
 
+  /** No frame follows: what was put off until the next tick is judged now. */
+  end(): void {
+    this.#windows.finish();
+  }
+
   *#records(bytes: Uint8Array): Generator<void> {
     const { events, problems } = decodeRecords(bytes);
     for (const [problem, count] of Object.entries(problems)) this.#count(problem, count);
@@ -254,7 +259,10 @@ export class Pipeline {
       return now?.id === id ? now : null;
     });
     yield* this.#windows.tick(this.#canaries.without(tick));
-    for (const { podUid, container, verdict } of this.#fares.tick()) this.#ofPod(podUid, container, verdict);
+    for (const found of this.#fares.tick()) {
+      if (found !== null) this.#ofPod(found.podUid, found.container, found.verdict);
+      yield;
+    }
     this.#situations.rates.clear();
     this.#telling.tick(tick.bootNs);
     this.#forget(tick.bootNs);

@@ -16,6 +16,13 @@ import { bitsOfScore, Volume } from './models/volume/volume.ts';
 const MAX_KNOWN = 1024;
 /** Calm windows that are learnt when the first trouble comes: an hour of 5 s, some 10 ms. */
 const MAX_CALM = 720;
+/** So many are learnt in one step: half a millisecond. */
+const CALM_PER_STEP = 32;
+/**
+ * A workload without pods here keeps what is known of it for so many windows, an hour of 5 s: where the new pod comes only
+ * after the old one went, it is the new version's loops that are to be judged. New ones take the place of who went first.
+ */
+const KEPT_WINDOWS = 720;
 /** One window in 256 is told; what is stranger than one in 1024 is learnt one time in ten. As with what containers do. */
 const TOLD_BITS = 8;
 const GUARD_BITS = 10;
@@ -43,6 +50,8 @@ interface Known {
   episode: number;
   quiet: number;
   withheld: number;
+  /** Windows since its last pod went. */
+  away: number;
 }
 
 /** A finding, and where: the container of a pod that changed last. */
@@ -71,9 +80,11 @@ function withChange(fares: Fares, { starts, ended }: ContainerChange): Fares {
 export class PodFares {
   refused = 0;
   readonly #known = new Map<string, Known>();
+  /** Those without pods; who went first is first. */
+  readonly #away = new Map<string, Known>();
 
   get size(): number {
-    return this.#known.size;
+    return this.#known.size + this.#away.size;
   }
 
   /** Of a whole list of pods: what changed since the one before, and what waits. */
@@ -83,32 +94,52 @@ export class PodFares {
       for (const { name } of pod.containers) there.set(`${nameOf(pod)}/${name}`, [pod, name]);
     // One that never came up is no container yet.
     for (const { pod, container } of changes) there.set(`${nameOf(pod)}/${container}`, [pod, container]);
-    for (const [key, known] of this.#known)
-      if (there.has(key)) known.fares = { ...known.fares, backOff: 0, imageWaits: 0 };
-      else this.#known.delete(key);
+    for (const [key, known] of this.#known) {
+      known.fares = { ...known.fares, backOff: 0, imageWaits: 0 };
+      if (!there.has(key)) this.#leave(key, known);
+    }
     for (const [key, [pod, container]] of there) if (!this.#known.has(key)) this.#begin(key, pod, container);
     for (const change of changes) this.#change(change);
   }
 
-  /** The end of a window. */
-  tick(): FaresFinding[] {
-    const found: FaresFinding[] = [];
+  /** The end of a window, in steps of less than a millisecond; null: nothing was found in one. */
+  *tick(): Generator<FaresFinding | null> {
+    this.#forget();
     for (const [key, known] of this.#known) {
       const { fares, podUid, container } = known;
       // Who waits still waits.
       known.fares = { ...CALM, backOff: fares.backOff, imageWaits: fares.imageWaits };
-      const verdict = this.#judge(key, known, fares);
-      if (verdict !== null) found.push({ verdict, podUid, container });
+      const verdict = yield* this.#judge(key, known, fares);
+      yield verdict === null ? null : { verdict, podUid, container };
     }
-    return found;
+  }
+
+  #leave(key: string, known: Known): void {
+    this.#known.delete(key);
+    this.#away.set(key, { ...known, fares: CALM, away: 0 });
+  }
+
+  #forget(): void {
+    for (const [key, known] of this.#away) {
+      known.away += 1;
+      if (known.away > KEPT_WINDOWS) this.#away.delete(key);
+    }
   }
 
   #begin(key: string, pod: Pod, container: string): void {
+    const before = this.#away.get(key);
+    if (before !== undefined) {
+      this.#away.delete(key);
+      this.#known.set(key, { ...before, podUid: pod.uid });
+      return;
+    }
     if (this.#known.size >= MAX_KNOWN) {
       this.refused += 1;
       return;
     }
-    const counts = { calm: 0, volume: null, episode: 0, quiet: 0, withheld: 0 };
+    const [first] = this.#away.keys();
+    if (this.size >= MAX_KNOWN && first !== undefined) this.#away.delete(first);
+    const counts = { calm: 0, volume: null, episode: 0, quiet: 0, withheld: 0, away: 0 };
     this.#known.set(key, { podUid: pod.uid, workload: key, container, fares: CALM, ...counts });
   }
 
@@ -129,14 +160,14 @@ export class PodFares {
     });
   }
 
-  #judge(workload: string, known: Known, fares: Fares): Verdict | null {
+  *#judge(workload: string, known: Known, fares: Fares): Generator<null, Verdict | null> {
     if (known.volume === null) {
       if (isCalm(fares)) {
         known.calm = Math.min(MAX_CALM, known.calm + 1);
         return null;
       }
       known.volume = new Volume({ features: FARES_NAMES, show: showFares });
-      for (let n = 0; n < known.calm; n++) known.volume.learn(faresRowOf(CALM));
+      yield* learnCalm(known.volume, known.calm);
     }
     const { volume } = known;
     const row = faresRowOf(fares);
@@ -155,6 +186,14 @@ export class PodFares {
       workload,
       learnt: volume.learnt,
     });
+  }
+}
+
+function* learnCalm(volume: Volume, windows: number): Generator<null> {
+  const row = faresRowOf(CALM);
+  for (let n = 1; n <= windows; n++) {
+    volume.learn(row);
+    if (n % CALM_PER_STEP === 0) yield null;
   }
 }
 

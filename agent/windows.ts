@@ -155,6 +155,11 @@ export class Windows {
     }
   }
 
+  /** No tick follows: what waits for one is judged by what is known now. */
+  finish(): void {
+    for (const watched of this.#watched.values()) this.#judgeEarly(watched);
+  }
+
   /** Those over their own budget alone are no sign of it. */
   #overload({ bootNs }: Ending): void {
     const losers = [...this.#watched.values()].filter(
@@ -332,9 +337,14 @@ export class Windows {
     costs.each(numbers.name, () => numbers.flow(flow, fact, baseline));
     costs.each(attempts.name, () => attempts.flow(flow, fact, baseline));
     const when = { timeNs: flow.first, cpu: 0 };
-    const isNew =
-      watched.phase === 'steady' && baseline.judges('connect', 'steady') && baseline.seen(fact) === 0;
-    if (isNew && !watched.window.has(fact) && watched.early.keep({ fact, when }, this.#bootNs)) return;
+    const isNewCall =
+      fact.kind === 'connect' &&
+      watched.phase === 'steady' &&
+      baseline.judges('connect', 'steady') &&
+      baseline.seen(fact) === 0;
+    // One that is late has no next tick.
+    const mayWait = isNewCall && !watched.late && !watched.window.has(fact);
+    if (mayWait && watched.early.keep({ fact, when }, this.#bootNs)) return;
     verdicts.fact(watched, fact, when);
   }
 

@@ -70,17 +70,23 @@ function firstProcess(folder: string): string | null {
 /** So many processes of a folder are looked at: one that is shared shows it by its first. */
 const MOST_LOOKED_AT = 32;
 
+/** Any other failure, such as want of a right, says nothing of whose the process is. */
+const hasEnded = (error: unknown): boolean =>
+  ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+
 /** Whether nothing but the container's processes is in a folder that one of them named: many runtimes and services share one. */
 function isOwn(folder: string, known: Hierarchy, path: string, proc: string): boolean {
   const pids = readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n', MOST_LOOKED_AT);
   return pids.every((pid) => {
     if (pid === '') return true;
+    // Of a pid namespace that we do not see into: whose it is cannot be asked.
+    if (pid === '0') return false;
     try {
       const its = pathIn(known, readFileSync(`${proc}/${pid}/cgroup`, 'utf8'));
       // Of a node that is itself a container, paths begin with the node's own.
       return its !== null && (its.endsWith(path) || its.includes(`${path}/`));
-    } catch {
-      return true; // the process has ended
+    } catch (error) {
+      return hasEnded(error);
     }
   });
 }

@@ -58,6 +58,7 @@ async function run(call: Call): Promise<number> {
   const pipeline = pipelineOf(start, readOverrides(call), sink);
   const emit = pipeline.frame.bind(pipeline);
   await replayFrames({ frames: recording.frames(), speed: readSpeed(call), signal: io.signal, emit });
+  pipeline.end();
   const { events, malformed } = pipeline.counts();
   io.error(
     `${events} events, ${told.windows} windows, ${told.detections} detections, ${told.alerts} alert lines\n`,

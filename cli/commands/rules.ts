@@ -113,6 +113,7 @@ async function detectionsOf(recordingPath: string, set: RuleSet): Promise<Detect
   const recording = await openRecording(recordingPath);
   const pipeline = pipelineOf(recording.start, {}, sink, set);
   for await (const frame of recording.frames()) pipeline.frame(frame);
+  pipeline.end();
   return found;
 }
 

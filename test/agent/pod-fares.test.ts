@@ -13,6 +13,8 @@ type State = Partial<Omit<ContainerState, 'container'>>;
 class Node {
   readonly states = new PodStates();
   readonly fares = new PodFares();
+  /** Steps of the last window's end. */
+  steps = 0;
   #now = 0n;
 
   window(pods: Readonly<Record<string, State | null>>): FaresFinding[] {
@@ -20,7 +22,9 @@ class Node {
     const list = Object.entries(pods).map(([name, state]) => podOf(name, state));
     this.states.take(list, this.#now);
     this.fares.take(list, this.states.changes);
-    return this.fares.tick();
+    const steps = [...this.fares.tick()];
+    this.steps = steps.length;
+    return steps.filter((found) => found !== null);
   }
 
   /** Windows in which nothing happens to the web's containers. */
@@ -108,12 +112,44 @@ describe('how a workload fares', () => {
     expect(found[0]?.verdict.facts['numbers']).toContain('podStarts 3, usually 0');
   });
 
-  test('workloads are bounded, counted beyond, and forgotten with their pods', () => {
+  test('an hour of calm is learnt in steps, when the first trouble comes', () => {
+    const node = new Node();
+    node.calm(720);
+    expect(node.steps).toBe(1);
+    node.window({ 'web-1': { restarts: 3, ended: ENDED } });
+    expect(node.steps).toBeGreaterThan(20);
+  });
+
+  test('the loops of a new version are judged though the old pod went before the new one came', () => {
+    const node = new Node();
+    node.calm(720);
+    for (let n = 0; n < 700; n++) expect(node.window({})).toEqual([]);
+    expect(node.window({ 'web-2': { restarts: 0 } })).toEqual([]);
+    expect(node.window({ 'web-2': { restarts: 3, ended: ENDED } })).toMatchObject([
+      { podUid: 'web-2', container: 'web', verdict: { detector: 'volume' } },
+    ]);
+  });
+
+  test('workloads are bounded and counted beyond; an hour after its pods one is forgotten', () => {
     const node = new Node();
     const crowd = Object.fromEntries(Array.from({ length: 1030 }, (_, n) => [`w${n}`, null]));
     node.window(crowd);
     expect([node.fares.size, node.fares.refused]).toEqual([1024, 6]);
-    node.window({ 'web-1': null });
+    node.calm(720);
+    expect([node.fares.size, node.fares.refused]).toEqual([1024, 6]);
+    node.calm(1);
     expect(node.fares.size).toBe(1);
+  });
+
+  test('of those without pods who went first makes room', () => {
+    const node = new Node();
+    node.calm(720);
+    const others = Object.fromEntries(Array.from({ length: 1023 }, (_, n) => [`w${n}`, null]));
+    node.window(others);
+    node.window({ w0: null });
+    node.window({ w0: null, fresh: null });
+    expect([node.fares.size, node.fares.refused]).toEqual([1024, 0]);
+    node.window({ w0: null, 'web-1': { restarts: 0 } });
+    expect(node.window({ w0: null, 'web-1': { restarts: 3, ended: ENDED } })).toEqual([]);
   });
 });

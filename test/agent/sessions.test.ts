@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { flowEntry, SECOND } from '../builders/records.ts';
+import { cgroupRecord, flowEntry, SECOND } from '../builders/records.ts';
 import { API, NODE_PROCESS, quiet, shop, visit } from '../builders/shop.ts';
 import { run, START, type World } from '../builders/world.ts';
 
@@ -110,6 +110,37 @@ test('a peer that is read before the record of who calls it is told a window lat
   const ofSession = earlyPeer('of a session');
   expect(ofSession.length).toBeGreaterThan(0);
   expect(new Set(ofSession.map(([context]) => context))).toEqual(new Set(['session']));
+});
+
+test('what waits for the next tick is judged at the end when there is none; who calls in waits for nothing', () => {
+  const world = shop();
+  quiet(world, 400);
+  const first = world.now + 4_900_000_000n;
+  const ends = { slot: 2, cgroup: 500, peer: '203.0.113.9', first, last: first } as const;
+  world.tick({
+    flows: Buffer.concat([
+      flowEntry({ ...ends, direction: 'connect', port: 443 }),
+      flowEntry({ ...ends, direction: 'accept', port: 6666 }),
+    ]),
+  });
+  const { told, pipeline } = run(world);
+  const facts = (): unknown[] => told.detections.flatMap(({ facts: { fact } }) => fact ?? []);
+  expect(facts()).toEqual(['accept 6666']);
+  pipeline.end();
+  pipeline.end();
+  expect(facts()).toEqual(['accept 6666', 'connect 203.0.113.9:443']);
+});
+
+test('a call of a container that is gone is not put off: no tick follows for it', () => {
+  const world = shop();
+  quiet(world, 400);
+  world.records(cgroupRecord({ time: world.later(), slot: 2, cgroup: 500, path: null, made: false }));
+  world.tick();
+  const first = world.now + 4_900_000_000n;
+  const ends = { slot: 2, cgroup: 500, direction: 'connect', peer: '203.0.113.9', port: 443 } as const;
+  world.gone(2);
+  world.tick({ flows: flowEntry({ ...ends, first, last: first }) });
+  expect(run(world).told.detections.map(({ facts: { fact } }) => fact)).toContain('connect 203.0.113.9:443');
 });
 
 test('a peer that the workload itself calls for the first time counts in full, whoever is at work in it', () => {

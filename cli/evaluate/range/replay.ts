@@ -161,6 +161,8 @@ export async function replayRange(path: string, options: ReplayOptions): Promise
     for (const each of due) pipeline.frame(each);
     ear.now = null;
   }
+  ear.now = span.last;
+  pipeline.end();
   const { user, system } = process.cpuUsage(before);
   const [cpuSeconds, elapsed] = [(user + system) / 1e6, (performance.now() - startedAt) / 1000];
   return {

@@ -94,6 +94,13 @@ describe('a container’s folder', () => {
     for (const pid of [7, 8]) put(`proc/${pid}/cgroup`, '3:pids:/elsewhere/two\n0::/outer/node/two/sub\n');
     const folder = join(root, 'pids/elsewhere/two');
     expect(foldersOf(mixed, '/node/two', proc)(pids)).toBe(folder); // 9 has ended
+    // Of a pid namespace that is not seen into, and one that may not be looked at: whose they are is not known.
+    put('pids/elsewhere/two/cgroup.procs', '7\n0\n');
+    expect(foldersOf(mixed, '/node/two', proc)(pids)).toBeNull();
+    put('pids/elsewhere/two/cgroup.procs', '7\n10\n');
+    mkdirSync(join(root, 'proc/10/cgroup'), { recursive: true });
+    expect(foldersOf(mixed, '/node/two', proc)(pids)).toBeNull();
+    put('pids/elsewhere/two/cgroup.procs', '7\n8\n9\n');
     put('proc/9/cgroup', '3:pids:/elsewhere/two\n0::/outer/node/twofold\n');
     expect(foldersOf(mixed, '/node/two', proc)(pids)).toBeNull();
   });

@@ -119,9 +119,9 @@ export class Watch<T> {
     return this.#version !== null && this.lastProblem === null;
   }
 
-  /** Lists everything anew, now. */
+  /** Lists everything anew, now: as it is after the last change that was told, or later. */
   relist(): void {
-    this.#relist('');
+    this.#relist(this.#floor);
     this.#anew.abort();
   }
 
@@ -157,7 +157,7 @@ export class Watch<T> {
     return ended;
   }
 
-  #relist(floor: string): void {
+  #relist(floor: string | null): void {
     this.#version = null;
     this.#floor = floor;
     this.#fruitless = 0;
@@ -236,11 +236,14 @@ export class Watch<T> {
     }
   }
 
-  /** A server that lost its history is there and answers: the list is not to wait as if it were away, once. */
+  /**
+   * A server that lost its history is there and answers: the list is not to wait as if it were away, once. It need not be
+   * newer than what is known: of a server that began anew, all nodes would ask etcd at once. If that was no help, it must.
+   */
   #forgotten(): void {
     if (!this.#expired) this.#backoff.reset();
+    this.#relist(this.#expired ? '' : this.#floor);
     this.#expired = true;
-    this.#relist('');
   }
 
   #works(): void {

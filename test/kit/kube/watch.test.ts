@@ -66,6 +66,8 @@ const remove = (name: string): void => api.remove('/api/v1/pods', 'shop', name);
 const open = (): Promise<void> => vi.waitFor(() => expect(api.watching).toBe(1), SOON);
 const has = (...names: string[]): Promise<void> =>
   vi.waitFor(() => expect([...kept.names].sort()).toEqual(names), SOON);
+const asksOfLists = (): (string | null)[] =>
+  api.asked.filter(({ verb }) => verb === 'list').map(({ query }) => query.get('resourceVersion'));
 const lists = (): number => api.asked.filter(({ verb }) => verb === 'list').length;
 
 test('tells what there is, and what changes', async () => {
@@ -125,6 +127,7 @@ test('lists again when the history is gone: what went meanwhile is gone', async 
   put('b');
   const watching = watch({ cached: true });
   await open();
+  const seen = String(api.store.version);
   await api.down();
   remove('a');
   put('c');
@@ -132,8 +135,8 @@ test('lists again when the history is gone: what went meanwhile is gone', async 
   await api.up();
   await has('b', 'c');
   expect(lists()).toBe(2);
-  // Not the cache's word again, which may be older than what was seen.
-  expect(api.asked.findLast(({ verb }) => verb === 'list')?.query.get('resourceVersion')).toBeNull();
+  // The cache's word again, and nothing older than what was seen: all nodes ask at once when a server begins anew.
+  expect(asksOfLists()).toEqual(['0', seen]);
   await vi.waitFor(() => expect(watching.inStep).toBe(true), SOON);
   expect(watching.counts.problems.has('Expired')).toBe(true);
 });
@@ -146,6 +149,28 @@ test('lists again when a running watch is told 410', async () => {
     `${JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'old' } })}\n`,
   );
   await vi.waitFor(() => expect(kept.told).toEqual(['listed a', 'listed a']), SOON);
+});
+
+test('a list that the cache gave and whose history is gone, too, is followed by one as it is now', async () => {
+  put('a');
+  const expired = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired', message: 'old' } };
+  watch({ cached: true });
+  await open();
+  for (const n of [2, 3]) {
+    api.say(`${JSON.stringify(expired)}\n`);
+    await vi.waitFor(() => expect(lists()).toBe(n), SOON);
+    await open();
+  }
+  expect(asksOfLists()).toEqual(['0', String(api.store.version), null]);
+});
+
+test('a list that is made anew on request is no older than what is known, and need not be newer', async () => {
+  put('a');
+  const watching = watch({ cached: true });
+  await open();
+  watching.relist();
+  await vi.waitFor(() => expect(kept.told).toEqual(['listed a', 'listed a']), SOON);
+  expect(asksOfLists()).toEqual(['0', String(api.store.version)]);
 });
 
 test('an outage of the server costs no second list', async () => {

@@ -98,6 +98,7 @@ export const EVENT_FIELDS: Readonly<Record<Subject, Fields>> = {
     ...WHO,
     what: ['string', 'question, answer, or unasked: an answer that is not to be believed'],
     name: ['string', 'the name asked for, in lower case'],
+    label: ['string', 'its first label'],
     type: ['string', 'A, AAAA, TXT, NULL or another'],
     code: ['string', 'of an answer: ok, no-such-name or another; empty for a question'],
     odd: [

@@ -308,6 +308,11 @@ export class Dns extends Doer<DnsEvent> {
   get name(): string {
     return this.event.name;
   }
+  get label(): string {
+    const { name } = this.event;
+    const end = name.indexOf('.');
+    return end === -1 ? name : name.slice(0, end);
+  }
   get type(): string {
     return this.event.type;
   }

@@ -34,7 +34,9 @@ export function createDeafness(parts: DeafnessParts): { tick(): Promise<void> } 
     },
   );
   const tell = (node: Hearing, nowMs: number): Promise<void> =>
-    pipeline.takeEvidence(async ({ outside }) => {
+    pipeline.takeEvidence(async ({ outside, incidents }) => {
+      // A restart asks again: the same deafness was told, and its incident has ended since.
+      if (await incidents.isClosedFor(deafAlert(node))) return [];
       const evidence = deafnessOf(node, nowMs);
       await outside.add(evidence, 'node');
       return [evidence];

@@ -230,6 +230,7 @@ class CentralPipeline implements Pipeline {
     const { changes, suppressed } = correlate({
       incidents,
       memberships: await store.incidents.memberships(ids),
+      calledFalse: await store.incidents.calledFalse(incidents.filter(({ state }) => state === 'closed')),
       evidence,
       exceptions: [...policies.exceptions, ...exceptions()],
       around: await this.parts.around.of(store, evidence, incidents),

@@ -28,7 +28,9 @@ export function createSilence(parts: SilenceParts): { tick(): Promise<void> } {
     gauge.set({ state: 'speaking' }, known - silence.count);
   });
   const tell = (node: SeenNode, nowMs: number): Promise<void> =>
-    pipeline.takeEvidence(async ({ outside }) => {
+    pipeline.takeEvidence(async ({ outside, incidents }) => {
+      // A restart asks again: the same silence was told, and its incident has ended since.
+      if (await incidents.isClosedFor(silenceAlert(node))) return [];
       const evidence = silenceOf(node, nowMs);
       await outside.add(evidence, 'node');
       return [evidence];

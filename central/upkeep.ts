@@ -8,6 +8,8 @@ import type { Store } from './store/database.ts';
 const STEPS = 500;
 /** A node that was not heard for so long is gone: its containers would count as replicas of their workloads for ever. */
 const GONE_MS = 86_400_000;
+/** While central was away nobody could be heard: agents come back to it at least each minute. */
+const HEARING_MS = 600_000;
 
 export interface UpkeepParts {
   readonly store: Pick<Store, 'deleteOld' | 'endContainers' | 'pruneSteps' | 'bytes'>;
@@ -48,12 +50,13 @@ export function createUpkeep(parts: UpkeepParts): { run(signal: AbortSignal): Pr
     'Times that steps of which the time is over were kept, because they are not what central wrote.',
     [],
   );
+  const startedMs = nowMs();
   return {
     async run(signal) {
       const limits = {
         detailsBeforeMs: nowMs() - settings.retention,
         storyBeforeMs: nowMs() - settings['keep-incidents'],
-        nodesBeforeMs: nowMs() - settings['keep-nodes'],
+        nodesBeforeMs: nowMs() - startedMs < HEARING_MS ? 0 : nowMs() - settings['keep-nodes'],
         recordBeforeMs: nowMs() - settings['keep-steps'],
         maxBytes: settings['database-bytes'],
       };

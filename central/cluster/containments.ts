@@ -141,7 +141,8 @@ export class Containments {
     if (!this.#objects.known) return;
     const { cluster, source, nowMs } = this.#parts;
     const rows = await source.containments({ cluster, sinceMs: nowMs() - KEPT_MS });
-    const proposals = await this.#refusals(await source.proposals({ cluster }));
+    const waiting = await source.proposals({ cluster });
+    const refused = await this.#refusals(waiting);
     const orders = new Map(rows.map((row) => [row.order, row]));
     const bound = new Map<string, Kept>();
     const asking: Kept[] = [];
@@ -155,7 +156,8 @@ export class Containments {
     for (const row of rows) await this.#try(() => this.#row(row, bound.get(row.order) ?? null));
     for (const [order, kept] of bound) if (!orders.has(order)) await this.#try(() => this.#forgotten(kept));
     for (const kept of asking) await this.#try(() => this.#request(kept, rows));
-    await this.#proposals(proposals);
+    const proposals = waiting.filter(({ plan }) => !refused.done.has(plan.id));
+    await this.#proposals(proposals, refused.failed);
   }
 
   /** One object that fails keeps none of the others. */
@@ -190,9 +192,10 @@ export class Containments {
     if (!kept.deleted) await this.#remove(kept);
   }
 
-  async #proposals(proposals: readonly Proposal[]): Promise<void> {
+  /** `untold`: plans of which the person's no was not taken yet: their objects, which say it, stay as they are. */
+  async #proposals(proposals: readonly Proposal[], untold: ReadonlySet<string>): Promise<void> {
     const plans = new Set(proposals.map(({ plan }) => plan.id));
-    for (const proposal of proposals)
+    for (const proposal of proposals.filter(({ plan }) => !untold.has(plan.id)))
       for (const wanted of objectsOfProposal(proposal))
         await this.#try(() => this.#proposal(proposal.plan, wanted));
     for (const kept of this.#objects.all()) {
@@ -204,20 +207,28 @@ export class Containments {
 
   /**
    * A person put an object of a plan away, which says no to the plan as approvedBy on it would have said yes. Only the
-   * object that the plan has counts: whoever may write elsewhere refuses nothing here. The plans that are left.
+   * object that the plan has counts: whoever may write elsewhere refuses nothing here. Ids of plans: those refused, and
+   * those that could not be now.
    */
-  async #refusals(proposals: readonly Proposal[]): Promise<readonly Proposal[]> {
+  async #refusals(
+    proposals: readonly Proposal[],
+  ): Promise<{ done: ReadonlySet<string>; failed: ReadonlySet<string> }> {
     const gone = this.#dismissed;
-    const left: Proposal[] = [];
+    const [done, failed] = [new Set<string>(), new Set<string>()];
     for (const proposal of proposals) {
       const keys = objectsOfProposal(proposal).map(keyOfObject);
       const key = keys.find((one) => gone.has(one) || this.#objects.get(one)?.deleted === true);
-      if (key === undefined) left.push(proposal);
-      else await this.#try(() => this.#refuse(proposal.plan, key, keys));
+      if (key === undefined) continue;
+      failed.add(proposal.plan.id);
+      await this.#try(async () => {
+        await this.#refuse(proposal.plan, key, keys);
+        failed.delete(proposal.plan.id);
+        done.add(proposal.plan.id);
+      });
     }
     const waiting = new Set(proposals.flatMap(objectsOfProposal).map(keyOfObject));
     for (const key of gone) if (!waiting.has(key)) this.#dismissed.delete(key);
-    return left;
+    return { done, failed };
   }
 
   async #refuse({ id, incident }: Plan, key: string, all: readonly string[]): Promise<void> {
@@ -234,6 +245,8 @@ export class Containments {
       if (!this.#dismissed.has(key)) await this.#make(wanted);
       return;
     }
+    // Made by a central of before, which knew none.
+    if (!kept.deleted && !kept.finalizers.includes(FINALIZER)) await this.#hold(kept);
     const approvedBy = text(kept.spec['approvedBy']);
     if (approvedBy === '') {
       const message = 'waits for a person: set spec.approvedBy to your user name';

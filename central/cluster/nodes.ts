@@ -43,11 +43,13 @@ type Status = Readonly<Record<string, unknown>>;
 interface Kept {
   readonly name: string;
   readonly uid: string;
+  readonly made: string;
   readonly status: Status;
 }
 
-function keep({ metadata: { name, uid = '' }, status }: KubeObject): Kept | null {
-  return name === undefined ? null : { name, uid, status: (status ?? {}) as Status };
+function keep({ metadata, status }: KubeObject): Kept | null {
+  const { name, uid = '', creationTimestamp: made = '' } = metadata;
+  return name === undefined ? null : { name, uid, made, status: (status ?? {}) as Status };
 }
 
 const number = (value: unknown): number => {
@@ -151,10 +153,10 @@ export class Nodes {
     }
   }
 
-  /** Central may have begun with an empty store: what the object says itself of when the node was heard decides. */
+  /** Central may have begun with an empty store: what the object says itself of when the node was heard, or was made, decides. */
   async #forget(kept: Kept): Promise<void> {
     const { client, forgetMs, nowMs } = this.#parts;
-    const lastSeenMs = Date.parse(String(kept.status['lastSeen'] ?? ''));
+    const lastSeenMs = Date.parse(String(kept.status['lastSeen'] ?? kept.made));
     if (!(nowMs() - lastSeenMs >= forgetMs)) return;
     await client.delete({ resource: PICKET_NODES, name: kept.name }, { uid: kept.uid });
     this.#objects.drop(kept);

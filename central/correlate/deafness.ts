@@ -85,10 +85,10 @@ export class Deafness {
   }
 }
 
-/** Of one deafness: told twice, as after a restart of central, it is the same alert. */
+/** Of one deafness: told twice, as after a restart of central, it is the same alert; asked for anew, it is another. */
 export function deafAlert({ cluster, node, provedMs, sinceMs }: Hearing): string {
   const digest = createHash('sha256')
-    .update(JSON.stringify([DEAF, cluster, node, provedMs || sinceMs]))
+    .update(JSON.stringify([DEAF, cluster, node, Math.max(provedMs, sinceMs)]))
     .digest('hex');
   return `alr-${digest.slice(0, 20)}`;
 }

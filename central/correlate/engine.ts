@@ -34,6 +34,8 @@ export interface EngineInput {
   readonly evidence: readonly Evidence[];
   /** Alert id → incident id, for alerts that are updated. */
   readonly memberships: ReadonlyMap<string, string>;
+  /** Ids of closed incidents of which people called each alert a false alarm. */
+  readonly calledFalse: ReadonlySet<string>;
   readonly exceptions: readonly ExceptionRule[];
   readonly around: Surroundings;
   readonly windowMs: number;
@@ -259,9 +261,9 @@ function worstByContainer({ members }: Incident): Map<string, number> {
 }
 
 /** Something that a decision was made on has become worse or wider; also one container alone, as plans go by each. */
-function escalated(before: Incident, after: Incident): boolean {
-  // It was told as closed, and policies that came meanwhile left it out.
-  if (before.state === 'closed') return true;
+function escalated(before: Incident, after: Incident, calledFalse: boolean): boolean {
+  // It was told as closed, and policies that came meanwhile left it out; what people called false is nothing to tell.
+  if (before.state === 'closed' && !calledFalse) return true;
   if (rank(after.severity) > rank(before.severity)) return true;
   if (after.involved.length > before.involved.length) return true;
   const was = worstByContainer(before);
@@ -290,8 +292,9 @@ export function correlate(input: EngineInput): EngineOutput {
     const [before, because] = home;
     const after = grow(before, evidence, { because, around: input.around });
     incidents.set(after.id, after);
-    if (kinds.get(after.id) !== 'opened' && (escalated(before, after) || !kinds.has(after.id)))
-      kinds.set(after.id, escalated(before, after) ? 'escalated' : 'updated');
+    const worse = escalated(before, after, input.calledFalse.has(after.id));
+    if (kinds.get(after.id) !== 'opened' && (worse || !kinds.has(after.id)))
+      kinds.set(after.id, worse ? 'escalated' : 'updated');
   }
   const changes = [...kinds].flatMap(([id, kind]) => {
     const incident = incidents.get(id);

@@ -8,6 +8,10 @@ export interface IncidentStore {
   /** Those that alerts from `sinceMs` on may still join, newest first, and those that these alerts belong to. */
   candidates(sinceMs: number, alerts: readonly string[]): Promise<readonly Incident[]>;
   memberships(alerts: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Whether the alert is known and its incident closed. */
+  isClosedFor(alert: string): Promise<boolean>;
+  /** Of these, those of which people called each alert a false alarm. */
+  calledFalse(incidents: readonly Incident[]): Promise<ReadonlySet<string>>;
   save(change: IncidentChange): Promise<void>;
   setState(id: string, state: IncidentState): Promise<void>;
   /** Opened or escalated and not yet responded to: all, or this one if it is. */
@@ -54,6 +58,19 @@ export function incidentStore(db: Handle): IncidentStore {
   };
   return {
     memberships,
+    async isClosedFor(alert) {
+      const row = await db
+        .selectFrom('incident_alerts')
+        .innerJoin('incidents', 'incidents.id', 'incident_alerts.incident')
+        .select('incidents.state')
+        .where('incident_alerts.alert', '=', alert)
+        .executeTakeFirst();
+      return row?.state === 'closed';
+    },
+    async calledFalse(incidents) {
+      const left = new Set((await real(incidents)).map(({ id }) => id));
+      return new Set(incidents.flatMap(({ id }) => (left.has(id) ? [] : [id])));
+    },
     async get(id) {
       const row = await db
         .selectFrom('incidents')

@@ -40,6 +40,7 @@ export const storeRows = {
     default: 8 * 1024 ** 3,
     min: 16 * 1024 ** 2,
     max: 1024 ** 4,
-    sentence: 'When the database holds more, the oldest details go, then the oldest incidents and alerts.',
+    sentence:
+      'When the database holds more, the oldest details go, then the oldest of the rest: incidents, alerts, ended orders, enrolments, policies no longer in force.',
   },
 } as const satisfies Rows;

@@ -39,13 +39,17 @@ it('counts from the start of central, and not at all for what was gone long befo
 let folder: ReturnType<typeof temporaryFolder>;
 let hook: WebhookFake;
 let central: TestCentral;
+let start: (more?: Record<string, string>) => Promise<void>;
 beforeEach(async () => {
   folder = temporaryFolder();
   hook = await webhookFake('secret');
   const file = join(folder.path, 'secret');
   writeFileSync(file, 'secret', { mode: 0o600 });
   const flags = { 'webhook-url': hook.url, 'webhook-secret-file': file, 'silent-after': '15s' };
-  central = await startCentral({ folder: folder.path, flags });
+  start = async (more = {}) => {
+    central = await startCentral({ folder: folder.path, flags: { ...flags, ...more } });
+  };
+  await start();
 });
 afterEach(async () => {
   await central.stop();
@@ -68,4 +72,23 @@ it('a silent node is an incident that is told, once, and is told to be back', as
   await vi.waitFor(() => expect(events()).toEqual(['opened', 'node-back']), { timeout: 20_000 });
   const { value } = await central.call('GET', '/api/v1/incidents');
   expect(value['incidents']).toMatchObject([{ state: 'closed', severity: 'high' }]);
+});
+
+it('a silence of which the incident was closed is not told again by a central that starts anew', async () => {
+  const speaker = central.node(await central.enrol());
+  await speaker.send(summary({ sequence: 1, containers: [container('web-1')] }));
+  const events = () => hook.received.map(({ notification }) => notification.event);
+  await vi.waitFor(() => expect(events()).toEqual(['opened']), { timeout: 45_000, interval: 100 });
+  await central.stop();
+  const db = new DatabaseSync(central.ready.database);
+  db.exec("update incidents set state = 'closed'");
+  db.close();
+  await start();
+  const silent = () => central.metric('picket_central_nodes{state="silent"}');
+  await vi.waitFor(async () => expect(await silent()).toBe(1), { timeout: 45_000, interval: 100 });
+  // What is told comes after what is counted: word from the node comes after both.
+  const again = central.node(await central.enrol());
+  await again.send(summary({ sequence: 2, containers: [container('web-1')] }));
+  await vi.waitFor(() => expect(events()).toContain('node-back'), { timeout: 20_000 });
+  expect(events()).not.toContain('escalated');
 });

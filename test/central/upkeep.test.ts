@@ -28,3 +28,31 @@ test('tells steps that are not what was written, and goes on', async () => {
   expect(text).toContain('picket_central_deleted_rows_total{table="steps",reason="age"} 500');
   expect(text).toContain('picket_central_database_bytes 7');
 });
+
+test('forgets no node before nodes had time to be heard again', async () => {
+  const HOUR = 3_600_000;
+  let now = 1000 * HOUR;
+  const before: number[] = [];
+  const upkeep = createUpkeep({
+    store: {
+      deleteOld: async ({ nodesBeforeMs }) => {
+        before.push(nodesBeforeMs);
+        return [];
+      },
+      endContainers: async () => undefined,
+      pruneSteps: async () => 0,
+      bytes: async () => 7,
+    },
+    settings: {
+      ...{ retention: 1, 'keep-incidents': 1, 'keep-nodes': HOUR, 'keep-steps': 1 },
+      'database-bytes': 0,
+    },
+    nowMs: () => now,
+    metrics: createMetrics('central'),
+    log: { info: () => undefined } as never,
+  });
+  await upkeep.run(new AbortController().signal);
+  now += HOUR;
+  await upkeep.run(new AbortController().signal);
+  expect(before).toEqual([0, 1000 * HOUR]);
+});

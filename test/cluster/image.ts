@@ -181,7 +181,7 @@ function hashOf(files: readonly string[]): string {
 
 /** What a build says that could not fetch its packages: no matter of the Dockerfile. */
 const NO_NETWORK =
-  /Temporary failure|Could not resolve|Unable to connect|Failed to fetch|EAI_AGAIN|ENOTFOUND|ECONN(REFUSED|RESET)|ENETUNREACH|ETIMEDOUT|certificate|npm ERR! code E[45]\d\d/;
+  /Temporary failure|Could not resolve|Unable to connect|Failed to fetch|EAI_AGAIN|ENOTFOUND|ECONN(REFUSED|RESET)|ENETUNREACH|ETIMEDOUT|certificate verify failed|certificate has expired|self.signed certificate|unable to get (local )?issuer certificate|npm ERR! code E[45]\d\d/;
 
 /** Room for one more: archives of earlier code and old layers go. */
 function makeRoom(): void {

@@ -20,13 +20,13 @@ afterEach(async () => {
   await api.stop();
 });
 
-function release(): Promise<{ code: number | null; said: string }> {
+function release(env: Readonly<Record<string, string>> = {}): Promise<{ code: number | null; said: string }> {
   const token = join(api.folder, 'token');
   writeFileSync(token, 'secret\n');
   const child = spawn(process.execPath, [SCRIPT], {
     env: {
       ...{ API_URL: api.url, TOKEN_FILE: token, NODE_EXTRA_CA_CERTS: api.caFile },
-      ...{ NAMESPACE: 'picket', DAEMON_SET: 'picket-agent', LIMIT_S: '60' },
+      ...{ NAMESPACE: 'picket', DAEMON_SET: 'picket-agent', LIMIT_S: '60', ...env },
     },
   });
   let said = '';
@@ -36,7 +36,7 @@ function release(): Promise<{ code: number | null; said: string }> {
 const put = (name: string, finalizers: readonly string[]): unknown =>
   api.put(CONTAINMENTS, { metadata: { name, namespace: 'shop', finalizers }, spec: { pod: 'web-1' } });
 
-test('agents are replaced by what takes off what is pinned, and containments can be deleted', async () => {
+function putAgents(): void {
   const agent = { name: 'agent', image: 'picket', args: ['agent', '--config', 'x'], livenessProbe: {} };
   api.put(SETS, {
     metadata: { name: 'picket-agent', namespace: 'picket' },
@@ -45,6 +45,10 @@ test('agents are replaced by what takes off what is pinned, and containments can
       ...{ desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberReady: 2, observedGeneration: 9 },
     },
   });
+}
+
+test('agents are replaced by what takes off what is pinned, and containments can be deleted', async () => {
+  putAgents();
   for (let n = 0; n < 120; n += 1) put(`ord-${n}`, [FINALIZER]);
   put('other', ['example.com/mine', FINALIZER]);
   put('free', []);
@@ -69,6 +73,36 @@ test('agents are replaced by what takes off what is pinned, and containments can
     .all(CONTAINMENTS)
     .filter(({ metadata }) => String(metadata['finalizers']).includes(FINALIZER));
   expect(held).toEqual([]);
+}, 60_000);
+
+test('agents that somebody else writes meanwhile are replaced all the same', async () => {
+  putAgents();
+  let refused = 0;
+  api.fault = ({ verb, path }) => {
+    if (refused === 2 || verb !== 'patch' || !path.endsWith('/picket-agent')) return null;
+    refused += 1;
+    return { status: 409, reason: 'Conflict' };
+  };
+  const { code } = await release();
+  expect([code, refused]).toEqual([0, 2]);
+  expect(api.object(SETS, 'picket', 'picket-agent')?.['spec']).toMatchObject({
+    template: { spec: { initContainers: [{ name: 'unpin' }] } },
+  });
+}, 60_000);
+
+test('fails where a containment cannot be let go, and lets go in a time of its own', async () => {
+  putAgents();
+  put('ord-1', [FINALIZER]);
+  let refused = 0;
+  api.fault = ({ verb, path }) => {
+    if (verb !== 'patch' || !path.endsWith('/ord-1')) return null;
+    refused += 1;
+    return { status: 409, reason: 'Conflict' };
+  };
+  // No time is left for the nodes.
+  const { code, said } = await release({ LIMIT_S: '0', FREE_LIMIT_S: '3' });
+  expect([code, said]).toEqual([1, expect.stringContaining('3 s were not enough')]);
+  expect(refused).toBeGreaterThan(1);
 }, 60_000);
 
 test('says so where the role is missing, and fails', async () => {

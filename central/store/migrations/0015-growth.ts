@@ -15,8 +15,10 @@ export const growth: Migration = {
       .alterTable('policies')
       .addColumn('ended_ms', 'integer', (made) => made.notNull().defaultTo(0))
       .execute();
-    // When those of before ended nobody wrote down: not before they began.
-    await sql`update policies set ended_ms = at_ms where place < 0`.execute(db);
+    // When those of before ended nobody wrote down: they stay for as long as what ends now.
+    await sql`update policies set ended_ms = cast(strftime('%s', 'now') as integer) * 1000 where place < 0`.execute(
+      db,
+    );
     for (const [table, column] of TIMES)
       await db.schema.createIndex(`${table}_${column}`).on(table).columns([column]).execute();
     await sql`drop trigger steps_pruned_no_delete`.execute(db);

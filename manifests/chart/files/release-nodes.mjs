@@ -2,12 +2,16 @@
 // Containments lose the finalizer that central would have taken away.
 import { readFileSync } from 'node:fs';
 
-const { API_URL, TOKEN_FILE, NAMESPACE, DAEMON_SET, LIMIT_S } = process.env;
+const { API_URL, TOKEN_FILE, NAMESPACE, DAEMON_SET, LIMIT_S, FREE_LIMIT_S = '30' } = process.env;
 const daemonSet = `/apis/apps/v1/namespaces/${NAMESPACE}/daemonsets/${DAEMON_SET}`;
 const containments = '/apis/picket.dev/v1alpha1';
 const FINALIZER = 'picket.dev/release';
-const CHANGED = 'changed';
 const last = Date.now() + Number(LIMIT_S) * 1000;
+
+const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
+
+/** Somebody wrote it meanwhile. */
+const isConflict = ({ status }) => status === 409;
 
 async function ask(method, path, body) {
   const headers = {
@@ -23,9 +27,10 @@ async function ask(method, path, body) {
     ...text,
   });
   if (reply.status === 404) return null;
-  // Central wrote it meanwhile.
-  if (reply.status === 409) return CHANGED;
-  if (!reply.ok) throw new Error(`${method} ${path}: status ${reply.status} ${await reply.text()}`);
+  if (!reply.ok) {
+    const error = new Error(`${method} ${path}: status ${reply.status} ${await reply.text()}`);
+    throw Object.assign(error, { status: reply.status });
+  }
   return reply.json();
 }
 
@@ -52,12 +57,20 @@ async function replace(set) {
     },
     resources: { requests: { cpu: '1m', memory: '8Mi' }, limits: { memory: '16Mi' } },
   };
-  await ask('PATCH', daemonSet, {
+  const change = {
     spec: {
       updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: '100%' } },
       template: { spec: { initContainers: [unpinning(agent)], containers: [wait] } },
     },
-  });
+  };
+  for (;;) {
+    try {
+      return await ask('PATCH', daemonSet, change);
+    } catch (error) {
+      if (!isConflict(error) || Date.now() > last) throw error;
+    }
+    await second();
+  }
 }
 
 /** Null where the kind itself is gone. */
@@ -66,10 +79,17 @@ async function page(from) {
   return ask('GET', `${containments}/containments?limit=100${after}`);
 }
 
+/** Whether it was: not where central wrote it meanwhile. */
 async function free({ namespace, name, resourceVersion, finalizers }) {
   const left = finalizers.filter((one) => one !== FINALIZER);
   const path = `${containments}/namespaces/${namespace}/containments/${name}`;
-  return ask('PATCH', path, { metadata: { resourceVersion, finalizers: left } });
+  try {
+    await ask('PATCH', path, { metadata: { resourceVersion, finalizers: left } });
+    return true;
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    return false;
+  }
 }
 
 /** How many were let go, and whether all were. */
@@ -79,8 +99,8 @@ async function letGo() {
     const found = await page(from);
     for (const { metadata } of found?.items ?? [])
       if (metadata.finalizers?.includes(FINALIZER)) {
-        if ((await free(metadata)) === CHANGED) all = false;
-        else count += 1;
+        if (await free(metadata)) count += 1;
+        else all = false;
       }
     from = found?.metadata?.continue ?? '';
   } while (from !== '');
@@ -112,9 +132,18 @@ if (set !== null) {
       console.log(`given up after ${LIMIT_S} s: ${now}; on the others what is pinned ends with its leases`);
       break;
     }
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await second();
   }
 }
 
-// Last: until then central looks after them.
-while (!(await letGo()) && Date.now() < last) await new Promise((resolve) => setTimeout(resolve, 1000));
+// Last: until then central looks after them. A time of its own, as nodes that are down may have used up theirs.
+const end = Date.now() + Number(FREE_LIMIT_S) * 1000;
+let all = await letGo();
+while (!all && Date.now() < end) {
+  await second();
+  all = await letGo();
+}
+if (!all) {
+  console.log(`some are written all the time: ${FREE_LIMIT_S} s were not enough to let all go`);
+  process.exitCode = 1;
+}

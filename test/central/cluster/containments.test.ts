@@ -1,3 +1,4 @@
+import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test, vi } from 'vitest';
 import { UNLISTED } from '../../../agent/identity/container.ts';
 import { alert, attack, container } from '../../builders/summaries.ts';
@@ -253,6 +254,44 @@ describe('containments', () => {
     await becomes({});
     const steps = (await central.call('GET', '/api/v1/steps')).value['steps'] as Json[];
     expect(steps.filter(({ action }) => action === 'refuse')).toMatchObject([{ actor: 'kubernetes' }]);
+  });
+
+  const proposed = async (): Promise<string> => {
+    api.put(`${ROOT}/picketpolicies`, enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask'));
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send(attack([container('web-1')]) as Json);
+    await becomes({ pln: 'Proposed' });
+    return objects()[0]?.metadata.name ?? '';
+  };
+
+  test('a no that could not be taken stays on its object, and is taken later', async () => {
+    const name = await proposed();
+    const db = new DatabaseSync(central.ready.database);
+    db.exec(`create trigger in_the_way before update on plans when new.state = 'refused'
+      begin select raise(abort, 'in the way'); end`);
+    api.remove(CONTAINMENTS, 'demo', name);
+    // A whole pass lies between two requests of which the second was made after the first was answered.
+    for (const mark of ['first', 'second']) {
+      ask(mark, { pod: 'nowhere' });
+      await vi.waitFor(() => expect(phases()).toMatchObject({ [mark]: 'Refused' }), SOON);
+    }
+    expect(api.object(CONTAINMENTS, 'demo', name)?.metadata['finalizers']).toEqual(['picket.dev/release']);
+    expect(await incidents()).toMatchObject([{ state: 'awaiting' }]);
+    db.exec('drop trigger in_the_way');
+    db.close();
+    await vi.waitFor(async () => expect(await incidents()).toMatchObject([{ state: 'open' }]), SOON);
+    await vi.waitFor(() => expect(api.object(CONTAINMENTS, 'demo', name)).toBeNull(), SOON);
+  });
+
+  test('a proposal that a central of before made is held from now on', async () => {
+    const name = await proposed();
+    const { metadata, ...rest } = api.object(CONTAINMENTS, 'demo', name) ?? { metadata: { name } };
+    await central.stop();
+    api.put(CONTAINMENTS, { ...rest, metadata: { ...metadata, finalizers: [] } });
+    await start();
+    const held = () => api.object(CONTAINMENTS, 'demo', name)?.metadata['finalizers'];
+    await vi.waitFor(() => expect(held()).toEqual(['picket.dev/release']), SOON);
   });
 
   test('a policy of another priority answers what is under way', async () => {

@@ -45,13 +45,15 @@ test('what its canaries prove stands on it, and it goes when the node is forgott
     id: `can-${'a'.repeat(20)}`,
     ...{ result, wallMs: Date.now(), detail: '', detectMs: result === 'seen' ? 2.6 : 0 },
   });
-  // Whether others are known of is no reason: of these, one was heard lately, one never.
-  for (const [name, lastSeen] of [
-    ['forgotten', '2020-01-01T00:00:00.000Z'],
-    ['young', new Date().toISOString()],
-    ['new', undefined],
+  // Whether others are known of is no reason: of these, one was heard lately, two never.
+  const [old, now] = ['2020-01-01T00:00:00.000Z', new Date().toISOString()];
+  for (const [name, creationTimestamp, lastSeen] of [
+    ['forgotten', now, old],
+    ['young', old, now],
+    ['new', now, undefined],
+    ['never', old, undefined],
   ])
-    api.put(`${ROOT}/picketnodes`, { metadata: { name }, spec: {}, status: { lastSeen } });
+    api.put(`${ROOT}/picketnodes`, { metadata: { name, creationTimestamp }, spec: {}, status: { lastSeen } });
   await start();
   await send({ canaryIntervalMs: 600_000 });
   const seeing = (expected: Json): Promise<void> =>
@@ -69,7 +71,8 @@ test('what its canaries prove stands on it, and it goes when the node is forgott
   await send({ canaryIntervalMs: 0 });
   await vi.waitFor(() => expect(status('node-1')?.['conditions']).toHaveLength(2), SOON);
   expect(status('node-1')?.['canary'] ?? null).toBeNull();
-  await vi.waitFor(() => expect(api.object(`${ROOT}/picketnodes`, null, 'forgotten')).toBeNull(), SOON);
+  for (const name of ['forgotten', 'never'])
+    await vi.waitFor(() => expect(api.object(`${ROOT}/picketnodes`, null, name)).toBeNull(), SOON);
   expect([status('young') !== undefined, status('new') !== undefined]).toEqual([true, true]);
 });
 

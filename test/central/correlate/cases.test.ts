@@ -107,6 +107,7 @@ function incidentsOf(given: Case): Incident[] {
       incidents: [...known.values()],
       evidence: [evidence],
       memberships: new Map(),
+      calledFalse: new Set(),
       exceptions: [],
       around: aroundOf(given),
       windowMs: 600_000,

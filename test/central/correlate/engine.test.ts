@@ -31,6 +31,7 @@ const run = (all: readonly Evidence[], known: readonly Incident[] = [], change: 
     incidents: known,
     evidence: all,
     memberships: new Map(),
+    calledFalse: new Set(),
     exceptions: [],
     around: NOTHING_AROUND,
     windowMs: 10 * MINUTE,
@@ -173,6 +174,17 @@ describe('one incident', () => {
     const kinds = (state: Incident['state']): readonly string[] =>
       run([update], [{ ...known, state }], { memberships }).changes.map(({ kind }) => kind);
     expect([kinds('open'), kinds('closed')]).toEqual([['updated'], ['escalated']]);
+  });
+
+  it('is not told once more when people called all of it false, but when it became worse', () => {
+    const known = only(run([evidence(web)]));
+    const kind = (severity: 'high' | 'critical'): string | undefined => {
+      const update = evidence(web, { alert: { revision: 2, severity } });
+      const memberships = new Map([[update.alert.id, known.id]]);
+      const calledFalse = new Set([known.id]);
+      return run([update], [{ ...known, state: 'closed' }], { memberships, calledFalse }).changes[0]?.kind;
+    };
+    expect([kind('high'), kind('critical')]).toEqual(['updated', 'escalated']);
   });
 
   it('is bounded however many alerts there are, and counts what it left out', () => {

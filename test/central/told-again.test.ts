@@ -37,7 +37,10 @@ class World {
     },
     pipeline: {
       takeEvidence: async (work: (store: object) => Promise<readonly { readonly node: string }[]>) => {
-        const evidence = await work({ outside: { add: async () => undefined } });
+        const evidence = await work({
+          outside: { add: async () => undefined },
+          incidents: { isClosedFor: async () => false },
+        });
         this.refuse();
         this.written.push(...evidence.map(({ node }) => node));
       },

@@ -17,6 +17,7 @@ export interface Numbers {
   readonly events: number;
   readonly containers: number;
   readonly names: Readonly<NameCounts>;
+  readonly processes: Readonly<Record<'known' | 'forgotten', Readonly<Record<string, number>>>>;
   /** Detections that people said are normal. */
   readonly excepted: number;
   readonly unlooked: number;
@@ -118,6 +119,18 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
     'Processes that the kernel ended for want of memory.',
     '',
     one(({ lives }) => lives.oomKills),
+  ],
+  [
+    'processes',
+    'Processes that are known by what started them (lineage), and by whose work they do (role).',
+    'by',
+    ({ processes }) => Object.entries(processes.known),
+  ],
+  [
+    'processes_forgotten_total',
+    'Processes whose lineage is known no more: ended a minute ago (ended), of a container that is gone (gone), the longest unused of too many (room).',
+    'reason',
+    ({ processes }) => Object.entries(processes.forgotten),
   ],
   [
     'dns_answers_total',

@@ -33,7 +33,7 @@ export interface OverviewParts {
 /** What only the pipeline itself counts. */
 export type OwnCounts = Pick<
   PipelineCounts,
-  'events' | 'malformed' | 'podsRefused' | 'podsProblem' | 'statesRefused'
+  'events' | 'actors' | 'malformed' | 'podsRefused' | 'podsProblem' | 'statesRefused'
 >;
 
 const byWorkload = (a: { workload: string }, b: { workload: string }): number =>
@@ -57,6 +57,7 @@ export class Overview {
       held,
       expired: expired + overflow,
       processes: processes.size,
+      processesForgotten: { ...processes.forgotten },
       openAlerts: telling.openAlerts,
       baselines: registry.size,
       names: { ...windows.names },

@@ -119,6 +119,10 @@ export class Report {
       },
       guidance: guidance.counts,
       peers: { size: pipeline.peers.size, stale: pipeline.peers.stale },
+      processes: {
+        known: { lineage: counts.processes, role: counts.actors },
+        forgotten: counts.processesForgotten,
+      },
       excepted: counts.excepted,
       unlooked: counts.unlooked,
       pods: { ...(machine.pods?.counts ?? { reads: 0, errors: 0 }), health: machine.pods?.health() ?? null },

@@ -26,7 +26,11 @@ export interface PipelineCounts {
   readonly podsProblem: string | null;
   /** States of containers that were not looked at, because there were too many. */
   readonly statesRefused: number;
+  /** That are known by what started them, and by whose work they do. */
   readonly processes: number;
+  readonly actors: number;
+  /** Those that are known no more, by reason. */
+  readonly processesForgotten: Readonly<Record<string, number>>;
   readonly openAlerts: number;
   readonly baselines: number;
   /** What was made of DNS answers. */

@@ -5,8 +5,9 @@ import { LAYOUT } from './events/layout.ts';
 import { factOf } from './features/facts.ts';
 import type { Container } from './identity/container.ts';
 import type { GoneContainer } from './identity/containers.ts';
+import { Ended } from './identity/ended.ts';
 import type { Lives } from './identity/lives.ts';
-import type { Processes } from './identity/processes.ts';
+import { type Processes, processKey } from './identity/processes.ts';
 import type { Sink } from './sink.ts';
 import { type Role, Roles } from './situation/roles.ts';
 import { SessionStarts } from './situation/session-start.ts';
@@ -29,6 +30,7 @@ export interface WitnessParts {
 export class Witness {
   readonly roles: Roles;
   readonly #sessions = new SessionStarts();
+  readonly #ended = new Ended();
   readonly #parts: WitnessParts;
 
   constructor(parts: WitnessParts) {
@@ -45,11 +47,14 @@ export class Witness {
     }
     lives.event(event, container);
     const role = this.roles.of(event, container);
+    const key = processKey(event.process.pid, event.process.start);
     if (event.kind === 'exit') {
+      this.#ended.note(key, event.time);
       if (event.status !== 0 && role.kind === 'own')
         windows.of(container).attempts.ended(event, processes.lineageOf(event)[0]);
       return;
     }
+    this.#ended.acted(key, event.time);
     processes.note(event, container.id);
     if (event.kind === 'exec') this.#entered(event, container, role);
     this.#seen(event, container, role);
@@ -59,6 +64,17 @@ export class Witness {
   forget(gone: readonly GoneContainer[]): void {
     this.#parts.processes.forget(gone);
     this.roles.forget(gone.map(({ container }) => container));
+  }
+
+  /** Processes that ended for longer than anything asks for them, `most` of them; whether there may be more. */
+  forgetEnded(now: bigint, most: number): boolean {
+    for (let i = 0; i < most; i++) {
+      const key = this.#ended.next(now);
+      if (key === undefined) return false;
+      this.#parts.processes.ended(key);
+      this.roles.ended(key);
+    }
+    return true;
   }
 
   #entered(event: ExecEvent, container: Container, role: Role): void {

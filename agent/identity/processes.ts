@@ -1,4 +1,7 @@
-/** The processes that were seen doing something, with what started them. Bounded; the longest unused leave first. */
+/**
+ * The processes that were seen doing something, with what started them. One that has ended is forgotten once no other
+ * descends from it. Bounded; the longest unused leave first.
+ */
 import type { Event, ExecEvent } from '../events/event.ts';
 import { programOf } from './applets.ts';
 import type { GoneContainer } from './containers.ts';
@@ -31,8 +34,26 @@ const MAX_LINEAGE = 16;
 /** Text form of (pid, start). */
 export const processKey = (pid: number, start: bigint): string => `${pid}:${start}`;
 
+const keyOf = ({ pid, start }: KnownProcess): string => processKey(pid, start);
+
+/** Of what started it; undefined: nothing, itself or not known. */
+const parentKeyOf = ({ pid, start, parentPid, parentStart }: KnownProcess): string | undefined =>
+  parentPid === 0 || (parentPid === pid && parentStart === start)
+    ? undefined
+    : processKey(parentPid, parentStart);
+
 export class Processes {
+  /** Forgotten since the start, as they ended, as their container is gone, for want of room. */
+  readonly forgotten = { ended: 0, gone: 0, room: 0 };
   readonly #processes = new Map<string, KnownProcess>();
+  /** Process → how many known ones name it as their parent. */
+  readonly #children = new Map<string, number>();
+  /**
+   * They go with the last that descends from them: those that ended, and those of the host of which only children told, as
+   * nobody tells the end of a fork and the next child names it again. In a container it may be the server that was there
+   * before, whose other forks are judged by it.
+   */
+  readonly #over = new Set<string>();
 
   get size(): number {
     return this.#processes.size;
@@ -49,7 +70,9 @@ export class Processes {
       event.kind === 'pair'
     )
       return;
-    const known = this.#processes.get(processKey(pid, start));
+    const key = processKey(pid, start);
+    const known = this.#processes.get(key);
+    this.#over.delete(key);
     const told = known !== undefined && known.exe !== '' ? known : event;
     const now =
       event.kind === 'exec'
@@ -92,7 +115,13 @@ export class Processes {
   forget(gone: readonly GoneContainer[]): void {
     const ends = new Map(gone.map(({ container, goneAt }) => [container.id, goneAt]));
     for (const [key, { home, start }] of this.#processes)
-      if (start <= (ends.get(home) ?? -1n)) this.#processes.delete(key);
+      if (start <= (ends.get(home) ?? -1n)) this.#remove(key, 'gone');
+  }
+
+  /** It ended, and records of it come no more. */
+  ended(key: string): void {
+    if (!this.#children.has(key)) this.#remove(key, 'ended');
+    else if (this.#processes.has(key)) this.#over.add(key);
   }
 
   /** A parent that was never seen itself is known at least by the name its child's record carries. */
@@ -104,6 +133,7 @@ export class Processes {
       this.#put(known);
       return;
     }
+    if (home === HOST) this.#over.add(key);
     this.#put({
       pid: child.parentPid,
       start: child.parentStart,
@@ -119,12 +149,45 @@ export class Processes {
   }
 
   #put(process: KnownProcess): void {
-    const key = processKey(process.pid, process.start);
+    const key = keyOf(process);
+    const before = this.#processes.get(key);
     this.#processes.delete(key);
     this.#processes.set(key, process);
+    if (before?.parentPid !== process.parentPid || before.parentStart !== process.parentStart)
+      this.#descend(process, before);
     if (this.#processes.size <= MAX_PROCESSES) return;
     const [oldest] = this.#processes.keys();
-    if (oldest !== undefined) this.#processes.delete(oldest);
+    if (oldest !== undefined) this.#remove(oldest, 'room');
+  }
+
+  /** What started it is another one now, as an orphan's parent is. */
+  #descend(process: KnownProcess, before: KnownProcess | undefined): void {
+    const parent = parentKeyOf(process);
+    if (parent !== undefined) this.#children.set(parent, (this.#children.get(parent) ?? 0) + 1);
+    const left = before === undefined ? undefined : this.#leave(before);
+    if (left !== undefined) this.#remove(left, 'ended');
+  }
+
+  /** It descends no more from its parent; which is returned when that is to go with it. */
+  #leave(process: KnownProcess): string | undefined {
+    const parent = parentKeyOf(process);
+    if (parent === undefined) return undefined;
+    const children = (this.#children.get(parent) ?? 0) - 1;
+    if (children > 0) this.#children.set(parent, children);
+    else this.#children.delete(parent);
+    return children <= 0 && this.#over.has(parent) ? parent : undefined;
+  }
+
+  #remove(key: string, reason: keyof Processes['forgotten']): void {
+    let next: string | undefined = key;
+    while (next !== undefined) {
+      const process = this.#processes.get(next);
+      if (process === undefined) return;
+      this.#processes.delete(next);
+      this.#over.delete(next);
+      this.forgotten[next === key ? reason : 'ended'] += 1;
+      next = this.#leave(process);
+    }
   }
 }
 

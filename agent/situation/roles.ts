@@ -101,6 +101,11 @@ export class Roles {
     }
   }
 
+  /** It ended, and records of it come no more. What it started has its entry itself, and is of another parent since. */
+  ended(key: string): void {
+    this.#known.delete(key);
+  }
+
   /** Processes that are known. */
   get size(): number {
     return this.#known.size;

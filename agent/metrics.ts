@@ -123,7 +123,7 @@ const ROWS: readonly (readonly [string, string, string, (numbers: Numbers) => Pa
   [
     'processes',
     'Processes that are known by what started them (lineage), and by whose work they do (role).',
-    'by',
+    'what',
     ({ processes }) => Object.entries(processes.known),
   ],
   [

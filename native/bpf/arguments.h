@@ -75,7 +75,10 @@ __noinline int hash_chunk(__u64 from, __u32 bytes)
 {
 	struct exec_scratch *scratch = scratch_of_cpu();
 
-	if (!scratch || !bytes || bytes > CHUNK_BYTES)
+	if (!scratch || !bytes)
+		return -1;
+	barrier_var(bytes); /* see look_in_text */
+	if (bytes > CHUNK_BYTES)
 		return -1;
 	if (bytes < CHUNK_BYTES)
 		scratch->chunk[(bytes / 8) & (CHUNK_WORDS - 1)] = 0;
@@ -140,7 +143,10 @@ static __always_inline void copy_arguments(struct exec_record *record, unsigned 
 	}
 	__u32 bytes = total;
 	barrier_var(bytes); /* else the compiler bounds `total`, and the verifier does not know `bytes` to be it */
-	if (!bytes || bytes > ARGS_BYTES)
+	if (!bytes)
+		return;
+	barrier_var(bytes); /* see look_in_text */
+	if (bytes > ARGS_BYTES)
 		return;
 	if (bytes < ARGS_BYTES)
 		*(__u64 *)(record->text + (bytes & (ARGS_BYTES - 8))) = 0;

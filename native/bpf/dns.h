@@ -68,6 +68,18 @@ static __always_inline __u64 word_at(const struct dns_message *message, __u32 at
 	return *(const __u64 *)(message->bytes + (at & (DNS_BYTES - 1)));
 }
 
+/* How much is looked at of a message that is not empty: 1 to DNS_BYTES. By a mask, as Linux 6.1 learns nothing of a number
+ * by its not being 0. */
+static __always_inline __u32 used_of(__u32 bytes)
+{
+	__u32 last = (bytes < DNS_BYTES ? bytes : DNS_BYTES) - 1;
+
+	barrier_var(last);
+	last &= DNS_BYTES - 1;
+	barrier_var(last);
+	return last + 1;
+}
+
 /* Behind the name whose next labels are at `at`, or DNS_GOES_ON and where its next ones are. */
 __noinline __u32 dns_labels_end(const struct dns_message *message, __u32 at)
 {
@@ -190,14 +202,13 @@ __noinline int tell_dns(struct __sk_buff *skb, const struct dns_place *place, __
 	record->what = what;
 	record->own_port = place->own_port;
 	record->total = place->bytes;
-	__u32 used = place->bytes < DNS_BYTES ? place->bytes : DNS_BYTES;
+	__u32 used = used_of(place->bytes);
 	record->used = used;
 	if (place->sender) {
 		fill_process(&record->header);
 		write_exe(record->exe, (void *)bpf_get_current_task());
 	}
-	if (used > 0 && used <= DNS_BYTES)
-		bpf_skb_load_bytes(skb, place->offset, record->message, used);
+	bpf_skb_load_bytes(skb, place->offset, record->message, used);
 	bpf_ringbuf_submit(record, 0);
 	return 0;
 }
@@ -228,7 +239,7 @@ __noinline int look_at_dns(struct __sk_buff *skb, const struct dns_place *place,
 {
 	if (!place || !counts_of || place->bytes < DNS_HEADER || place->flow.slot == SLOT_NONE)
 		return 0;
-	__u32 which = place->egress, used = place->bytes < DNS_BYTES ? place->bytes : DNS_BYTES;
+	__u32 which = place->egress, used = used_of(place->bytes);
 	struct dns_message *message = bpf_map_lookup_elem(&dns_messages, &which);
 	if (!message || bpf_skb_load_bytes(skb, place->offset, message->bytes, used))
 		return 0;

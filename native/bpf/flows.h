@@ -59,12 +59,13 @@ __noinline int begin_flow(__u32 turn, const struct flow_key *flow, __u64 cgroup,
 {
 	if (!flow)
 		return 0;
-	struct flow_counts *counts_of = lookup_flow(turn, flow);
+	struct flow_key key = *flow; /* see count_flow */
+	struct flow_counts *counts_of = lookup_flow(turn, &key);
 
 	if (!counts_of) {
 		struct flow_counts new = {.cgroup = cgroup, .first = bpf_ktime_get_boot_ns()};
-		insert_flow(turn, flow, &new); /* fails where another CPU was first, too */
-		counts_of = lookup_flow(turn, flow);
+		insert_flow(turn, &key, &new); /* fails where another CPU was first, too */
+		counts_of = lookup_flow(turn, &key);
 		if (!counts_of) {
 			count_loss(flow->slot, LOSS_FLOWS_FULL);
 			if (report)
@@ -78,7 +79,8 @@ __noinline int begin_flow(__u32 turn, const struct flow_key *flow, __u64 cgroup,
 	return 0;
 }
 
-/* The counters of a flow, made if need be. */
+/* The counters of a flow, made if need be. `flow` is on the caller's stack: before Linux 6.2 a map takes no key in memory
+ * that a function was given. */
 static __always_inline struct flow_counts *count_flow(const struct flow_key *flow, __u64 cgroup, __u32 report)
 {
 	__u32 turn = flow_turn;

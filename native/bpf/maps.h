@@ -129,7 +129,13 @@ static __always_inline struct slot_profile *profile_of(__u32 slot)
 
 static __always_inline struct slot_counts *counts_at(struct slot_profile *profile, __u32 cpu)
 {
-	return cpu < cpus ? (struct slot_counts *)(profile + 1) + cpu : NULL;
+	__u64 at = cpu;
+
+	barrier_var(at); /* else, here and below, another register is bounded than is used: Linux 6.1 does not see through that */
+	if (at >= cpus)
+		return NULL;
+	barrier_var(at);
+	return (struct slot_counts *)(profile + 1) + at;
 }
 
 static __always_inline struct slot_counts *counts_of(__u32 slot)

@@ -54,7 +54,8 @@ __noinline int note_library(struct task_state *state, __u64 address)
 	return is_known(profile, novelty.key) ? 0 : tell_novelty(state, &novelty);
 }
 
-__noinline int look_at_memory(struct task_state *state, struct deed *deed)
+/* In its caller, as the stack below has no room for one function more. */
+static __always_inline int look_at_memory(struct task_state *state, struct deed *deed)
 {
 	if (!state || !deed || !(deed->args[2] & PROT_EXEC))
 		return false;

@@ -88,7 +88,10 @@ __noinline int look_in_text(__u64 address, int of_user, __u32 bytes)
 {
 	struct name_scratch *scratch = name_scratch_of_cpu();
 
-	if (!scratch || !address || !bytes || bytes > TEXT_BYTES)
+	if (!scratch || !address || !bytes)
+		return 0;
+	barrier_var(bytes); /* else both bounds are one comparison of a sum, which tells Linux 6.1 nothing */
+	if (bytes > TEXT_BYTES)
 		return 0;
 	long length = of_user ? bpf_probe_read_user_str(scratch->text, bytes, (void *)address) :
 				bpf_probe_read_kernel_str(scratch->text, bytes, (void *)address);

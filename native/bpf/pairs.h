@@ -44,7 +44,9 @@ __noinline int make_known(struct task_state *state, struct slot_profile *profile
 	if (!state || !profile)
 		return 0;
 	__u32 index = call_ids[PREVIOUS_OF(pair)] * PAIR_IDS + call_ids[CURRENT_OF(pair)];
-	__u32 *word = &profile->pairs[index / 32], bit = 1u << (index % 32);
+	__u32 at = index / 32;
+	barrier_var(at); /* see path_step */
+	__u32 *word = &profile->pairs[at & (PAIR_BYTES / 4 - 1)], bit = 1u << (index % 32);
 
 	if (*word & bit)
 		return 1;

@@ -67,8 +67,10 @@ __noinline int path_step(struct path_walk *walk, struct path_room *to)
 		return leave_mount(walk, to);
 	if (used >= PATH_BYTES || BPF_CORE_READ(dentry, d_name.len) >= room)
 		return false;
-	long length = bpf_probe_read_kernel_str(to->names + (used & (PATH_BYTES - 1)), room & (2 * PATH_BYTES - 1),
-						BPF_CORE_READ(dentry, d_name.name));
+	const unsigned char *name = BPF_CORE_READ(dentry, d_name.name);
+	__u32 at = used;
+	barrier_var(at); /* else the compiler, which knows the bound, drops the mask; Linux 6.1 does not know it */
+	long length = bpf_probe_read_kernel_str(to->names + (at & (PATH_BYTES - 1)), room & (2 * PATH_BYTES - 1), name);
 	if (length <= 0)
 		return false;
 	walk->written.bytes = used + length;

@@ -24,41 +24,44 @@ static __always_inline bool is_monitor(const char *name)
 	return __builtin_memcmp(name, "crio-conmon-", 12) == 0 || __builtin_memcmp(name, "libpod-conmon-", 14) == 0;
 }
 
-/* How long a run of digits is after eight more characters, below 256; RUN_SEEN when it was 64 on the way. */
-__noinline int run_after(__u64 characters, __u32 run)
+#define NAME_SPAN 32
+#define SPAN_READ 20 /* above RUN_SEEN: how many characters were read */
+
+/* How long a run of digits is after the next NAME_SPAN characters of a name, or those up to its end; RUN_SEEN when it was
+ * 64 on the way; and how many characters they were. A whole name has no room on a stack that eight functions share. */
+__noinline int run_after_span(__u64 address, __u32 run)
 {
+	__u8 text[NAME_SPAN + 8] = {};
+	long read = bpf_probe_read_kernel_str(text, NAME_SPAN + 1, (void *)address) - 1;
 	__u32 seen = 0;
 
-#pragma unroll
-	for (int i = 0; i < 8; i++) {
-		run = (run + 1) * hex_digit[characters >> (8 * i) & 0xff];
+#pragma clang loop unroll(disable) /* else all characters are loaded first, to the stack */
+	for (int i = 0; i < NAME_SPAN; i++) {
+		run = ((run & 0xff) + 1) * hex_digit[text[i]];
 		seen |= run; /* a run that reaches 64 passes through 64 */
 	}
-	return run | (seen & CONTAINER_ID_DIGITS ? RUN_SEEN : 0);
-}
-
-static __always_inline bool has_container_id(const __u64 *name)
-{
-	__u32 run = 0;
-
-	for (int i = 0; i < CGROUP_NAME_BYTES / 8 && !(run & RUN_SEEN); i++)
-		run = run_after(name[i], run);
-	return run & RUN_SEEN;
+	return run | (seen & CONTAINER_ID_DIGITS ? RUN_SEEN : 0) | (read > 0 ? (__u32)read << SPAN_READ : 0);
 }
 
 /* Not static, so that it is verified once per program and not once per ancestor; so it takes a plain number. */
 __noinline int class_of(__u64 name_address)
 {
 	const char *from = (const char *)name_address;
-	__u64 words[CGROUP_NAME_BYTES / 8] = {};
-	char *name = (char *)words, ending[8];
+	char beginning[16] = {}, ending[8] = {};
+	__u32 length = 0, run = 0, seen = 0;
 
-	long length = bpf_probe_read_kernel_str(name, CGROUP_NAME_BYTES, from) - 1;
-	__builtin_memset(ending, 0, sizeof(ending));
-	if (length > (long)sizeof(ending))
+	for (int i = 0; i < CGROUP_NAME_BYTES / NAME_SPAN; i++) {
+		run = run_after_span(name_address + length, run);
+		seen |= run;
+		length += run >> SPAN_READ;
+		if (run >> SPAN_READ < NAME_SPAN)
+			break;
+	}
+	bpf_probe_read_kernel_str(beginning, sizeof(beginning), from);
+	if (length > sizeof(ending))
 		bpf_probe_read_kernel(ending, sizeof(ending), from + length - sizeof(ending));
 	bool slice = __builtin_memcmp(ending + 2, ".slice", 6) == 0; /* podman names the slice of a pod after the pod's id */
-	if (length >= CONTAINER_ID_DIGITS && !slice && has_container_id(words) && !is_monitor(name))
+	if (seen & RUN_SEEN && !slice && !is_monitor(beginning))
 		return CLASS_CONTAINER;
 	return __builtin_memcmp(ending, ".service", sizeof(ending)) == 0 ? CLASS_SERVICE : CLASS_PLAIN;
 }
@@ -196,15 +199,15 @@ __noinline int find_slot(__u64 cgroup_address, __u64 path, struct cached_slot *r
 		return 0;
 	}
 	__u64 owner = find_owner(cgroup_address);
-	result->pad = 0;
-	result->owner = owner ? owner : id;
-	result->slot = SLOT_HOST;
+	/* On the stack: before Linux 6.2 a map takes no memory that a function was given. */
+	struct cached_slot found = {.owner = owner ? owner : id, .slot = SLOT_HOST};
 	if (owner) {
 		__u32 *known = bpf_map_lookup_elem(&owners, &owner);
-		result->slot = known ? *known : give_slot(owner, owner == id ? (const char *)path : NULL);
+		found.slot = known ? *known : give_slot(owner, owner == id ? (const char *)path : NULL);
 	}
-	if (result->slot != SLOT_NONE) /* without a slot: tried again, one may have become free */
-		bpf_map_update_elem(&cached_slots, &id, result, BPF_ANY);
+	if (found.slot != SLOT_NONE) /* without a slot: tried again, one may have become free */
+		bpf_map_update_elem(&cached_slots, &id, &found, BPF_ANY);
+	*result = found;
 	return 0;
 }
 

@@ -119,6 +119,8 @@ static __always_inline int returned(bool direct, struct pt_regs *regs, long resu
 	__u32 index = number;
 	if (index >= CALL_UNKNOWN)
 		index = CALL_UNKNOWN;
+	if (!direct)
+		barrier_var(index); /* see path_step; a newer kernel, which has the direct form, needs no mask here */
 	index &= SYSCALL_NUMBERS - 1; /* which the verifier has forgotten where it is used */
 	__u32 action = actions[index];
 	/* In the child, whose first return it is; the parent's is the one counted. What the child does next follows it. */

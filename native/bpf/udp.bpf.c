@@ -115,7 +115,8 @@ __noinline int begin_datagrams(struct __sk_buff *skb, struct datagram *datagram,
 		return 0;
 	set_direction(datagram, role_of(datagram, socket, egress, &new));
 	begin_flow(turn, &datagram->flow, socket->owner, egress && is_sender(skb) ? REPORT_SENDER : REPORT);
-	struct flow_counts *counts_of = new ? lookup_flow(turn, &datagram->flow) : NULL;
+	struct flow_key key = datagram->flow; /* see count_flow */
+	struct flow_counts *counts_of = new ? lookup_flow(turn, &key) : NULL;
 	if (counts_of)
 		__sync_fetch_and_add(&counts_of->opened, 1);
 	return 0;
@@ -126,17 +127,21 @@ static __always_inline struct flow_counts *find_flow(struct __sk_buff *skb, stru
 						     struct udp_socket *socket, int egress)
 {
 	__u32 turn = flow_turn;
+	struct flow_key key;
 
 	set_direction(datagram, socket->last);
-	struct flow_counts *counts_of = lookup_flow(turn, &datagram->flow);
+	key = datagram->flow;
+	struct flow_counts *counts_of = lookup_flow(turn, &key);
 	if (counts_of)
 		return counts_of;
 	set_direction(datagram, socket->last == FLOW_CONNECT ? FLOW_ACCEPT : FLOW_CONNECT);
-	counts_of = lookup_flow(turn, &datagram->flow);
+	key = datagram->flow;
+	counts_of = lookup_flow(turn, &key);
 	if (counts_of)
 		return counts_of;
 	begin_datagrams(skb, datagram, socket, egress, turn);
-	return lookup_flow(turn, &datagram->flow);
+	key = datagram->flow;
+	return lookup_flow(turn, &key);
 }
 
 /* Not static, so that it is verified once and not for each of the three places where the counters may be found. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cleanUp, openTestProbe, skipReason } from '../kernel-fixtures.ts';
 
-/** Two thirds of an agent's start are the kernel's way through these; 56,000 on Linux 6.18. */
+/** Two thirds of an agent's start are the kernel's way through these; 59,000 on Linux 6.18. */
 const MOST_IN_ALL = 62_000;
 const MOST_OF_ONE = 14_000;
 

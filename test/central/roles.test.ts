@@ -52,7 +52,7 @@ it('a viewer reads, a responder acts on incidents, an admin changes what is in f
   // Let through, the request itself is refused for what it lacks.
   expect(await asked('POST', '/api/v1/containments')).toEqual([403, 400, 400]);
   expect(await asked('POST', '/api/v1/feedback')).toEqual([403, 400, 400]);
-  expect(await asked('POST', '/api/v1/exceptions')).toEqual([403, 403, 400]);
+  expect(await asked('POST', '/api/v1/exceptions')).toEqual([403, 403, 404]);
   expect(await asked('POST', '/api/v1/notifiers/x/test')).toEqual([403, 403, 404]);
   const { value } = await central.call('POST', '/api/v1/exceptions', {}, token('responder'));
   expect(value['error']).toEqual({

@@ -1,6 +1,7 @@
 /** The running agent of this machine, through the unix socket in its state folder. */
 import { join } from 'node:path';
 import { requestJson } from './request.ts';
+import { isMissing, NotHereError } from './unreachable.ts';
 
 export interface AgentClient {
   get(path: '/status' | '/workloads' | '/models' | '/containers' | '/containments'): Promise<unknown>;
@@ -10,19 +11,33 @@ export interface AgentClient {
   change(workload: string, to: 'reset' | 'pin' | 'unpin'): Promise<unknown>;
 }
 
+const ELSEWHERE =
+  'ask on a node (in a cluster: kubectl -n NAMESPACE exec ds/picket-agent -- picket ...), or start one: picket agent';
+
+/** A socket that is not there at all is no agent that does not answer. */
+async function asked(socketPath: string, answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isMissing((error as Error).cause)) throw error;
+    throw new NotHereError(`no agent runs here (no ${socketPath}); ${ELSEWHERE}`, { cause: error });
+  }
+}
+
 export function agentClient(stateFolder: string): AgentClient {
   const socketPath = join(stateFolder, 'agent', 'agent.sock');
-  const target = { who: `the agent at ${socketPath}`, tls: false, socketPath };
+  const agent = { who: `the agent at ${socketPath}`, tls: false, socketPath };
   const of = (workload: string): string => `/profile?workload=${encodeURIComponent(workload)}`;
+  const ask = (target: Omit<Parameters<typeof requestJson>[0], 'who' | 'tls'>): Promise<unknown> =>
+    asked(socketPath, requestJson({ ...agent, ...target }));
   return {
-    get: (path) => requestJson({ ...target, path }),
-    profile: (workload) => requestJson({ ...target, path: of(workload) }),
+    get: (path) => ask({ path }),
+    profile: (workload) => ask({ path: of(workload) }),
     changeModel: (workload, model, to) =>
-      requestJson({
-        ...target,
+      ask({
         method: 'POST',
         path: `/models?workload=${encodeURIComponent(workload)}&model=${encodeURIComponent(model)}&to=${to}`,
       }),
-    change: (workload, to) => requestJson({ ...target, method: 'POST', path: `${of(workload)}&to=${to}` }),
+    change: (workload, to) => ask({ method: 'POST', path: `${of(workload)}&to=${to}` }),
   };
 }

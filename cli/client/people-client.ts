@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { requestJson } from './request.ts';
-import { UnreachableError } from './unreachable.ts';
+import { isMissing, NotHereError, UnreachableError } from './unreachable.ts';
 
 export interface PeopleClient {
   readonly url: string;
@@ -27,10 +27,16 @@ export function readToken(text: string): string {
   return line.slice(line.indexOf(':') + 1).trim();
 }
 
-function read(path: string, what: string): string {
+const ELSEWHERE =
+  'ask where it runs (in a cluster: kubectl -n NAMESPACE exec deploy/picket-central -- picket ...), or name it by --api, --token-file and --api-ca';
+
+/** A file that was named, or else central's own on this machine. */
+function read(named: string | undefined, own: string, what: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(named ?? own, 'utf8');
   } catch (error) {
+    if (named === undefined && isMissing(error))
+      throw new NotHereError(`no central has run here (no ${own}); ${ELSEWHERE}`, { cause: error });
     throw new UnreachableError(`cannot read ${what}: ${(error as Error).message}`, { cause: error });
   }
 }
@@ -44,8 +50,8 @@ export function apiUrl(listen: string): string {
 export function peopleClient(options: PeopleOptions): PeopleClient {
   const url = new URL(options.url ?? apiUrl(options.apiListen));
   const folder = join(options.stateFolder, 'central');
-  const token = readToken(read(options.tokenFile ?? join(folder, 'api-token'), 'the API token'));
-  const ca = read(options.caFile ?? join(folder, 'ca.crt'), "central's certificate authority");
+  const token = readToken(read(options.tokenFile, join(folder, 'api-token'), 'the API token'));
+  const ca = read(options.caFile, join(folder, 'ca.crt'), "central's certificate authority");
   const target = (path: string, method: string): Parameters<typeof requestJson>[0] => ({
     who: `central at ${url.origin}`,
     tls: true,

@@ -2,7 +2,7 @@
 import { EXIT } from '../args.ts';
 import { agentClient } from '../client/agent-client.ts';
 import type { AgentReport, CentralReport } from '../client/answers.ts';
-import { UnreachableError } from '../client/unreachable.ts';
+import { NotHereError, UnreachableError } from '../client/unreachable.ts';
 import { type Call, type Command, toJson } from '../command.ts';
 import { agentLines, centralLines } from '../status-text.ts';
 import { safe } from '../text.ts';
@@ -10,20 +10,20 @@ import { PEOPLE_FLAGS, people } from './people.ts';
 
 type Part =
   | { readonly reachable: true; readonly answer: unknown }
-  | { readonly reachable: false; readonly why: string };
+  | { readonly reachable: false; readonly elsewhere: boolean; readonly why: string };
 
 async function ask(request: () => Promise<unknown>): Promise<Part> {
   try {
     return { reachable: true, answer: await request() };
   } catch (error) {
-    if (error instanceof UnreachableError) return { reachable: false, why: error.message };
-    throw error;
+    if (!(error instanceof UnreachableError)) throw error;
+    return { reachable: false, elsewhere: error instanceof NotHereError, why: error.message };
   }
 }
 
 function partText<T>(name: string, part: Part, lines: (answer: T) => string[]): string {
-  const told = part.reachable ? lines(part.answer as T) : [name, `  not reachable: ${safe(part.why)}`];
-  return `${told.join('\n')}\n`;
+  if (part.reachable) return `${lines(part.answer as T).join('\n')}\n`;
+  return `${name}\n  ${part.elsewhere ? 'not here' : 'not reachable'}: ${safe(part.why)}\n`;
 }
 
 async function run(call: Call): Promise<number> {

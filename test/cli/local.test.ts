@@ -115,7 +115,7 @@ test('workloads without an agent is exit code 3 and names the socket', async () 
   const { code, error } = await runPicket(['workloads', '--state-folder', folder]);
 
   expect(code).toBe(3);
-  expect(error).toContain(`the agent at ${folder}/agent/agent.sock does not answer`);
+  expect(error).toContain(`no agent runs here (no ${folder}/agent/agent.sock); ask on a node`);
 });
 
 const REPORT = {
@@ -196,7 +196,16 @@ test('status shows the part that answers, and why the other does not', async () 
   problem      the list is no list
 
 central
-  not reachable: `);
+  not here: no central has run here (no ${folder}/central/api-token); ask where it runs`);
+});
+
+test('status says of a part that has run here what keeps it from answering', async () => {
+  const central = await startFakeCentral(folder, {});
+  await central.stop();
+  const { code, out } = await runPicket(['status', ...central.flags]);
+  expect(code).toBe(3);
+  expect(out).toContain('agent\n  not here: no agent runs here (no ');
+  expect(out).toMatch(/not reachable: central at \S+ does not answer: /);
 });
 
 test('status of central says what is in force and what it holds', async () => {

@@ -4,7 +4,7 @@
  *   node test/cluster/main.ts up | down        bring it up, take it away
  *   node test/cluster/main.ts kubectl ...      and helm ...: against it, as admin
  *   node test/cluster/main.ts inside CMD...    a command with its network and files
- *   node test/cluster/main.ts build            only programs and image, into the cache; ends with 75 where that cannot be
+ *   node test/cluster/main.ts build [programs] programs and image, or those alone, into the cache; ends with 75 where that cannot be
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -35,9 +35,10 @@ const COMMANDS: Readonly<Record<string, (args: string[]) => Promise<number>>> = 
     await down();
     return 0;
   },
-  build: async () => {
+  build: async ([part]) => {
     await assertRoom(await debianRoot());
-    for (const make of [programs, alertmanagerRoot, picketImage]) console.log(await make());
+    for (const make of part === 'programs' ? [programs] : [programs, alertmanagerRoot, picketImage])
+      console.log(await make());
     return 0;
   },
   kubectl: async (args) => attached([join(await programs(), 'kubectl'), ...args]),

@@ -55,8 +55,11 @@ const mounts = (folder: string): string =>
     'echo 1 > /proc/sys/net/ipv4/ip_forward',
   ].join('\n');
 
+/** Whether a path is one of those that are private to the cluster: what is there on the machine is not seen inside. */
+export const isHidden = (path: string): boolean => /^\/(run|var\/(lib|log))(\/|$)/.test(path);
+
 export async function createMachine(folder: string, cgroup: string): Promise<Machine> {
-  if (/^\/(run|var\/(lib|log))(\/|$)/.test(folder))
+  if (isHidden(folder))
     throw new Error(
       `${folder}: the cluster has a /run, /var/lib and /var/log of its own; choose another folder`,
     );

@@ -1,9 +1,13 @@
 /** Whether this machine can have a cluster at all: what a container, a small machine or another kernel refuses. */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { NativeAddon } from '../../native/index.ts';
 import { CACHE, TRIPLET, UnavailableError } from './binaries.ts';
 import { ended, PATH } from './command.ts';
-import { hierarchies } from './machine.ts';
+import { hierarchies, isHidden } from './machine.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
 
 /** A cluster with picket on it takes 2 GB, the linker of Kubernetes as much. */
 const MEMORY_BYTES = 3 * 1024 ** 3;
@@ -65,11 +69,29 @@ function tooSmall(): string | null {
     : null;
 }
 
+/** Steps run inside, with programs of the cache, by this checkout. */
+function hiddenInside(): string | null {
+  const hidden = [ROOT, CACHE, process.execPath].find(isHidden);
+  return hidden === undefined
+    ? null
+    : `the cluster has a /run, /var/lib and /var/log of its own, and ${hidden} is below one`;
+}
+
+/** The kernel's word against the agent's programs, where the addon that can ask it is built. */
+function programsRefused(): string | null {
+  const addon = join(ROOT, 'build/Release/picket.node');
+  if (!existsSync(addon)) return null;
+  const { refusal } = (createRequire(import.meta.url)(addon) as NativeAddon).features();
+  return refusal === null ? null : `the agent's programs: ${refusal}`;
+}
+
 /** @throws UnavailableError */
 export async function assertRoom(debian: string): Promise<void> {
   const reason =
     (process.getuid?.() === 0 ? null : 'a cluster needs root') ??
+    hiddenInside() ??
     tooSmall() ??
+    programsRefused() ??
     cgroupsRefused() ??
     (await refused(debian));
   if (reason !== null) throw new UnavailableError(`this machine cannot have a cluster: ${reason}`);

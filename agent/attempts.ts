@@ -91,11 +91,11 @@ export class Attempts implements WindowDetector {
     this.#asking.add(processKey(event.process.pid, event.process.start));
   }
 
-  /** A process of the workload ended. */
+  /** A process of the workload ended. What a server forks for each client ends as that one wishes: only programs are counted. */
   ended(event: ExitEvent, process: KnownProcess | undefined): void {
     const asked = this.#asking.delete(processKey(event.process.pid, event.process.start));
     const failed = (event.status & 0x7f) === 0 && event.status >> 8 !== 0;
-    if (asked && failed && process !== undefined && event.time - event.process.start < SHORT_NS)
+    if (asked && failed && process?.execAt != null && event.time - event.process.start < SHORT_NS)
       this.#tries.failed(process.exe);
   }
 

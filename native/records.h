@@ -28,7 +28,7 @@
 
 enum record_kind {
 	RECORD_EXEC = 1,   /* urgent */
-	RECORD_EXIT = 2,   /* bulk; processes that executed something since the agent started */
+	RECORD_EXIT = 2,   /* bulk; processes that executed something, or of which a record was sent */
 	RECORD_OPEN = 3,   /* urgent */
 	RECORD_FLOW = 4,   /* urgent; first sight of a flow key in a window */
 	RECORD_CGROUP = 5, /* urgent */

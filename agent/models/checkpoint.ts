@@ -106,15 +106,14 @@ export class Checkpoint {
     return found;
   }
 
-  async #chained({ workload, text }: SavedText): Promise<void> {
+  async #chained({ workload, generation, hash, previous }: SavedText): Promise<void> {
     const file = join(this.#folder, CHAIN);
     const size = await stat(file).then(
       ({ size: bytes }) => bytes,
       () => 0,
     );
     if (size > MAX_CHAIN_BYTES) await rename(file, `${file}.1`);
-    const { generation, previous } = JSON.parse(text).metadata as { generation: number; previous: string };
-    const line = `${fileOf(workload)} ${generation} ${hashOf(text)} ${previous}\n`;
+    const line = `${fileOf(workload)} ${generation} ${hash} ${previous}\n`;
     await appendFile(file, line, { mode: 0o600 });
   }
 

@@ -23,6 +23,10 @@ const MAX_SAVED = 16 * 1024 * 1024;
 export interface SavedText {
   readonly workload: string;
   readonly text: string;
+  /** Times its document was written, its hash, and that of the one before. */
+  readonly generation: number;
+  readonly hash: string;
+  readonly previous: string;
 }
 
 interface Sizes {
@@ -111,7 +115,7 @@ export class Registry {
       this.#changed.delete(workload);
       const baseline = this.#baselines.get(workload);
       if (baseline === undefined) continue;
-      saved.push({ workload, text: this.#document(workload, baseline) });
+      saved.push(this.#document(workload, baseline));
     }
     return saved;
   }
@@ -206,7 +210,7 @@ export class Registry {
     if (this.#dropped.size > MAX_BASELINES && oldest !== undefined) this.#dropped.delete(oldest);
   }
 
-  #document(workload: string, baseline: Baseline): string {
+  #document(workload: string, baseline: Baseline): SavedText {
     const generation = (this.#generations.get(workload) ?? 0) + 1;
     this.#generations.set(workload, generation);
     const saved = baseline.save();
@@ -215,9 +219,11 @@ export class Registry {
       pairs: baseline.accepted('pair', 'steady').size,
       inherited: baseline.inheritedCount,
     });
-    const text = documentOf(saved, generation, this.#hashes.get(workload) ?? '');
-    this.#hashes.set(workload, hashOf(text));
-    return text;
+    const previous = this.#hashes.get(workload) ?? '';
+    const text = documentOf(saved, generation, previous);
+    const hash = hashOf(text);
+    this.#hashes.set(workload, hash);
+    return { workload, text, generation, hash, previous };
   }
 }
 

@@ -72,15 +72,6 @@ static __always_inline void claim_path(struct deed *deed, __u64 address)
 	deed->claimed_path = (const void *)address;
 }
 
-/* State of the process: of its first thread, which may be gone. */
-static __always_inline struct task_state *state_of_process(struct task_state *state)
-{
-	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
-	struct task_state *found = leader ? bpf_task_storage_get(&tasks, leader, 0, 0) : NULL;
-
-	return found ? found : state;
-}
-
 /* Whether what is told once of each process image was told: a bit of task_state.seen. `noted` is set. */
 __noinline int was_told(struct task_state *state, __u32 bit, __u32 noted)
 {
@@ -172,6 +163,7 @@ __noinline int tell(struct task_state *state, struct deed *deed)
 	if (deed->target)
 		write_target(record, deed->target);
 	bpf_ringbuf_submit(record, 0);
+	note_told(state);
 	return true;
 }
 

@@ -136,6 +136,25 @@ __noinline int fill_process(struct record_header *header)
 	return 0;
 }
 
+/* State of the process: of its first thread, which may be gone. */
+static __always_inline struct task_state *state_of_process(struct task_state *state)
+{
+	struct task_struct *leader = bpf_get_current_task_btf()->group_leader;
+	struct task_state *found = leader ? bpf_task_storage_get(&tasks, leader, 0, 0) : NULL;
+
+	return found ? found : state;
+}
+
+/* Whoever keeps what a process was lets it go at its end: that is told of each of which a record was sent. */
+__noinline int note_told(struct task_state *state)
+{
+	struct task_state *process = state ? state_of_process(state) : NULL;
+
+	if (process && !(process->seen & SEEN_TOLD))
+		process->seen |= SEEN_TOLD;
+	return 0;
+}
+
 static __always_inline void read_ids(struct ids *ids, struct task_struct *task)
 {
 	const struct cred *cred = BPF_CORE_READ(task, cred);

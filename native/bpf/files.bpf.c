@@ -56,6 +56,7 @@ static __noinline int report_open(struct task_state *state, struct file *file, _
 	record->open_flags = flags;
 	write_exe(record->exe, bpf_get_current_task_btf());
 	bpf_ringbuf_submit(record, 0);
+	note_told(state);
 	return 0;
 }
 

@@ -44,10 +44,11 @@ struct ids {
 	__u64 effective; /* capabilities */
 };
 
-/* Of a process, in the state of its leader: what is told once of each image. */
+/* Of a process, in the state of its leader: what is told once of each image, and that anything was. */
 #define SEEN_WRITE_EXEC (1u << 0)
 #define SEEN_MAKE_EXEC (1u << 1)
 #define SEEN_CHMOD_EXEC (1u << 2)
+#define SEEN_TOLD (1u << 3) /* a record of it was sent: its end is told, too */
 
 struct task_state {
 	__u32 slot;

@@ -82,6 +82,7 @@ __noinline int tell_novelty(struct task_state *state, const struct novelty *nove
 	if (novelty->dentry)
 		write_place(record, novelty);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	note_told(state);
 	return 0;
 }
 

@@ -35,6 +35,7 @@ __noinline int report_pair(struct task_state *state, __u32 *word, __u32 bit, __u
 	record->previous = PREVIOUS_OF(pair);
 	record->current = CURRENT_OF(pair);
 	bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+	note_told(state);
 	return 1;
 }
 

@@ -200,7 +200,7 @@ int BPF_PROG(process_ended, struct task_struct *task)
 	struct slot_counts *count = counts_of(slot);
 	if (count)
 		count_end(count, task);
-	if (task->pid != task->tgid || !(state->flags & TASK_EXECUTED))
+	if (task->pid != task->tgid || !(state->flags & TASK_EXECUTED || state->seen & SEEN_TOLD))
 		return 0;
 	struct exit_record *record =
 		reserve_record(&bulk, RECORD_EXIT, struct exit_record, 0, slot, state->owner, LOSS_BULK_FULL);

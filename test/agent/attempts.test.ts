@@ -169,8 +169,8 @@ describe('guessing', () => {
     });
   });
 
-  test('a client that fails each time it has connected is told by its name; one that fails without is a script', () => {
-    const client = (day: Day, connects: boolean): Day => {
+  test('a client that fails each time it has connected is told by its name; one that fails without is a script, a fork no try', () => {
+    const client = (day: Day, connects: boolean, executes = true): Day => {
       for (let i = 0; i < 12; i++) {
         const start = day.world.later();
         const process = {
@@ -181,7 +181,7 @@ describe('guessing', () => {
           parentPid: 200,
           parentStart: NODE_PROCESS.start,
         };
-        day.world.exec({ ...process, path: '/usr/bin/login-client', parentExe: 'node' });
+        if (executes) day.world.exec({ ...process, path: '/usr/bin/login-client', parentExe: 'node' });
         if (connects)
           day.world.flow({
             ...process,
@@ -199,6 +199,7 @@ describe('guessing', () => {
       '12 runs of login-client that ended with a failure in one window, usually 0',
     );
     expect(client(known(), false).told).toEqual([]);
+    expect(client(known(), true, false).told).toEqual([]);
   });
 });
 

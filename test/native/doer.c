@@ -220,6 +220,26 @@ static int threads(long n) {
 	return 0;
 }
 
+static void *open_once(void *path) {
+	close_opened(open(path, O_RDONLY));
+	return NULL;
+}
+
+// n children, one after the other, that start no program; another thread than the first of each opens the file.
+static int forked(char *path, long n) {
+	for (long i = 0; i < n; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			pthread_t thread;
+			if (pthread_create(&thread, NULL, open_once, path) == 0)
+				pthread_join(thread, NULL);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+	return 0;
+}
+
 struct flood {
 	const char *kind;
 	long n;
@@ -320,6 +340,8 @@ int main(void) {
 			result = datagrams(line);
 		else if (!strcmp(word, "exec"))
 			result = run(text);
+		else if (!strcmp(word, "forked"))
+			result = forked(text, n);
 		else if (!strcmp(word, "memory"))
 			result = run_memory_file(text);
 		else if (!strcmp(word, "flood"))

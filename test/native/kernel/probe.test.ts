@@ -53,6 +53,21 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect({ forks, counted, exits }).toEqual({ forks: 23n, counted: 24n, exits: 23n });
   });
 
+  it('tells the end of each process of which a record was sent, and of no other', async () => {
+    const { of } = await openTestProbe();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    await doer.ask('open /etc/hostname'); // the folder is told once
+    await doer.ask('forked /etc/hostname 23');
+    await doer.ask('forked /etc/shadow 23');
+    const ends = () => of('RECORD_EXIT', cgroup.id);
+    await until(() => of('RECORD_OPEN', cgroup.id).length >= 23 && ends().length >= 23);
+    await sleep(300); // bulk records come five times a second
+    const opened = of('RECORD_OPEN', cgroup.id).map(({ pid }) => pid);
+    expect(ends().map(({ pid }) => pid)).toEqual(opened);
+    expect(opened).toHaveLength(23);
+  });
+
   it('counts every call of a container exactly, on several threads', async () => {
     const { counts } = await openTestProbe();
     const cgroup = makeCgroup();

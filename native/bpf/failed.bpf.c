@@ -7,6 +7,7 @@
 #define ENOENT 2
 #define ETXTBSY 26
 #define EROFS 30
+#define CREAT_FLAGS 01101 /* O_WRONLY | O_CREAT | O_TRUNC, as creat() has them by itself */
 
 struct failed_open {
 	__u64 path; /* of the caller's memory */
@@ -36,6 +37,15 @@ static __always_inline bool is_told_failure(__s64 result)
 	return result == -ENOENT || result == -EPERM || result == -EACCES || result == -EROFS || result == -ETXTBSY;
 }
 
+/* The first member of struct open_how. Read when the call has ended, it is the caller's word as the path is. */
+static __always_inline __u32 flags_of_how(__u64 how)
+{
+	__u64 flags = 0;
+
+	bpf_probe_read_user(&flags, sizeof(flags), (void *)how);
+	return flags;
+}
+
 static __always_inline int open_failed(struct task_state *state, struct pt_regs *regs, long result, int number)
 {
 	__u64 args[] = NATIVE_ARGUMENTS(regs);
@@ -45,7 +55,11 @@ static __always_inline int open_failed(struct task_state *state, struct pt_regs 
 	if (!is_told_failure(result) || !(at || plain))
 		return 0;
 	struct failed_open failed = {.path = at ? args[1] : args[0]};
-	if (number == CALL_OPEN || number == CALL_OPENAT)
+	if (number == CALL_CREAT)
+		failed.open_flags = CREAT_FLAGS;
+	else if (number == CALL_OPENAT2)
+		failed.open_flags = flags_of_how(args[2]);
+	else
 		failed.open_flags = at ? args[2] : args[1];
 	return tell_failed_open(state, &failed, result, number);
 }
@@ -59,7 +73,11 @@ static __always_inline int compat_open_failed(struct task_state *state, struct p
 	if (!is_told_failure(result) || !(at || plain))
 		return 0;
 	struct failed_open failed = {.path = at ? args[1] : args[0], .flags = ACTION_COMPAT};
-	if (number == COMPAT_OPEN || number == COMPAT_OPENAT)
+	if (number == COMPAT_CREAT)
+		failed.open_flags = CREAT_FLAGS;
+	else if (number == COMPAT_OPENAT2)
+		failed.open_flags = flags_of_how(args[2]);
+	else
 		failed.open_flags = at ? args[2] : args[1];
 	return tell_failed_open(state, &failed, result, number);
 }

@@ -84,6 +84,8 @@ describe.skipIf(skipReason('failed opens') !== null)('failed opens', () => {
       expect(await doer.ask(`open ${folder}/${name} 1`)).toBe(EROFS);
       expect(await doer.ask(`open ${folder}/${name} 0`)).toBe(0);
     }
+    expect(await doer.ask(`creat ${folder}/shadow`)).toBe(EROFS);
+    expect(await doer.ask(`openat2 ${folder}/shadow 2`)).toBe(EROFS);
     const running = spawn(busy, ['60']);
     atEnd(() => void running.kill('SIGKILL'));
     await once(running, 'spawn');
@@ -98,10 +100,12 @@ describe.skipIf(skipReason('failed opens') !== null)('failed opens', () => {
           path: failed?.path,
           write: (failed?.args[0] ?? 0n) & 3n,
         }));
-    await until(() => told().length >= 2);
+    await until(() => told().length >= 4);
     await sleep(50);
     expect(told()).toEqual([
       { result: -EROFS, path: `${folder}/shadow`, write: 1n },
+      { result: -EROFS, path: `${folder}/shadow`, write: 1n },
+      { result: -EROFS, path: `${folder}/shadow`, write: 2n },
       { result: -ETXTBSY, path: busy, write: 1n },
     ]);
   });

@@ -187,9 +187,9 @@ export class Telling {
     const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
     const bits = verdict.bits * young * DISCOUNT[role.kind] * (isBeside(watched, role, verdict) ? BESIDE : 1);
     if (bits <= 0) return null;
-    const { kind, detector, summary: what } = verdict;
+    const { kind, detector, summary: what, again = false } = verdict;
     const cause = OF_NUMBERS.has(kind) ? 'numbers' : role.root;
-    return this.weigh.add(watched, cause, { kind, bits, what, detector });
+    return this.weigh.add(watched, cause, { kind, bits, what, detector, again });
   }
 
   /** That it is a run of a job, and what is known of its runs; empty: it is none. */

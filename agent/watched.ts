@@ -11,11 +11,13 @@ import { type NameCounts, PeerNames } from './identity/peer-names.ts';
 import { Evidence } from './models/evidence/evidence.ts';
 import type { Phase } from './models/fact-models.ts';
 import type { Flagged } from './models/suspects.ts';
+import type { Records } from './models/volume/surge.ts';
 import { Numbers } from './numbers.ts';
 import { ARMED_KINDS, REARM_NS } from './profile/profiles.ts';
 import { type Replicas, ReplicaWindow } from './replicas.ts';
 import { ShapeWindow } from './shape-window.ts';
 import { SessionLog } from './situation/session-log.ts';
+import { Surges } from './surges.ts';
 import type { WindowDetector } from './window-detector.ts';
 
 /** Until then a container is starting: its windows are judged against other starts of its workload, ns. */
@@ -51,6 +53,13 @@ export interface Collected {
   readonly complete: boolean;
 }
 
+export interface WatchedParts {
+  readonly late: boolean;
+  readonly names: NameCounts;
+  readonly replicas: Replicas;
+  readonly surgesOfNode: () => Records;
+}
+
 export class Watched {
   container: Container;
   window: WindowBuilder;
@@ -74,6 +83,7 @@ export class Watched {
   readonly evidence = new Evidence();
   readonly numbers = new Numbers();
   readonly attempts = new Attempts();
+  readonly surges: Surges;
   /** All that judge its windows as a whole. */
   readonly detectors: readonly WindowDetector[];
   readonly sessions = new SessionLog();
@@ -118,15 +128,12 @@ export class Watched {
   /** Made for records that came after its container was gone: too little to be a window. */
   readonly late: boolean;
 
-  constructor(
-    container: Container,
-    startNs: bigint,
-    { late, names, replicas }: { late: boolean; names: NameCounts; replicas: Replicas },
-  ) {
+  constructor(container: Container, startNs: bigint, { late, names, replicas, surgesOfNode }: WatchedParts) {
     this.names = new PeerNames(names);
     this.visitorsNames = new PeerNames(names);
     const shape = new ShapeWindow();
-    this.detectors = [shape, this.numbers, this.attempts, new ReplicaWindow(replicas)];
+    this.surges = new Surges(surgesOfNode);
+    this.detectors = [shape, this.numbers, this.surges, this.attempts, new ReplicaWindow(replicas)];
     this.container = container;
     this.late = late;
     this.window = new WindowBuilder(startNs);

@@ -1,7 +1,7 @@
 /** The open windows of all containers: what a tick adds to them, and what becomes of them at their end. */
 import { RARITY } from './alerts/judge.ts';
 import { SEQUENCE } from './alerts/sequence.ts';
-import { sessionsOf } from './alerts/session.ts';
+import { isWorkload, sessionsOf } from './alerts/session.ts';
 import { UNKNOWN } from './alerts/unknown.ts';
 import type { Costs } from './costs.ts';
 import { decodeFlows } from './events/decode.ts';
@@ -27,6 +27,7 @@ import { Losses } from './losses.ts';
 import type { Baseline } from './models/baseline.ts';
 import type { Period } from './models/periods.ts';
 import type { Registry } from './models/registry.ts';
+import { type Records, sumOfRecords } from './models/volume/surge.ts';
 import type { Newcomers } from './newcomers.ts';
 import { type Mode, Profiles } from './profile/profiles.ts';
 import { Replicas } from './replicas.ts';
@@ -83,6 +84,8 @@ export class Windows {
   readonly #parts: WindowsParts;
   readonly #watched = new Map<string, Watched>();
   readonly #replicas = new Replicas();
+  /** Of all workloads, until the next tick. */
+  #surges: Records | null = null;
   readonly #rollouts: Rollouts;
   readonly #jobRuns: JobRuns;
   /** Of the last tick, CLOCK_BOOTTIME ns. */
@@ -119,6 +122,7 @@ export class Windows {
       late: gone,
       names: this.names,
       replicas: this.#replicas,
+      surgesOfNode: () => this.#surgesOfNode(),
     });
     this.#watched.set(key, made);
     return made;
@@ -133,6 +137,7 @@ export class Windows {
   *tick(tick: Tick): Generator<void> {
     const { containers, malformed } = this.#parts;
     this.#bootNs = tick.bootNs;
+    this.#surges = null;
     for (const container of [containers.host, ...containers.live()]) this.of(container);
     const ending = { bootNs: tick.bootNs, anybodys: this.losses.take(tick) };
     for (const slot of tick.slots) {
@@ -333,7 +338,8 @@ export class Windows {
     if (!container.settled) return;
     const fact = this.factUnderName(watched, flow.last, (peerOf) => factOfEnds(flow, peerOf));
     const baseline = registry.baseline(container.identity.workload);
-    const { numbers, attempts } = watched;
+    const { numbers, attempts, surges } = watched;
+    surges.flow(flow);
     costs.each(numbers.name, () => numbers.flow(flow, fact, baseline));
     costs.each(attempts.name, () => attempts.flow(flow, fact, baseline));
     const when = { timeNs: flow.first, cpu: 0 };
@@ -429,6 +435,12 @@ export class Windows {
       const request = this.#parts.costs.window(detector.name, () => detector.settle(baseline, clean));
       if (request !== null) this.#parts.sink.train(request);
     }
+  }
+
+  #surgesOfNode(): Records {
+    const all = () => this.#parts.registry.all().filter(({ workload }) => isWorkload(workload));
+    this.#surges ??= sumOfRecords(all().map(({ surge }) => surge.records));
+    return this.#surges;
   }
 
   /** What sessions did without being called strange is the life of sessions. */

@@ -86,7 +86,10 @@ export class Witness {
   #seen(event: Exclude<Event, { kind: 'exit' }>, container: Container, role: Role): void {
     const { windows, verdicts, processes } = this.#parts;
     const watched = windows.of(container);
-    if (role.kind === 'own') watched.attempts.event(event);
+    if (role.kind === 'own') {
+      watched.attempts.event(event);
+      if (event.kind === 'flow') watched.surges.called(event);
+    }
     if (event.kind === 'action' && event.action === 'oom-kill') watched.window.oomKill();
     watched.observed ||= event.slot !== LAYOUT.SLOT_NONE;
     if (event.kind === 'pair') {

@@ -7,6 +7,7 @@ import { REPLICA } from './replica.ts';
 import { ROLLOUT } from './rollout.ts';
 import { SEQUENCE } from './sequence.ts';
 import { SESSION_REACH } from './session.ts';
+import { SURGE } from './surge.ts';
 import { UNKNOWN } from './unknown.ts';
 import { RHYTHM, VOLUME } from './volume.ts';
 
@@ -15,6 +16,7 @@ export const NOT_RULES: ReadonlySet<string> = new Set([
   SEQUENCE,
   SESSION_REACH,
   VOLUME,
+  SURGE,
   RHYTHM,
   ACCESS,
   REPLICA,

@@ -1,11 +1,7 @@
 /** A fact: one thing a workload did, in a form that comes back when it does the same thing again. */
 
-export const FACT_KINDS = [
-  'exec',
-  'file',
-  'connect',
-  'accept',
-  'syscall',
+/** Kinds that were not there from the beginning: baselines saved by earlier versions have none of them. */
+export const ADDED_KINDS = [
   'action',
   'pair',
   'compat',
@@ -15,6 +11,7 @@ export const FACT_KINDS = [
   'listen',
   'name',
 ] as const;
+export const FACT_KINDS = ['exec', 'file', 'connect', 'accept', 'syscall', ...ADDED_KINDS] as const;
 export type FactKind = (typeof FACT_KINDS)[number];
 
 export interface Fact {

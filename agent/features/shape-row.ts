@@ -47,9 +47,13 @@ const UNITS = ['', 'k', 'M', 'G', 'T'] as const;
 /** A value of a row as people read it: `bytesOut 4.1 MB/s`. */
 export function showFeature(name: string, value: number): string {
   const count = Math.max(0, Math.expm1(value));
-  const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
-  const short = Number((count / 1000 ** step).toPrecision(2));
-  const unit = `${UNITS[step]}${/bytes/i.test(name) ? 'B' : ''}`;
   const rate = name === 'memoryBytes' || name === 'pids' || MEANS.has(name) ? '' : '/s';
-  return `${short}${unit === '' ? '' : ` ${unit}`}${rate}`;
+  return `${shortCount(count, /bytes/i.test(name) ? 'B' : '')}${rate}`;
+}
+
+/** `4.1 MB`, `120`. */
+export function shortCount(count: number, of: 'B' | ''): string {
+  const step = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(1, count)) / 3));
+  const unit = `${UNITS[step]}${of}`;
+  return `${Number((count / 1000 ** step).toPrecision(2))}${unit === '' ? '' : ` ${unit}`}`;
 }

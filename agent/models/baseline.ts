@@ -4,6 +4,7 @@
  */
 import type { Fact, FactKind } from '../features/fact.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
+import { SURGE_CHANNELS } from '../features/surge-row.ts';
 import { showVolume, VOLUME_FEATURES } from '../features/volume-row.ts';
 import { Access } from './access/access.ts';
 import type { Admitted, SavedAdmitted } from './admitted.ts';
@@ -20,6 +21,7 @@ import { type SavedShape, Shape } from './shape/shape.ts';
 import type { SavedSuspect } from './suspects.ts';
 import { type Known, OfVersion } from './version-view.ts';
 import { type SavedVersions, type Version, Versions } from './versions.ts';
+import { Surge } from './volume/surge.ts';
 import { Volume } from './volume/volume.ts';
 
 export type BaselineState = 'learning' | 'young' | 'mature';
@@ -50,6 +52,7 @@ export interface SavedBaseline {
   readonly admitted?: SavedAdmitted;
   readonly pinned?: boolean;
   readonly volume?: unknown;
+  readonly surge?: unknown;
   readonly access?: unknown;
   readonly replica?: unknown;
   readonly runs?: unknown;
@@ -66,6 +69,7 @@ export class Baseline {
   /** Of its evidence: what calibrates it, and what became of the promise on false alarms. */
   readonly history = new History();
   readonly volume = new Volume({ features: VOLUME_FEATURES, show: showVolume });
+  readonly surge = new Surge(SURGE_CHANNELS);
   readonly access = new Access();
   /** Of how far its live containers are apart. */
   readonly replica = new Replica();
@@ -258,6 +262,7 @@ export class Baseline {
       admitted: this.#periods.admitted.save(),
       pinned: this.pinned,
       volume: this.volume.save(),
+      surge: this.surge.save(),
       access: this.access.save(),
       replica: this.replica.save(),
       ...(this.runs.count === 0 ? {} : { runs: this.runs.save() }),
@@ -274,6 +279,7 @@ export class Baseline {
     // Baselines saved by earlier versions have none.
     if (shape !== undefined) this.shape.load(shape);
     if (volume !== undefined) this.volume.load(volume);
+    if (fields['surge'] !== undefined) this.surge.load(fields['surge']);
     if (access !== undefined) this.access.load(access);
     if (fields['replica'] !== undefined) this.replica.load(fields['replica']);
     this.versions.load(fields['versions']);

@@ -2,7 +2,7 @@
  * Rarity models of all kinds of facts, for a workload's steady life and for the start of its containers. Together they stay
  * within so many bytes when saved.
  */
-import { FACT_KINDS, type Fact, type FactKind } from '../features/fact.ts';
+import { ADDED_KINDS, FACT_KINDS, type Fact, type FactKind } from '../features/fact.ts';
 import type { Unknown } from './detector.ts';
 import { Rarity, type SavedRarity, type Surprise, type Trace } from './rarity.ts';
 
@@ -31,17 +31,7 @@ const LEARN_STARTS = 3;
 const FACT_BYTES = 88 * 1024;
 /** Periods in which a fact must have been seen to be accepted: what came once may be what is looked for. */
 const ACCEPTED = 2;
-/** Kinds that baselines saved by earlier versions do not have. */
-const ADDED: ReadonlySet<FactKind> = new Set([
-  'action',
-  'pair',
-  'compat',
-  'folder',
-  'library',
-  'capability',
-  'listen',
-  'name',
-]);
+const ADDED: ReadonlySet<FactKind> = new Set(ADDED_KINDS);
 const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
 
 export type Models = Readonly<Record<FactKind, Rarity>>;

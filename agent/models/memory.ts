@@ -33,6 +33,7 @@ export function memoryOf(saved: SavedBaseline): Map<string, number> {
     ['shape', heapOf(saved.shape)],
     ['dns-labels', heapOf(saved.labels)],
     ['volume', heapOf(saved.volume)],
+    ['surge', heapOf(saved.surge)],
     ['access', heapOf(saved.access)],
     ['replica', heapOf(saved.replica)],
     ['evidence', heapOf(saved.history)],

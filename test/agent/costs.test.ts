@@ -20,6 +20,7 @@ test('each detector that looks at windows or facts is measured, under the name o
     'rule',
     'sequence',
     'shape',
+    'surge',
     'unknown-workload',
     'volume',
   ]);

@@ -10,6 +10,7 @@ const FORMATS: Readonly<Record<string, number>> = {
   sequence: 1,
   shape: 1,
   volume: 1,
+  surge: 1,
   access: 1,
   replica: 1,
   'dns-labels': 1,
@@ -48,7 +49,8 @@ export interface WorkloadCards {
 }
 
 export function cardsOf(baseline: Baseline): WorkloadCards {
-  const { workload, state, pinned, history, shape, volume, access, replica, labels, periods } = baseline;
+  const { workload, state, pinned, history, shape, volume, surge, access, replica, labels, periods } =
+    baseline;
   const { care, versions } = history;
   const card = (model: string, learnt: number, more: Partial<Card> = {}): Card => {
     const drift = care.drifts.get(model);
@@ -80,6 +82,7 @@ export function cardsOf(baseline: Baseline): WorkloadCards {
       card('sequence', baseline.learnt('pair', 'steady')),
       card('shape', shape.learnt, { ...network, beside: shape.beheld }),
       card('volume', volume.learnt),
+      card('surge', surge.learnt),
       card('access', access.learnt),
       card('replica', replica.learnt),
       card('dns-labels', labels.learnt),

@@ -13,6 +13,8 @@ export interface Item {
   /** In words. */
   readonly what: string;
   readonly detector: string;
+  /** What the same detector said of an earlier period has come to more: this takes its place. */
+  readonly again?: boolean;
 }
 
 /** Of the bits of each further kind. */
@@ -34,9 +36,12 @@ export class Causes {
 
   /** Bits of the strongest cause, not yet calibrated. */
   get bits(): number {
-    let most = 0;
-    for (const kinds of this.#causes.values()) most = Math.max(most, bitsOf(kinds));
-    return most;
+    return this.#strongest().bits;
+  }
+
+  /** What the strongest cause stands on goes on since an earlier period, in which it was told. */
+  get again(): boolean {
+    return this.#strongest().again;
   }
 
   items(): Item[] {
@@ -45,6 +50,15 @@ export class Causes {
 
   clear(): void {
     this.#causes.clear();
+  }
+
+  #strongest(): { bits: number; again: boolean } {
+    let most = { bits: 0, again: false };
+    for (const kinds of this.#causes.values()) {
+      const bits = bitsOf(kinds);
+      if (bits > most.bits) most = { bits, again: [...kinds.values()].some((item) => item.again === true) };
+    }
+    return most;
   }
 }
 

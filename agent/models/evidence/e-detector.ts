@@ -15,7 +15,10 @@
  * quiet periods cost little: with half at stake it forgets by a bit a period and one strong fact weighs most; with 1/16
  * many weak ones add up over minutes. The mean of two e-detectors is one, so both are run.
  *
- * Memory: two numbers. Assumes that the bits are calibrated (tail.ts).
+ * What lasts over periods, as a surge, is one bet whose p-value falls while it grows: what it brought so far is taken back when
+ * it is told again with what it has come to. The p-value of its end is fair, those before were larger, and so is each of them.
+ *
+ * Memory: four numbers. Assumes that the bits are calibrated (tail.ts).
  */
 
 /** Evidence beyond this is not believed: p-values below 2^-24 rest on the model alone. */
@@ -28,10 +31,12 @@ export const eValue = (bits: number): number => 2 ** Math.min(Math.max(bits, 0),
 
 export class EDetector {
   #sums: readonly number[] = STAKES.map(() => 0);
+  /** Of that what the last period with evidence brought. */
+  #brought: readonly number[] = STAKES.map(() => 0);
 
-  /** What it would stand at, were the period to end with such evidence. */
-  with(bits: number): number {
-    const after = this.#after(bits);
+  /** What it would stand at, were the period to end with such evidence; `again`: it takes the place of the last there was. */
+  with(bits: number, again = false): number {
+    const after = this.#after(bits, again);
     return after.reduce((sum, each) => sum + each, 0) / after.length;
   }
 
@@ -48,17 +53,28 @@ export class EDetector {
   }
 
   /** The period ends. */
-  end(bits: number): void {
-    this.#sums = this.#after(bits);
+  end(bits: number, again = false): void {
+    const after = this.#after(bits, again);
+    const quiet = this.#after(0, again);
+    this.#brought =
+      bits > 0
+        ? after.map((sum, i) => sum - (quiet[i] ?? 0))
+        : this.#brought.map((brought, i) => brought * factor(STAKES[i] ?? 0, 0));
+    this.#sums = after;
   }
 
   /** An alarm was raised: it begins anew. */
   reset(): void {
     this.#sums = STAKES.map(() => 0);
+    this.#brought = STAKES.map(() => 0);
   }
 
-  #after(bits: number): number[] {
-    const e = eValue(bits);
-    return STAKES.map((stake, i) => (1 + (this.#sums[i] ?? 0)) * (1 - stake + stake * e));
+  #after(bits: number, again: boolean): number[] {
+    return STAKES.map((stake, i) => {
+      const before = (this.#sums[i] ?? 0) - (again ? (this.#brought[i] ?? 0) : 0);
+      return (1 + Math.max(0, before)) * factor(stake, bits);
+    });
   }
 }
+
+const factor = (stake: number, bits: number): number => 1 - stake + stake * eValue(bits);

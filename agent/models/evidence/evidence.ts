@@ -56,7 +56,7 @@ export class Evidence {
     return {
       bits,
       excess,
-      total: Math.log2(this.#detector.with(bits)),
+      total: Math.log2(this.#detector.with(bits, this.#causes.again)),
       bound: Math.log2(Math.max(2, periods)),
     };
   }
@@ -78,7 +78,8 @@ export class Evidence {
   end(calibration: Calibration, complete: boolean): void {
     const { raw } = this;
     this.#period += 1;
-    if (raw > 0 || complete) this.#detector.end(Math.max(0, raw - calibration.excess(raw)));
+    const bits = Math.max(0, raw - calibration.excess(raw));
+    if (raw > 0 || complete) this.#detector.end(bits, this.#causes.again);
     const now = this.#causes.items().map((item) => ({ item, period: this.#period }));
     this.#items = [...this.#items, ...now]
       .filter(({ period }) => this.#period - period < KEPT_PERIODS)

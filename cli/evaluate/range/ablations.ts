@@ -26,6 +26,7 @@ const MODELS = [
   'rarity',
   'sequence',
   'volume',
+  'surge',
   'rhythm',
   'shape',
   'replica',

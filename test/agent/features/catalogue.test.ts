@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { CATALOGUE, RESOURCE_FEATURES } from '../../../agent/features/catalogue.ts';
 import { FACT_KINDS } from '../../../agent/features/fact.ts';
 import { ROW_FEATURES, rowOf } from '../../../agent/features/shape-row.ts';
+import { SURGE_CHANNELS } from '../../../agent/features/surge-row.ts';
 import { VOLUME_FEATURES } from '../../../agent/features/volume-row.ts';
 import { WindowBuilder } from '../../../agent/features/window.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
@@ -11,7 +12,12 @@ const all = CATALOGUE.flatMap(({ of }) => of);
 const names = all.map(({ name }) => name);
 
 test('every fact, and every number of the rows that models learn, is in it; once in its group', () => {
-  const given = [...FACT_KINDS, ...ROW_FEATURES, ...VOLUME_FEATURES];
+  const given = [
+    ...FACT_KINDS,
+    ...ROW_FEATURES,
+    ...VOLUME_FEATURES,
+    ...SURGE_CHANNELS.map(({ feature }) => feature),
+  ];
   expect(given.filter((name) => !names.includes(name))).toEqual([]);
   for (const { of } of CATALOGUE) expect(new Set(of.map(({ name }) => name)).size).toBe(of.length);
 });

@@ -48,6 +48,7 @@ test('each detector is told apart, and what it learns is its own', () => {
     'replica',
     'sequence',
     'shape',
+    'surge',
     'volume',
   ]);
   const grew = [...many].filter(([name, bytes]) => bytes > (few.get(name) ?? 0)).map(([name]) => name);

@@ -58,6 +58,20 @@ test('one strong period or many weak ones pass it, and alarms begin anew', () =>
   expect(weak.with(0)).toBe(new EDetector().with(0));
 });
 
+test('a bet that is told again takes the place of itself, and of nothing else', () => {
+  const [grown, once] = [new EDetector(), new EDetector()];
+  for (const each of [grown, once]) each.end(9);
+  grown.end(12);
+  once.end(0);
+  for (const bits of [0, 0]) for (const each of [grown, once]) each.end(bits);
+  grown.end(18, true);
+  once.end(18);
+  expect(Math.abs(Math.log2(grown.with(0)) - Math.log2(once.with(0)))).toBeLessThan(0.5);
+  const twice = new EDetector();
+  for (const bits of [9, 12, 0, 0, 18]) twice.end(bits);
+  expect(Math.log2(twice.with(0)) - Math.log2(grown.with(0))).toBeGreaterThan(1);
+});
+
 test('quiet periods make it forget', () => {
   const detector = new EDetector();
   detector.end(20);

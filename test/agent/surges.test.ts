@@ -1,0 +1,97 @@
+/** A container's windows, of which some have too much of something. */
+import { beforeEach, expect, test } from 'vitest';
+import type { FlowEvent } from '../../agent/events/event.ts';
+import { resourcesOf } from '../../agent/events/resources.ts';
+import { WindowBuilder } from '../../agent/features/window.ts';
+import type { Container } from '../../agent/identity/container.ts';
+import { Baseline } from '../../agent/models/baseline.ts';
+import { Surges } from '../../agent/surges.ts';
+
+const CONTAINER = { id: 'c', cgroup: 1 } as Container;
+const WINDOW_S = 5;
+const NODE = { windows: 4000, records: 0, octaves: 0 };
+const PEER = { protocol: 'tcp', direction: 'connect', peer: '10.0.0.9', port: 443 } as const;
+
+interface Load {
+  /** CPU seconds, bytes sent. */
+  readonly cpu?: number;
+  readonly sent?: number;
+  readonly clean?: boolean;
+}
+
+let baseline: Baseline;
+let surges: Surges;
+let startNs = 0n;
+beforeEach(() => {
+  baseline = new Baseline('c1/n/Deployment/shop', { learnWindows: 6, matureWindows: 20 });
+  surges = new Surges(() => NODE);
+  startNs = 0n;
+});
+
+/** One more window: what is told of it. */
+function next({ cpu = 0.05, sent = 2000, clean = true }: Load = {}): ReturnType<Surges['end']> {
+  const builder = new WindowBuilder(startNs);
+  const endNs = startNs + BigInt(WINDOW_S) * 1_000_000_000n;
+  const of = { slot: 1, cgroup: 1, opened: 0, failures: 0, attempts: 1, bytesIn: 100, segmentsIn: 1 };
+  const flow = { ...of, ...PEER, segmentsOut: 1, bytesOut: sent, first: startNs, last: endNs };
+  builder.flow(flow);
+  surges.flow(flow);
+  builder.resources(resourcesOf((name) => (name === 'cpuUs' ? cpu * 1e6 : null)));
+  const window = builder.close(endNs);
+  startNs = endNs;
+  const told = surges.end(window, { baseline, container: CONTAINER, steps: 0, share: 1, host: false });
+  surges.settle(baseline, clean);
+  return told;
+}
+
+const live = (windows: number, load?: (n: number) => Load): string[] =>
+  Array.from({ length: windows }, (_, n) => next(load?.(n)).map(({ summary }) => summary)).flat();
+
+test('says nothing of what is as ever, nor before it knows what that is', () => {
+  expect(next({ cpu: 20, sent: 1e9, clean: false })).toEqual([]);
+  expect(live(400, (n) => ({ cpu: 0.02 + (n % 7) / 50, sent: 1000 * (1 + (n % 5)) }))).toEqual([]);
+});
+
+test('a core that is burnt is told, again when it goes on, and strong enough to stand alone after minutes', () => {
+  live(200);
+  const told = Array.from({ length: 60 }, () => next({ cpu: WINDOW_S, clean: false })).flat();
+  expect(told[0]?.summary).toMatch(/^CPU time used \d+(\.\d)? s more than usual, never any before$/);
+  expect(told[0]?.techniques).toEqual(['T1496']);
+  expect(told.map(({ again }) => again)).toEqual([false, ...told.slice(1).map(() => true)]);
+  expect([told.length > 2, told.length < 12]).toEqual([true, true]);
+  expect(told.at(-1)?.bits).toBeGreaterThan(24);
+  expect(told.at(-1)?.explanation).toContain('It goes on.');
+});
+
+test('many bytes at once are told with whom they went to and which program called it', () => {
+  live(200);
+  const event = { kind: 'flow', ...PEER, exe: '/usr/bin/node', process: { pid: 7, start: 1n } } as FlowEvent;
+  surges.called(event);
+  const [told] = next({ sent: 60e6, clean: false });
+  expect(told?.summary).toBe(
+    'bytes sent 60 MB more than usual, never any before; most of it with 10.0.0.9:443 by /usr/bin/node',
+  );
+  expect([told?.facts['peer'], told?.event]).toEqual(['10.0.0.9:443', event]);
+  expect(told?.bits).toBeGreaterThan(20);
+});
+
+test('what is done each night is learnt, and a level that stays is usual after a while', () => {
+  live(100);
+  const night = (): string[] => [...live(20, () => ({ sent: 20e6 })), ...live(100)];
+  const nights = [night(), night(), night(), night()];
+  expect(nights.map((told) => told.length > 0)).toEqual([true, true, true, false]);
+  live(2000, () => ({ cpu: 2 }));
+  expect(live(300, () => ({ cpu: 2 }))).toEqual([]);
+});
+
+test('a surge of which part may not be learnt is not learnt', () => {
+  live(200);
+  next({ sent: 900_000 });
+  next({ sent: 900_000, clean: false });
+  live(10);
+  const sent = 1;
+  expect(baseline.surge.highest(sent)).toBe(0);
+  next({ sent: 900_000 });
+  live(10);
+  expect(baseline.surge.highest(sent)).toBeGreaterThan(0);
+});

@@ -4,7 +4,6 @@ import type { Log } from '../kit/log.ts';
 import { canaryPath } from '../native/index.ts';
 import { canaryLine } from './alerts/canary.ts';
 import { Canaries } from './canary.ts';
-import { numberOnNode } from './canary-parent.ts';
 import { Containment } from './containment.ts';
 import { type AgentOptions, type Context, contextOf } from './context.ts';
 import { Guidance } from './guidance.ts';
@@ -191,7 +190,7 @@ export class Agent {
     return new Canaries({
       intervalMs: replay === null ? settings['canary-interval'] : 0,
       clock,
-      parent: numberOnNode(),
+      parent: () => addon().ownNumber(),
       run: (nonce) => addon().runCanary({ path: canaryPath(), nonce }),
       push: (frame) => this.queue.push(frame),
       write: (canary, wallMs) =>

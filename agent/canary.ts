@@ -15,8 +15,8 @@ export interface CanaryParts {
   readonly clock: Clock;
   /** Starts the program with this nonce; its pid in the agent's pid namespace. */
   readonly run: (nonce: string) => Promise<number>;
-  /** The agent's number in the node's pid namespace; 0: not known, as in one of its own. */
-  readonly parent: number;
+  /** The agent's number as records have it; 0: the kernel does not say. */
+  readonly parent: () => number;
   /** To the pipeline, in order with the records. */
   readonly push: (frame: CanaryFrame) => void;
   /** A line of the alert log: when it returns, the line is with the kernel. */
@@ -107,7 +107,7 @@ export class Canaries {
       this.#end(pending, 'failed', 'the one before has not ended');
       return;
     }
-    push({ kind: 'canary', nonce, parent });
+    push({ kind: 'canary', nonce, parent: parent() });
     this.#isOut = true;
     try {
       pending.pid = await run(nonce);

@@ -25,12 +25,16 @@ function randomKey(): bigint {
   return key.readBigUInt64LE();
 }
 
-function probeOptions(settings: AgentSettings, { root, hierarchy }: CgroupTree): ProbeOptions {
+function probeOptions(
+  addon: NativeAddon,
+  settings: AgentSettings,
+  { root, hierarchy }: CgroupTree,
+): ProbeOptions {
   return {
     pinFolder: settings['pin-folder'],
     cgroupRoot: root,
     cgroupHierarchy: hierarchy,
-    selfPid: process.pid,
+    selfPid: addon.ownNumber(),
     urgentBytes: settings['urgent-bytes'],
     bulkBytes: settings['bulk-bytes'],
     bulkMs: settings['bulk-interval'],
@@ -70,7 +74,7 @@ export class Opening {
     } catch (error) {
       this.hurry = error;
     }
-    this.probe = addon.openProbe(probeOptions(settings, this.cgroups), (records) => {
+    this.probe = addon.openProbe(probeOptions(addon, settings, this.cgroups), (records) => {
       if (this.#take === null) this.#early.push(records);
       else this.#take(records);
     });

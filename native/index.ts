@@ -23,7 +23,7 @@ export interface ProbeOptions {
   readonly cgroupRoot: string;
   /** Number of v1's hierarchy with the memory controller, as in /proc/self/cgroup; 0: containers are known by cgroup2. */
   readonly cgroupHierarchy: number;
-  /** Process whose own activity is left out in the kernel. */
+  /** Process whose own activity is left out in the kernel, by its number in the initial pid namespace; 0: nobody's. */
   readonly selfPid: number;
   /** Bytes of the ring buffers; powers of two, multiples of the page size. */
   readonly urgentBytes: number;
@@ -243,6 +243,11 @@ export interface NativeAddon {
    * waits for its end; its number in our pid namespace. @throws PICKET_CANARY when it cannot be started.
    */
   runCanary(options: { path: string; nonce: string }): Promise<number>;
+  /**
+   * This process's number as records have it, in the initial pid namespace: `process.pid` is another process's where the
+   * agent is in a namespace of its own. 0: the kernel does not say.
+   */
+  ownNumber(): number;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
   layout(): Record<string, number>;
   /**

@@ -2,8 +2,8 @@
  * The canary: a harmless program that the agent starts to prove that it sees. Its verdict is made where all verdicts are made,
  * and then it is nobody's: not learnt, in no window, no part of an alert. Only one record is let pass so: the exec that
  * bears the nonce of the one that is awaited, of a child of the agent's own process. A nonce is good once, so that who
- * reads it from the process's arguments comes too late, and nobody else can be a child of the agent. Where the node is a
- * container itself the agent does not know its number in the records: there the nonce alone proves it.
+ * reads it from the process's arguments comes too late, and nobody else can be a child of the agent. Where the kernel does
+ * not say by which number the agent stands in the records (0) the nonce alone proves it.
  */
 import { hash } from 'node:crypto';
 import type { Event, ExecEvent } from '../events/event.ts';

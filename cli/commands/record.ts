@@ -21,7 +21,7 @@ import { PodsReader, type PodsSource } from '../../agent/source/pods.ts';
 import { watchedNames } from '../../agent/source/watched-names.ts';
 import { bootId, systemClock } from '../../kit/clock.ts';
 import { kubeConfig } from '../../kit/kube/settings.ts';
-import { loadAddon, type ProbeOptions } from '../../native/index.ts';
+import { loadAddon, type NativeAddon, type ProbeOptions } from '../../native/index.ts';
 import { EXIT } from '../args.ts';
 import type { Call, Command } from '../command.ts';
 import { parseDuration } from '../duration.ts';
@@ -31,13 +31,17 @@ import type { AllSettings } from '../settings.ts';
 
 const MAX_BYTES = 4 * 1024 ** 3;
 
-async function probeOptions(values: AllSettings, { root, hierarchy }: CgroupTree): Promise<ProbeOptions> {
+async function probeOptions(
+  addon: NativeAddon,
+  values: AllSettings,
+  { root, hierarchy }: CgroupTree,
+): Promise<ProbeOptions> {
   const there = await scanCgroups(root);
   return {
     pinFolder: values['pin-folder'],
     cgroupRoot: root,
     cgroupHierarchy: hierarchy,
-    selfPid: process.pid,
+    selfPid: addon.ownNumber(),
     urgentBytes: values['urgent-bytes'],
     bulkBytes: values['bulk-bytes'],
     bulkMs: values['bulk-interval'],
@@ -108,7 +112,8 @@ async function run(call: Call): Promise<number> {
   const start = startOf(values);
   const early: Buffer[] = [];
   const source: { live: LiveSource | null } = { live: null };
-  const probe = await loadAddon().openProbe(await probeOptions(values, cgroups), (bytes) =>
+  const addon = loadAddon();
+  const probe = await addon.openProbe(await probeOptions(addon, values, cgroups), (bytes) =>
     source.live === null ? early.push(bytes) : source.live.records(bytes),
   );
   const writer = new RecordingWriter({

@@ -71,7 +71,7 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
     probe = await addon.openProbe(
       {
         ...options,
-        selfPid: process.pid,
+        selfPid: addon.ownNumber(),
         liveSlots: Math.min(options.slots, FULL_NODE),
         bulkMs: 200,
         recordsPerSecond: 100,

@@ -8,6 +8,7 @@
 #include "instance.h"
 #include "layout.h"
 #include "memory.h"
+#include "own_number.h"
 #include "priority.h"
 #include "probe_object.h"
 #include "users.h"
@@ -29,6 +30,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("tryPeers", Napi::Function::New<picket::try_peers>(env, "tryPeers"));
   exports.Set("tryExec", Napi::Function::New<picket::try_exec>(env, "tryExec"));
   exports.Set("runCanary", Napi::Function::New<picket::run_canary>(env, "runCanary"));
+  exports.Set("ownNumber", Napi::Function::New<picket::own_number_to_js>(env, "ownNumber"));
   exports.Set("layout", Napi::Function::New<picket::layout>(env, "layout"));
   exports.Set("features", Napi::Function::New<picket::features>(env, "features"));
   exports.Set("preferThreads", Napi::Function::New<picket::prefer_threads>(env, "preferThreads"));

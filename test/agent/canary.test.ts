@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Canary, CanaryFrame } from '../../agent/alerts/canary.ts';
 import { Canaries, type CanaryParts } from '../../agent/canary.ts';
-import { numberOnNode } from '../../agent/canary-parent.ts';
 import { openRecording, RecordingWriter } from '../../agent/events/recording.ts';
 import { callIds } from '../../agent/features/call-ids.ts';
 import type { Container } from '../../agent/identity/container.ts';
@@ -74,7 +73,7 @@ test.each<[string, object]>([
   expect(pipeline.roles().own).toBe(1);
 });
 
-test('where the agent does not know its number on the node the nonce proves it, and its own number of the child is told', () => {
+test('where the kernel does not say by which number records have the agent the nonce proves it, and its own number of the child is told', () => {
   const world = agentsWorld(0);
   world.exec(
     canary({ parentPid: 91_000, pid: 92_000, innerPid: 42, args: ['picket-canary', 'e'.repeat(32)] }),
@@ -84,13 +83,6 @@ test('where the agent does not know its number on the node the nonce proves it, 
   const { told, pipeline } = run(world);
   expect(told.canaries).toMatchObject([{ pid: 93_000, innerPid: 43 }]);
   expect(pipeline.roles().own).toBe(1);
-});
-
-test.each([
-  ['pid:[4026531836]', process.pid],
-  ['pid:[4026532999]', 0],
-])('in the pid namespace %s the agent’s number on the node is %i', (link, number) => {
-  expect(numberOnNode(() => link)).toBe(number);
 });
 
 test('a nonce is good once, and only for one exec: what its process does next is judged', () => {
@@ -140,7 +132,7 @@ function watch(intervalMs = 60_000) {
       bootNs: () => nowNs,
       wallMs: () => START.wallMs + wallAheadMs + Number((nowNs - START.bootNs) / 1_000_000n),
     },
-    parent: 4000,
+    parent: () => 4000,
     run: (nonce) => run(nonce),
     push: (frame) => frames.push(frame),
     write: (seen) => lines.push(seen),

@@ -35,6 +35,7 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
     },
     tryPeers: async ({ peers }) => peers.map(() => 0),
     tryInside: async () => ({ tcp4: 1, tcp6: 1, udp4: 1, udp6: 1 }),
+    ownNumber: () => process.pid,
     runCanary: async () => 0,
     tryExec: async () => 1,
     layout: () => ({}),

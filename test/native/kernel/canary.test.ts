@@ -37,12 +37,16 @@ function commandOf(pid: string): string {
   }
 }
 
+/** A pid namespace of its own, as of a pod without hostPID, or on a node that is a container itself. */
+const NAMESPACE = ['unshare', '--pid', '--fork', '--kill-child'];
+
 /** A process in the cgroup that starts a canary for each line that it is given, as the agent does in its own. */
-async function startAgentLike(cgroup: string) {
+async function startAgentLike(cgroup: string, prefix: readonly string[]) {
   const child = spawn('sh', [
     '-c',
     'echo $$ > "$0"/cgroup.procs && exec "$@"',
     cgroup,
+    ...prefix,
     process.execPath,
     join(import.meta.dirname, 'child.ts'),
     'canary',
@@ -55,19 +59,23 @@ async function startAgentLike(cgroup: string) {
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => String((await lines.next()).value);
-  await line();
+  const [inner = 0, number = 0] = (await line()).split(' ').map(Number);
   const make = async (nonce: string): Promise<number> => {
     child.stdin.write(`${nonce}\n`);
     return Number(await line());
   };
-  return { pid: child.pid ?? 0, make };
+  return { inner, number, make };
 }
 
 describe.skipIf(refusal !== null)('the canary', () => {
-  it('is seen as a child of the agent, and leaves nothing in the counts of its slot', async () => {
+  it.each([
+    ["the node's pid namespace", []],
+    ['a pid namespace of its own', NAMESPACE],
+  ])('is seen as a child of an agent in %s, and leaves nothing in the counts of its slot', async (_, prefix) => {
     const cgroup = makeCgroup();
-    const agent = await startAgentLike(cgroup.path);
-    const { probe, of, records } = await openTestProbe({ selfPid: agent.pid });
+    const agent = await startAgentLike(cgroup.path, prefix);
+    expect(agent.inner === agent.number).toBe(prefix.length === 0);
+    const { probe, of, records } = await openTestProbe({ selfPid: agent.number });
     const ticks: Frame[] = [];
     const source = new LiveSource({
       ...{ probe, clock: systemClock(), cgroupRoot: temporaryFolder(), windowMs: 3_600_000 },
@@ -93,10 +101,10 @@ describe.skipIf(refusal !== null)('the canary', () => {
     const pid = await agent.make(NONCE);
     await until(() => of('RECORD_EXEC', cgroup.id).length === 1);
     const judge = new CanaryJudge(process.arch === 'arm64' ? 'arm64' : 'x64');
-    judge.expect({ kind: 'canary', nonce: NONCE, parent: agent.pid });
+    judge.expect({ kind: 'canary', nonce: NONCE, parent: agent.number });
     const { events } = decodeRecords(Buffer.concat(of('RECORD_EXEC', cgroup.id).map(({ bytes }) => bytes)));
     const [seen] = events.map((event) => judge.judge(event, {} as Container));
-    expect(seen).toMatchObject({ id: expect.stringMatching(/^can-/), pid });
+    expect(seen).toMatchObject({ id: expect.stringMatching(/^can-/), innerPid: pid });
     const { slot, frame } = await slotIn();
     expect(slot).toMatchObject({ execs: 1, exits: 1, forks: 0, counts: [1, 1] });
     expect(slot?.pairs).toHaveLength(1);

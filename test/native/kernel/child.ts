@@ -153,13 +153,27 @@ async function openBriefly(): Promise<void> {
 /** One canary for each line; its pid, or what went wrong. */
 async function canary(): Promise<void> {
   const addon = loadAddon();
-  console.log('ready');
+  console.log(`${process.pid} ${addon.ownNumber()}`);
   for await (const nonce of createInterface({ input: process.stdin }))
     console.log(await addon.runCanary({ path: canaryPath(), nonce }).catch(String));
 }
 
+/** How many executions a containment counts, when all there was is what the agent tried. */
+async function tryExec(): Promise<void> {
+  const [cgroupPath = '', id = ''] = rest;
+  const addon = loadAddon();
+  const containments = addon.openContainments({ pinFolder, cgroupRoot: '' });
+  const at = { cgroup: Number(id), cgroupPath };
+  const flags = { networkDeny: false, killOnExec: true, cutProbes: false, allow: [] };
+  containments.contain({ ...at, ...flags, until: 2n ** 62n, order: 1n });
+  const said = await addon.tryExec({ ...at, program: canaryPath() });
+  console.log(`${said} ${containments.list()[0]?.execs}`);
+  containments.remove();
+}
+
 const tasks = {
   canary,
+  tryExec,
   everything,
   contain,
   openContainments,

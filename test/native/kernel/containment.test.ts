@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type ContainmentRequest, type Containments, canaryPath, loadAddon } from '../../../native/index.ts';
+import { type ContainmentRequest, type Containments, loadAddon } from '../../../native/index.ts';
 import {
   atEnd,
   bootTime,
@@ -182,13 +182,17 @@ describe.skipIf(skipReason('containment') !== null)('containment', () => {
     expect(containments.list()[0]?.execs).toBe(2n); // the counters of the first call stay
   });
 
-  it("does not count what the agent tries from inside as the contained container's deed", async () => {
+  it.each([
+    ["the node's pid namespace", []],
+    ['a pid namespace of its own', ['unshare', '--pid', '--fork', '--kill-child']],
+  ])("does not count what an agent in %s tries from inside as the contained container's deed", (_, prefix) => {
     const cgroup = makeCgroup();
-    const containments = open(pinFolder());
-    containments.contain(request(cgroup, { networkDeny: false, killOnExec: true }));
-    const at = { cgroup: cgroup.id, cgroupPath: cgroup.path };
-    expect(await loadAddon().tryExec({ ...at, program: canaryPath() })).toBe(-1);
-    expect(containments.list()[0]?.execs).toBe(0n);
+    const child = fileURLToPath(new URL('child.ts', import.meta.url));
+    const folder = pinFolder();
+    open(folder).close(); // so that the mount is in this process's namespace
+    const line = [...prefix, process.execPath, child, 'tryExec', folder, cgroup.path, String(cgroup.id)];
+    const { stdout } = spawnSync('env', line, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    expect(stdout.trim()).toBe('-1 0');
   });
 
   it('holds after close and after the death of its process, and is taken over', async () => {

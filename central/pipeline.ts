@@ -31,9 +31,9 @@ import {
 } from './respond/execute.ts';
 import { Again, type AnswerCounts, expireLeases, takeAnswers } from './respond/follow.ts';
 import type { Order, OrderFactory } from './respond/orders.ts';
-import { decidedByOthers, type Plan, type PlanStep, planContainment } from './respond/plan.ts';
+import { decidedByOthers, type PlanStep, planContainment } from './respond/plan.ts';
 import type { Action, PolicySet } from './respond/policy.ts';
-import { refuse } from './respond/refuse.ts';
+import { type Refused, refuse } from './respond/refuse.ts';
 import { undo } from './respond/undo.ts';
 import type { Store, StoreParts } from './store/database.ts';
 import type { Around } from './surroundings.ts';
@@ -69,7 +69,12 @@ export interface Pipeline extends ReportSink, Deeds {
   /** What the policies say to a containment that is asked for. */
   guard(target: Involved, action: Action): Promise<Pick<PlanStep, 'verdict' | 'because'>>;
   readonly paceMs: () => number;
-  refuse(asked: { incident: string; plan: string; actor: string; reason: string }): Promise<Plan | Declined>;
+  refuse(asked: {
+    incident: string;
+    plan: string;
+    actor: string;
+    reason: string;
+  }): Promise<Refused | Declined>;
   /** Writes down which policies are in force. */
   putInForce(): Promise<void>;
   enrolled(enrolment: Enrolment): Promise<void>;
@@ -430,14 +435,22 @@ class CentralPipeline implements Pipeline {
     return result;
   }
 
-  /** A person says no to a plan that waits. */
+  /** A person says no to a plan; one that took its place is made again without what the no was to. */
   async refuse(asked: {
     incident: string;
     plan: string;
     actor: string;
     reason: string;
-  }): Promise<Plan | Declined> {
-    return this.parts.store.transaction(({ response }) => refuse(response, this.response(), asked));
+  }): Promise<Refused | Declined> {
+    const result = await this.parts.store.transaction(async ({ response, incidents }) => {
+      const refused = await refuse(response, this.response(), asked);
+      const isUnderWay = async () => (await incidents.underWay()).some(({ id }) => id === asked.incident);
+      if ('superseded' in refused && refused.superseded && (await isUnderWay()))
+        await incidents.askAgain(asked.incident);
+      return refused;
+    });
+    await this.respondToAll();
+    return result;
   }
 
   async tick(): Promise<void> {

@@ -156,6 +156,10 @@ export function objectsOfProposal({ plan, title }: Proposal): KubeObject[] {
   });
 }
 
+/** Whether the plan has, or had before it was made again with fewer steps, this object. */
+export const isObjectOf = ({ id, steps }: Plan, { namespace, name }: Kept): boolean =>
+  steps.some(({ target }, index) => target.namespace === namespace && name === `${id}-${index}`);
+
 export interface Told {
   readonly phase: Phase;
   readonly message: string;

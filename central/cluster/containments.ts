@@ -17,6 +17,7 @@ import {
   actionOf,
   type ContainmentRow,
   hasEnded,
+  isObjectOf,
   isTold,
   type Kept,
   keep,
@@ -41,6 +42,8 @@ export interface ObjectSource {
   containments(asked: { cluster: string; sinceMs: number }): Promise<readonly ContainmentRow[]>;
   /** Plans that wait for a person. */
   proposals(asked: { cluster: string }): Promise<readonly Proposal[]>;
+  /** Those of these plans that waited for a person until a newer plan took their place. */
+  superseded(asked: { cluster: string; plans: readonly string[] }): Promise<readonly Proposal[]>;
   /** Live ones. */
   containersOfPod(asked: {
     cluster: string;
@@ -95,6 +98,8 @@ const KEPT_MS = 3_600_000;
 const MAX_OBJECTS = 5000;
 /** Proposals that went between two passes, and objects that we deleted and the watch has not told of yet. */
 const MAX_GONE = 5000;
+/** Policies wait so long for the first list, which has what people put away while central was down. */
+const READY_MS = 10_000;
 const ENDED_PHASES: ReadonlySet<unknown> = new Set(['Released', 'Expired', 'Refused', 'Failed']);
 
 /** End of the workload of what is in a pod and not in its list, as agents name it: the sandbox is live in each pod. */
@@ -108,10 +113,12 @@ const keyOfObject = ({ metadata: { namespace = '', name = '' } }: KubeObject): s
 export class Containments {
   readonly #parts: ContainmentsParts;
   readonly #objects: Mirror<Kept>;
-  /** Keys of objects of plans that a person deleted; the next pass refuses the plans. */
-  readonly #dismissed = new Set<string>();
+  /** Keys of objects that a person deleted, with the plans that they said to be of; the next pass refuses the plans. */
+  readonly #dismissed = new Map<string, string>();
   /** Uids of objects that went by our own doing. */
   readonly #removed = new Set<string>();
+  /** The objects are known; or not, and it is no use to wait any longer. */
+  readonly #ready = Promise.withResolvers<void>();
 
   constructor(parts: ContainmentsParts) {
     this.#parts = parts;
@@ -120,6 +127,7 @@ export class Containments {
       query: { what: { resource: CONTAINMENTS }, reduce: keep },
       keyOf,
       maxObjects: MAX_OBJECTS,
+      listed: () => this.#ready.resolve(),
       changed: (kind, item, before) => {
         if (kind === 'DELETED' && !this.#removed.delete(item.uid) && before !== null) this.#gone(item);
       },
@@ -128,8 +136,14 @@ export class Containments {
     });
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    return this.#objects.run(signal);
+  async run(signal: AbortSignal): Promise<void> {
+    const late = setTimeout(this.#ready.resolve, READY_MS);
+    signal.addEventListener('abort', () => this.#ready.resolve(), { once: true });
+    try {
+      await this.#objects.run(signal);
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   get inStep(): boolean {
@@ -142,7 +156,7 @@ export class Containments {
     const { cluster, source, nowMs } = this.#parts;
     const rows = await source.containments({ cluster, sinceMs: nowMs() - KEPT_MS });
     const waiting = await source.proposals({ cluster });
-    const refused = await this.#refusals(waiting);
+    const refused = await this.#takeNos(waiting);
     const orders = new Map(rows.map((row) => [row.order, row]));
     const bound = new Map<string, Kept>();
     const asking: Kept[] = [];
@@ -158,6 +172,13 @@ export class Containments {
     for (const kept of asking) await this.#try(() => this.#request(kept, rows));
     const proposals = waiting.filter(({ plan }) => !refused.done.has(plan.id));
     await this.#proposals(proposals, refused.failed);
+  }
+
+  /** Takes what people put away by now: before other policies are in force, whose plans take the place of those. */
+  async takeNos(): Promise<void> {
+    const { cluster, source } = this.#parts;
+    await this.#ready.promise;
+    if (this.#objects.known) await this.#takeNos(await source.proposals({ cluster }));
   }
 
   /** One object that fails keeps none of the others. */
@@ -194,48 +215,68 @@ export class Containments {
 
   /** `untold`: plans of which the person's no was not taken yet: their objects, which say it, stay as they are. */
   async #proposals(proposals: readonly Proposal[], untold: ReadonlySet<string>): Promise<void> {
-    const plans = new Set(proposals.map(({ plan }) => plan.id));
+    const plans = new Map(proposals.map(({ plan }) => [plan.id, plan]));
+    const wanted = new Set(proposals.flatMap(objectsOfProposal).map(keyOfObject));
     for (const proposal of proposals.filter(({ plan }) => !untold.has(plan.id)))
-      for (const wanted of objectsOfProposal(proposal))
-        await this.#try(() => this.#proposal(proposal.plan, wanted));
+      for (const one of objectsOfProposal(proposal))
+        await this.#try(() => this.#proposal(proposal.plan, one));
     for (const kept of this.#objects.all()) {
-      const plan = kept.labels['picket.dev/plan'];
-      // Decided: the orders that came of it have objects of their own.
-      if (plan !== undefined && !plans.has(plan)) await this.#try(() => this.#forgotten(kept));
+      const id = kept.labels['picket.dev/plan'];
+      if (id === undefined || untold.has(id)) continue;
+      const plan = plans.get(id);
+      // Decided, and the orders that came of it have objects of their own; or this step of it is not proposed any more.
+      const isOver = plan === undefined || (isObjectOf(plan, kept) && !wanted.has(keyOf(kept)));
+      if (isOver) await this.#try(() => this.#forgotten(kept));
     }
   }
 
   /**
    * A person put an object of a plan away, which says no to the plan as approvedBy on it would have said yes. Only the
-   * object that the plan has counts: whoever may write elsewhere refuses nothing here. Ids of plans: those refused, and
-   * those that could not be now.
+   * object that the plan has counts: whoever may write elsewhere refuses nothing here. A plan in whose place is another
+   * by now is refused all the same. Ids of plans: those refused, and those that could not be now.
    */
-  async #refusals(
-    proposals: readonly Proposal[],
+  async #takeNos(
+    waiting: readonly Proposal[],
   ): Promise<{ done: ReadonlySet<string>; failed: ReadonlySet<string> }> {
-    const gone = this.#dismissed;
+    const { cluster, source } = this.#parts;
+    const away = this.#putAway();
+    const ids = new Set(waiting.map(({ plan }) => plan.id));
+    const before = [...new Set(away.values())].filter((id) => !ids.has(id));
+    const proposals = [...waiting, ...(await source.superseded({ cluster, plans: before }))];
     const [done, failed] = [new Set<string>(), new Set<string>()];
     for (const proposal of proposals) {
       const keys = objectsOfProposal(proposal).map(keyOfObject);
-      const key = keys.find((one) => gone.has(one) || this.#objects.get(one)?.deleted === true);
+      const key = keys.find((one) => away.has(one));
       if (key === undefined) continue;
       failed.add(proposal.plan.id);
       await this.#try(async () => {
-        await this.#refuse(proposal.plan, key, keys);
+        await this.#refuse(proposal.plan, key);
         failed.delete(proposal.plan.id);
         done.add(proposal.plan.id);
       });
     }
-    const waiting = new Set(proposals.flatMap(objectsOfProposal).map(keyOfObject));
-    for (const key of gone) if (!waiting.has(key)) this.#dismissed.delete(key);
+    const open = new Set(proposals.flatMap(objectsOfProposal).map(keyOfObject));
+    for (const key of away.keys()) if (!open.has(key)) this.#dismissed.delete(key);
     return { done, failed };
   }
 
-  async #refuse({ id, incident }: Plan, key: string, all: readonly string[]): Promise<void> {
+  /** Keys of objects that people put away, with the plans that they say to be of. */
+  #putAway(): ReadonlyMap<string, string> {
+    const away = new Map(this.#dismissed);
+    for (const kept of this.#objects.all()) {
+      const plan = kept.labels['picket.dev/plan'];
+      // What central deletes itself it lets go first: others may hold it longer.
+      if (plan !== undefined && kept.deleted && kept.finalizers.includes(FINALIZER))
+        away.set(keyOf(kept), plan);
+    }
+    return away;
+  }
+
+  async #refuse({ id, incident }: Plan, key: string): Promise<void> {
     const reason = `Containment ${key} was deleted`;
-    await this.#parts.deeds.refuse({ incident, plan: id, actor: 'kubernetes', reason });
-    for (const one of all) this.#dismissed.delete(one);
-    this.#parts.count('refuse');
+    const outcome = await this.#parts.deeds.refuse({ incident, plan: id, actor: 'kubernetes', reason });
+    // It was decided meanwhile.
+    if (!('declined' in outcome)) this.#parts.count('refuse');
   }
 
   async #proposal({ id, incident }: Plan, wanted: KubeObject): Promise<void> {
@@ -386,8 +427,9 @@ export class Containments {
 
   /** Not by us, as then it is not known any more: a person put the proposal away. */
   #gone(kept: Kept): void {
-    if (kept.labels['picket.dev/plan'] === undefined) return;
-    if (this.#dismissed.size < MAX_GONE) this.#dismissed.add(keyOf(kept));
+    const plan = kept.labels['picket.dev/plan'];
+    if (plan === undefined) return;
+    if (this.#dismissed.size < MAX_GONE) this.#dismissed.set(keyOf(kept), plan);
     else this.#parts.count('refuse-lost');
   }
 }

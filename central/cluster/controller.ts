@@ -59,7 +59,10 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
           new PolicyObjects({
             client,
             files: parts.files,
-            use: parts.use,
+            use: async (policies) => {
+              await containments.takeNos().catch(onError);
+              await parts.use(policies);
+            },
             nowMs,
             onError,
             ...(timing && { timing }),

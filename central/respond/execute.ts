@@ -28,6 +28,8 @@ export interface ResponseStore extends ClusterStore {
   freePlanId(id: string): Promise<string>;
   /** The last plan of an incident that waits for a person. */
   proposedPlan(incident: string): Promise<Plan | null>;
+  /** That plan of the incident, if it waited for a person and a newer one has taken its place. */
+  supersededPlan(incident: string, plan: string): Promise<Plan | null>;
   /** The last plan of an incident, whatever became of it. */
   lastPlan(incident: string): Promise<Plan | null>;
   addOrder(order: Order): Promise<void>;

@@ -1,4 +1,5 @@
 /** What the objects of the cluster are made from: containments with their pods, and proposals that wait for a person. */
+import type { Proposal } from '../cluster/containment-object.ts';
 import type { ObjectSource } from '../cluster/containments.ts';
 import type { Plan } from '../respond/plan.ts';
 import { orderAction } from './order-action.ts';
@@ -9,7 +10,24 @@ const IN_FORCE = ['queued', 'sent', 'applied'] as const;
 const MOST = 2000;
 const IN_A_POD = 64;
 
+const proposalsOf = (
+  rows: readonly { readonly document: string; readonly incident: string }[],
+  cluster: string,
+): Proposal[] =>
+  rows
+    .map(({ document, incident }) => ({
+      plan: JSON.parse(document) as Plan,
+      incident: JSON.parse(incident) as { cluster: string; title: string },
+    }))
+    .filter(({ incident }) => incident.cluster === cluster)
+    .map(({ plan, incident: { title } }) => ({ plan, title }));
+
 export function containmentStore(db: Handle): ObjectSource {
+  const plans = db
+    .selectFrom('plans')
+    .innerJoin('incidents', 'incidents.id', 'plans.incident')
+    .select(['plans.document', 'incidents.document as incident'])
+    .orderBy('plans.made_ms', 'desc');
   return {
     async containments({ cluster, sinceMs }) {
       const rows = await db
@@ -48,21 +66,16 @@ export function containmentStore(db: Handle): ObjectSource {
       }));
     },
     async proposals({ cluster }) {
-      const rows = await db
-        .selectFrom('plans')
-        .innerJoin('incidents', 'incidents.id', 'plans.incident')
-        .select(['plans.document', 'incidents.document as incident'])
-        .where('plans.state', '=', 'proposed')
-        .orderBy('plans.made_ms', 'desc')
-        .limit(MOST)
+      const rows = await plans.where('plans.state', '=', 'proposed').limit(MOST).execute();
+      return proposalsOf(rows, cluster);
+    },
+    async superseded({ cluster, plans: ids }) {
+      if (ids.length === 0) return [];
+      const rows = await plans
+        .where('plans.state', '=', 'recorded')
+        .where('plans.id', 'in', ids.slice(0, MOST))
         .execute();
-      return rows
-        .map(({ document, incident }) => ({
-          plan: JSON.parse(document) as Plan,
-          incident: JSON.parse(incident) as { cluster: string; title: string },
-        }))
-        .filter(({ incident }) => incident.cluster === cluster)
-        .map(({ plan, incident: { title } }) => ({ plan, title }));
+      return proposalsOf(rows, cluster);
     },
     async containersOfPod({ cluster, namespace, pod }) {
       return db

@@ -76,6 +76,7 @@ function partsOf(db: Handle, auditKey: Uint8Array): StoreParts {
     savePlan: orders.savePlan,
     freePlanId: orders.freePlanId,
     proposedPlan: orders.proposedPlan,
+    supersededPlan: orders.supersededPlan,
     lastPlan: orders.lastPlan,
     addOrder: orders.add,
     order: orders.get,

@@ -113,6 +113,7 @@ export interface OrderStore {
   savePlan(plan: Plan, state: PlanState): Promise<void>;
   freePlanId(id: string): Promise<string>;
   proposedPlan(incident: string): Promise<Plan | null>;
+  supersededPlan(incident: string, plan: string): Promise<Plan | null>;
   lastPlan(incident: string): Promise<Plan | null>;
 }
 
@@ -339,6 +340,17 @@ export function orderStore(db: Handle): OrderStore {
         .orderBy('made_ms', 'desc')
         .executeTakeFirst();
       return row === undefined ? null : planOf(row.document);
+    },
+    async supersededPlan(incident, plan) {
+      const row = await db
+        .selectFrom('plans')
+        .select('document')
+        .where('id', '=', plan)
+        .where('incident', '=', incident)
+        .where('state', '=', 'recorded')
+        .executeTakeFirst();
+      const found = row === undefined ? null : planOf(row.document);
+      return found?.steps.some(({ verdict }) => verdict === 'propose') ? found : null;
     },
     async lastPlan(incident) {
       const row = await db

@@ -226,6 +226,7 @@ export async function startCentral(options: {
   policies?: readonly string[];
   flags?: Record<string, string>;
   delivery?: { tries: number; wait: { baseMs: number; limitMs: number } };
+  tickMs?: number;
 }): Promise<TestCentral> {
   const files = (options.policies ?? []).map((policy, index) => {
     if (policy.endsWith('.yaml')) return join(EXAMPLES, policy);
@@ -238,7 +239,7 @@ export async function startCentral(options: {
     settings,
     clock: systemClock(),
     log: createLog({ name: 'central', level: settings['log-level'] }),
-    tickMs: 50,
+    tickMs: options.tickMs ?? 50,
     ...(options.delivery === undefined ? {} : { delivery: options.delivery }),
   });
   const ready = await central.start();

@@ -21,6 +21,7 @@ import {
   SOON,
   send,
   start,
+  WATCHES,
 } from './objects.ts';
 
 const incidents = async (): Promise<Json[]> =>
@@ -282,6 +283,85 @@ describe('containments', () => {
     db.close();
     await vi.waitFor(async () => expect(await incidents()).toMatchObject([{ state: 'open' }]), SOON);
     await vi.waitFor(() => expect(api.object(CONTAINMENTS, 'demo', name)).toBeNull(), SOON);
+  });
+
+  /** A plan that waits for `demo` alone, of an incident that is in another namespace too; the name of its object. */
+  const proposedForOne = async (): Promise<string> => {
+    const asking = enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', 'ask');
+    const match = { minSeverity: 'high', namespaces: ['demo'] };
+    api.put(`${ROOT}/picketpolicies`, { ...asking, spec: { ...(asking['spec'] as Json), match } });
+    await start();
+    await vi.waitFor(async () => expect(await policies()).toHaveLength(1), SOON);
+    await send(attack([container('web-1'), container('box-1', 'attic')]) as Json);
+    await vi.waitFor(() => expect(pods()).toEqual(['web-1']), SOON);
+    expect(await incidents()).toHaveLength(1);
+    return objects()[0]?.metadata.name ?? '';
+  };
+  const pods = () => objects().map(({ spec }) => (spec as Json)['pod']);
+  const everywhere = (mode: string): Json => {
+    const made = enforce('{ maxContainers: 5, maxPercentOfWorkload: 100 }', mode);
+    return {
+      ...made,
+      metadata: { name: 'newer' },
+      spec: { ...(made['spec'] as Json), priority: 9 },
+    };
+  };
+  const plans = async (): Promise<Json[]> => {
+    const [incident] = await incidents();
+    return (await central.call('GET', `/api/v1/incidents/${incident?.['id']}`)).value['plans'] as Json[];
+  };
+
+  test.each([
+    ['while central was away', true],
+    ['between two passes', false],
+  ])('a no is taken before the policy that came after it, %s: what was put away is left alone, the rest is judged', async (_, away) => {
+    const name = await proposedForOne();
+    await central.stop();
+    await vi.waitFor(() => expect(api.watching).toBe(0), SOON);
+    const decide = (): void => {
+      api.remove(CONTAINMENTS, 'demo', name);
+      api.put(`${ROOT}/picketpolicies`, everywhere('enforce'));
+    };
+    if (away) decide();
+    await start([], 3_600_000); // no pass: only the policy itself comes
+    if (!away) {
+      await vi.waitFor(() => expect(api.watching).toBe(WATCHES), SOON);
+      decide();
+    }
+    await vi.waitFor(async () => expect(await policies()).toContain('newer'), SOON);
+    const order = await orderTo('contain');
+    expect(order.target?.workload).toContain('attic');
+    const states = (await plans()).map(({ state }) => state).sort();
+    expect(states).toEqual(['executed', 'refused']);
+    expect((await send({})).map(({ target }) => target?.workload)).toEqual([order.target?.workload]);
+  });
+
+  test('a no that is heard when another plan waits already counts for that one too', async () => {
+    const name = await proposedForOne();
+    const db = new DatabaseSync(central.ready.database);
+    db.exec(`create trigger in_the_way before update on plans when new.state = 'refused'
+      begin select raise(abort, 'in the way'); end`);
+    api.remove(CONTAINMENTS, 'demo', name);
+    api.put(`${ROOT}/picketpolicies`, everywhere('ask'));
+    await vi.waitFor(() => expect(pods().sort()).toEqual(['box-1', 'web-1', 'web-1']), SOON);
+    db.exec('drop trigger in_the_way');
+    db.close();
+    await vi.waitFor(() => expect(pods()).toEqual(['box-1']), SOON);
+    await vi.waitFor(
+      async () => expect((await plans()).map(({ state }) => state).sort()).toEqual(['proposed', 'refused']),
+      SOON,
+    );
+    const [waiting] = (await plans()).filter(({ state }) => state === 'proposed');
+    const verdicts = (waiting?.['steps'] as Json[]).map(({ verdict, because }) => [verdict, because]);
+    expect(verdicts).toEqual(
+      expect.arrayContaining([
+        ['refuse', 'a person refused it in this incident'],
+        ['propose', 'policy newer says ask'],
+      ]),
+    );
+    approve('pln');
+    const order = await orderTo('contain');
+    expect(order.target?.workload).toContain('attic');
   });
 
   test('a proposal that a central of before made is held from now on', async () => {

@@ -16,6 +16,7 @@ import {
   SOON,
   send,
   start,
+  WATCHES,
 } from './objects.ts';
 
 test('each node that reports is an object with its health', async () => {
@@ -96,7 +97,7 @@ test('asks for no more than it says, and for all of it', async () => {
   await answer(order, 'failed');
   await becomes({ ord: 'Failed' });
   await vi.waitFor(() => expect(objects()[0]?.metadata['finalizers']).toEqual([]), SOON);
-  await vi.waitFor(() => expect(api.watching).toBe(11), SOON);
+  await vi.waitFor(() => expect(api.watching).toBe(WATCHES), SOON);
   const named = (path: string): string => {
     const [, group = '', rest = ''] =
       /^\/(?:api\/v1|apis\/([a-z0-9.]+)\/v1(?:alpha1)?)\/(?:namespaces\/[^/]+\/)?(.+)$/.exec(path) ?? [];

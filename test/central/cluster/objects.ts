@@ -9,6 +9,8 @@ import { startCentral, type TestCentral, type TestNode, temporaryFolder } from '
 export const ROOT = '/apis/picket.dev/v1alpha1';
 export const CONTAINMENTS = `${ROOT}/containments`;
 export const SOON = { timeout: 40_000, interval: 20 };
+/** That a central keeps of its own cluster. */
+export const WATCHES = 11;
 export const LONG = { timeout: 90_000, interval: 200 };
 
 export let api: FakeKubeApi;
@@ -32,9 +34,9 @@ afterEach(async () => {
   folder.remove();
 });
 
-export async function start(policies: readonly string[] = []): Promise<void> {
+export async function start(policies: readonly string[] = [], tickMs?: number): Promise<void> {
   const flags = { kubernetes: api.url, 'kubernetes-ca-file': api.caFile };
-  central = await startCentral({ folder: folder.path, policies, flags });
+  central = await startCentral({ folder: folder.path, policies, flags, ...(tickMs && { tickMs }) });
   node = central.node(await central.enrol());
 }
 export const enforce = (

@@ -223,6 +223,7 @@ export class Agent {
       architecture: process.arch === 'arm64' ? 'arm64' : 'x64',
       podsExpected: settings.pods !== '' || kubernetes !== null || replay !== null,
       rules: this.rules,
+      means: (compared) => this.upward.privacy.means(compared),
       sink: {
         detection: (detection) => this.outlet.detection(detection),
         alert: (alert) => this.outlet.alert(alert),

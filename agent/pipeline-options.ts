@@ -1,4 +1,5 @@
 /** What a pipeline is made with. */
+import type { Means } from '../kit/exception.ts';
 import type { Rules } from './alerts/hit.ts';
 import type { Architecture } from './features/syscalls.ts';
 import type { Sink } from './sink.ts';
@@ -31,4 +32,6 @@ export interface PipelineOptions {
   readonly podsExpected: boolean;
   readonly rules: Rules;
   readonly sink: Sink;
+  /** Of exceptions that name values as they were told. */
+  readonly means?: Means;
 }

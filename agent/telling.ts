@@ -1,4 +1,5 @@
 /** From a verdict to what is told: it is weighed as evidence, made a detection and grouped into an alert. */
+import type { Means } from '../kit/exception.ts';
 import { ACCESS } from './alerts/access.ts';
 import type { Alert } from './alerts/alert.ts';
 import { type Detection, idOf, type Origin, type Quality } from './alerts/detection.ts';
@@ -38,6 +39,8 @@ export interface TellingOptions {
   /** How the container's pod says that it fares, or null. */
   readonly stateOf: (container: Container) => ContainerState | null;
   readonly sink: { detection(detection: Detection): void; alert(alert: Alert): void };
+  /** Of an exception's pattern and a value that is not told as it is. */
+  readonly means?: Means;
 }
 
 /** Detectors that speak by evidence; all others are rules, or findings about what was not seen. */
@@ -71,13 +74,14 @@ const isBeside = ({ sessions }: Watched, role: Role, { kind }: Verdict): boolean
 export class Telling {
   readonly counts = { detections: 0, suppressed: 0, alerts: 0 };
   readonly weigh: Weigh;
-  readonly exceptions = new Exceptions();
+  readonly exceptions: Exceptions;
   readonly #options: TellingOptions;
   readonly #groups: Groups;
   #anchor: { readonly bootNs: bigint; readonly wallMs: number };
 
   constructor(options: TellingOptions) {
     this.#options = options;
+    this.exceptions = new Exceptions(options.means);
     this.#anchor = options;
     this.weigh = new Weigh({ registry: options.registry, budgetNs: options.settings.budgetNs });
     this.#groups = new Groups({

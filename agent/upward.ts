@@ -126,10 +126,11 @@ export class Upward {
   private async join(enrolled: Enrolled, spool: Spool): Promise<void> {
     const { settings, log, where, lifetime, clock } = this.context;
     this.verifier = createVerifier({ ...where, keys: enrolled.orderKeys });
-    const [secret] = enrolled.hashKeys;
-    if (secret !== undefined) {
-      this.sketches?.use(hashKey(secret), clock.bootNs());
-      this.privacy.use(hashKey(secret));
+    const keys = enrolled.hashKeys.map((secret) => hashKey(secret));
+    const [newest] = keys;
+    if (newest !== undefined) {
+      this.sketches?.use(newest, clock.bootNs());
+      this.privacy.use(keys);
     }
     if (this.uplink !== null) return this.uplink.renew(enrolled);
     // Loaded once there is a way to central: HTTP/2 is 4 MB.

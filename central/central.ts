@@ -189,7 +189,7 @@ class RunningCentral implements Central {
       cluster: { enabled: settings['cluster-actions'], kubeOf: (name) => clusters.get(name) ?? null },
       exceptions: feedback.rules,
       windowMs: settings['incident-window'],
-      hashKeys: () => keys.hashKeys.valid().map(({ id }) => id),
+      hashKeys: () => keys.hashKeys.valid(),
       metrics: this.metrics,
       log: log.child({ part: 'pipeline' }),
       notify: notifications.notify.bind(notifications),

@@ -5,6 +5,8 @@
 import type { Clock } from '../kit/clock.ts';
 import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
+import { meansHashed } from '../kit/private-value.ts';
+import { type HashKey, hasherOf } from '../kit/sketch/hash-key.ts';
 import type { EventBook } from './cluster/event-book.ts';
 import { guardRequest } from './cluster/request.ts';
 import type { Deeds } from './console/routes.ts';
@@ -56,8 +58,8 @@ export interface PipelineParts {
   readonly around: Pick<Around, 'of'>;
   /** What Kubernetes says of pods. */
   readonly events: Pick<EventBook, 'ofPod' | 'ofNode'>;
-  /** Ids of the valid ones. */
-  readonly hashKeys: () => readonly string[];
+  /** The valid ones. */
+  readonly hashKeys: () => readonly HashKey[];
   readonly metrics: Metrics;
   readonly notify: (about: About) => void;
   readonly log: Log;
@@ -186,7 +188,10 @@ class CentralPipeline implements Pipeline {
 
   async take(given: Report): Promise<{ duplicate: boolean; orders: readonly SignedOrder[] }> {
     this.taking += 1;
-    const { sketches, outcomes } = mergeable(given.sketches, this.parts.hashKeys());
+    const { sketches, outcomes } = mergeable(
+      given.sketches,
+      this.parts.hashKeys().map(({ id }) => id),
+    );
     const report = { ...given, sketches };
     const from = performance.now();
     try {
@@ -228,6 +233,7 @@ class CentralPipeline implements Pipeline {
     const evidence = found.map((one) => withNode(one, this.parts.events));
     const { exceptions, windowMs, clock } = this.parts;
     const policies = this.inForce;
+    const hashers = this.parts.hashKeys().map(hasherOf);
     const alerts = evidence.map(({ alert }) => alert);
     const ids = alerts.map(({ id }) => id);
     const since = Math.min(...alerts.map(({ firstWallMs }) => firstWallMs)) - windowMs;
@@ -238,6 +244,7 @@ class CentralPipeline implements Pipeline {
       calledFalse: await store.incidents.calledFalse(incidents.filter(({ state }) => state === 'closed')),
       evidence,
       exceptions: [...policies.exceptions, ...exceptions()],
+      means: (compared) => meansHashed(compared, hashers),
       around: await this.parts.around.of(store, evidence, incidents),
       windowMs,
       nowMs: clock.wallMs(),

@@ -22,8 +22,20 @@ export interface Hit {
 export const isOf = (one: ExceptionMatch, workload: string, nowMs: number): boolean =>
   (one.expiresMs === null || one.expiresMs > nowMs) && matchesGlob(one.workload, workload);
 
+export interface Compared {
+  /** Of the fact. */
+  readonly name: string;
+  readonly pattern: string;
+  readonly value: string;
+}
+/** Whether a pattern that is not the value's own means it all the same, as where one of them is told as a hash. */
+export type Means = (compared: Compared) => boolean;
+
 /** It means what this detector found. */
-export function covers(one: ExceptionMatch, { detector, facts }: Hit): boolean {
+export function covers(one: ExceptionMatch, { detector, facts }: Hit, means: Means = () => false): boolean {
   if (one.detector !== null && one.detector !== detector) return false;
-  return Object.entries(one.facts).every(([key, pattern]) => matchesGlob(pattern, facts[key] ?? ''));
+  return Object.entries(one.facts).every(([name, pattern]) => {
+    const value = facts[name] ?? '';
+    return matchesGlob(pattern, value) || means({ name, pattern, value });
+  });
 }

@@ -1,5 +1,6 @@
 /** What people said is normal, as central sent it: what it covers is told and counted, and is no sign of anything. */
-import { covers, type ExceptionMatch, isOf } from '../../kit/exception.ts';
+import { covers, type ExceptionMatch, isOf, type Means } from '../../kit/exception.ts';
+import { mayBeHashed } from '../../kit/private-value.ts';
 import { type Detection, factsTold } from './detection.ts';
 
 /** Workloads whose own exceptions are kept apart; the next begins anew. */
@@ -9,6 +10,9 @@ const MAX_WORKLOADS = 1000;
  * second is not to take the node's time by them. What comes after that counts as if there were no exception.
  */
 export const MAX_COMPARED = 200_000;
+
+/** Of a pattern that is a hash, as the value is hashed under two keys or three to be compared: some 3 us each. */
+const HASHED = 60;
 
 /** What a container's window has cost so far. */
 export interface Looked {
@@ -25,6 +29,12 @@ export class Exceptions {
   #all: readonly ExceptionMatch[] = [];
   /** Those of a workload, once it was asked for. */
   readonly #byWorkload = new Map<string, readonly ExceptionMatch[]>();
+  readonly #means: Means;
+
+  /** `means`: of values that are not told as they are. */
+  constructor(means: Means = () => false) {
+    this.#means = means;
+  }
 
   get size(): number {
     return this.#all.length;
@@ -55,8 +65,8 @@ export class Exceptions {
     }
     const found = this.#of(workload).find((one) => {
       if (!isOfDetector(one, detector)) return false;
-      looked.compared += 1 + Object.keys(one.facts).length;
-      return isOf(one, workload, wallMs) && covers(one, { detector, facts });
+      looked.compared += costOf(one);
+      return isOf(one, workload, wallMs) && covers(one, { detector, facts }, this.#means);
     });
     if (found === undefined) return null;
     this.total += 1;
@@ -73,6 +83,9 @@ export class Exceptions {
     return made;
   }
 }
+
+const costOf = ({ facts }: ExceptionMatch): number =>
+  Object.values(facts).reduce((sum, pattern) => sum + (mayBeHashed(pattern) ? HASHED : 1), 1);
 
 const isOfDetector = (one: ExceptionMatch, detector: string): boolean =>
   one.detector === null || one.detector === detector;

@@ -4,17 +4,19 @@
  * Where a container runs (namespace, pod, workload, image) is always told: without it nobody could act.
  */
 
+import type { Means } from '../../kit/exception.ts';
+import { hashedValue, meansHashed } from '../../kit/private-value.ts';
 import { type Hasher, type HashKey, hasherOf } from '../../kit/sketch/hash-key.ts';
 import type { Alert } from '../alerts/alert.ts';
 import type { Actor, Detection } from '../alerts/detection.ts';
 
 export type How = 'told' | 'hashed' | 'dropped';
 
-/** Counts, and what picket itself made up: they say nothing of names. `session` is PID:START, by which central finds who entered. */
+/** Counts, and what picket itself made up or people named: they say nothing of a workload's names. `session` is PID:START, by which central finds who entered. */
 const HARMLESS: ReadonlySet<string> = new Set([
   ...['session', 'periods', 'bits', 'tries', 'windows', 'containers', 'lost', 'args_bytes', 'dns_type'],
+  'excepted',
 ]);
-const KIND = /^[a-z-]{1,32} /;
 /** Of `det-` and `alr-`. */
 const PREFIX = 4;
 const PRIVATE = 'what it was is private (private-values)';
@@ -23,8 +25,8 @@ export class Privacy {
   readonly #how: How;
   readonly #told: ReadonlySet<string>;
   readonly #own: () => HashKey;
-  #hash: Hasher | null = null;
-  #ids: Hasher | null = null;
+  #fleet: readonly Hasher[] = [];
+  #node: Hasher | null = null;
 
   /** `own`: the key until there is the fleet's; asked for when it is first needed. */
   constructor(options: {
@@ -37,10 +39,14 @@ export class Privacy {
     this.#own = options.own;
   }
 
-  /** Values from now on are hashed with this key: the fleet's, once central gave it. */
-  use(key: HashKey): void {
-    this.#hash = hasherOf(key);
+  /** Values from now on are hashed with the first of these keys: the fleet's, once central gave them. */
+  use(keys: readonly HashKey[]): void {
+    this.#fleet = keys.map(hasherOf);
   }
+
+  /** What people said of values as they were told: under the fleet's keys, or before there was one under the node's own. */
+  readonly means: Means = (compared) =>
+    meansHashed(compared, this.#how === 'told' ? this.#fleet : [...this.#fleet, this.#ownHasher()]);
 
   detection(detection: Detection): Detection {
     if (this.#how === 'told') return detection;
@@ -85,8 +91,7 @@ export class Privacy {
    */
   #id(id: string): string {
     if (id === '') return '';
-    this.#ids ??= hasherOf(this.#own());
-    const hash = this.#ids;
+    const hash = this.#ownHasher();
     const hex = [id, `${id} `].map((text) => Buffer.from(hash(text)).toString('hex')).join('');
     return `${id.slice(0, PREFIX)}${hex.slice(0, 20)}`;
   }
@@ -99,9 +104,11 @@ export class Privacy {
   #fact(name: string, value: string): string | null {
     if (this.#how === 'told' || value === '' || this.#told.has(name)) return value;
     if (this.#how === 'dropped') return null;
-    // `fact` is KIND VALUE: the kind is one of picket's own words.
-    const kind = name === 'fact' ? (KIND.exec(value)?.[0] ?? '') : '';
-    this.#hash ??= hasherOf(this.#own());
-    return `${kind}hash:${Buffer.from(this.#hash(value.slice(kind.length))).toString('hex')}`;
+    return hashedValue(name, value, this.#fleet[0] ?? this.#ownHasher());
+  }
+
+  #ownHasher(): Hasher {
+    this.#node ??= hasherOf(this.#own());
+    return this.#node;
   }
 }

@@ -1,5 +1,6 @@
 /** Alerts to incidents: a function of what is known and what is new. No clock of its own, no I/O. */
 import { createHash } from 'node:crypto';
+import type { Means } from '../../kit/exception.ts';
 import { SEVERITIES, type Severity } from '../ingest/report.ts';
 import { assess } from './assess.ts';
 import { type ExceptionRule, exceptionFor } from './exception.ts';
@@ -37,6 +38,8 @@ export interface EngineInput {
   /** Ids of closed incidents of which people called each alert a false alarm. */
   readonly calledFalse: ReadonlySet<string>;
   readonly exceptions: readonly ExceptionRule[];
+  /** Of a pattern in clear and a value that its node told as a hash. */
+  readonly means?: Means | undefined;
   readonly around: Surroundings;
   readonly windowMs: number;
   readonly nowMs: number;
@@ -276,7 +279,7 @@ export function correlate(input: EngineInput): EngineOutput {
   const kinds = new Map<string, IncidentChange['kind']>();
   const suppressed: { alert: string; exception: string }[] = [];
   for (const evidence of input.evidence) {
-    const exception = exceptionFor(evidence, input.exceptions, input.nowMs);
+    const exception = exceptionFor(evidence, input.exceptions, input);
     if (exception !== null) {
       suppressed.push({ alert: evidence.alert.id, exception: exception.name });
       continue;

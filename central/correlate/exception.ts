@@ -1,5 +1,5 @@
 /** An exception: what a person has said is normal for a workload. It hides no detection; it opens no incident. */
-import { covers, type ExceptionMatch, type Hit, isOf } from '../../kit/exception.ts';
+import { covers, type ExceptionMatch, type Hit, isOf, type Means } from '../../kit/exception.ts';
 import type { Evidence } from './incident.ts';
 
 export interface ExceptionRule extends ExceptionMatch {
@@ -10,7 +10,7 @@ export interface ExceptionRule extends ExceptionMatch {
 export function exceptionFor(
   evidence: Evidence,
   rules: readonly ExceptionRule[],
-  nowMs: number,
+  { nowMs, means }: { readonly nowMs: number; readonly means?: Means | undefined },
 ): ExceptionRule | null {
   const inForce = rules.filter((rule) => isOf(rule, evidence.alert.workload, nowMs));
   if (inForce.length === 0) return null;
@@ -18,6 +18,6 @@ export function exceptionFor(
     evidence.detections.length > 0
       ? evidence.detections
       : evidence.alert.detectors.map((detector) => ({ detector, facts: {} }));
-  const covering = hits.map((hit) => inForce.find((rule) => covers(rule, hit)));
+  const covering = hits.map((hit) => inForce.find((rule) => covers(rule, hit, means)));
   return covering.includes(undefined) ? null : (covering[0] ?? null);
 }

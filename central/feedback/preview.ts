@@ -14,7 +14,7 @@ export interface Preview {
 }
 
 export function preview(rules: readonly ExceptionRule[], past: readonly PastAlert[], nowMs: number): Preview {
-  const hidden = past.filter(({ evidence }) => exceptionFor(evidence, rules, nowMs) !== null);
+  const hidden = past.filter(({ evidence }) => exceptionFor(evidence, rules, { nowMs }) !== null);
   const left = new Set(past.filter((one) => !hidden.includes(one)).map(({ incident }) => incident));
   const incidents = new Set(
     hidden.map(({ incident }) => incident).filter((id) => id !== '' && !left.has(id)),

@@ -1,6 +1,8 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hashedValue } from '../../kit/private-value.ts';
+import { hasherOf, hashKey } from '../../kit/sketch/hash-key.ts';
 import { decodeOrder, type Order, type SignedOrder } from '../../wire/index.ts';
 import { alert, attack, container, detection, summary } from '../builders/summaries.ts';
 import { type Identity, startCentral, type TestCentral, type TestNode, temporaryFolder } from './harness.ts';
@@ -384,6 +386,30 @@ spec:
   const nc = detection(api, { facts: { exe: '/usr/bin/nc' } });
   await node.send(summary({ sequence: 2, containers: [api], detections: [nc], alerts: [alert(api)] }));
   expect(await list('incidents', 'incidents')).toHaveLength(1);
+});
+
+it.each([
+  ['/bin/sh', 0],
+  ['/bin/bash', 1],
+  // Of a hash it cannot be told what `*` would stand for: the node, which has the value, says that it is covered.
+  ['/bin/*', 1],
+])('an exception in clear for %s is of the value that a node tells as a hash: %i incidents', async (exe, count) => {
+  await start([
+    `
+apiVersion: picket.dev/v1alpha1
+kind: PicketException
+metadata: { name: web-shells }
+spec:
+  match: { workload: '*/demo/Deployment/web/*', detector: shell-from-server, facts: { exe: '${exe}' } }
+  reason: Health checks of web run a shell.
+`,
+  ]);
+  const [secret = ''] = identity.hashKeys;
+  const web = container('web-1');
+  const hidden = hashedValue('exe', '/bin/sh', hasherOf(hashKey(secret)));
+  const found = { ...detection(web), facts: { ...detection(web).facts, exe: hidden } };
+  await node.send(summary({ containers: [web], detections: [found], alerts: [alert(web)] }));
+  expect(await list('incidents', 'incidents')).toHaveLength(count);
 });
 
 it('keeps orders, incidents and the same keys over a restart', async () => {

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
+import { factsTold } from '../../../agent/alerts/detection.ts';
 import { Exceptions, MAX_COMPARED, readExceptions } from '../../../agent/alerts/exceptions.ts';
+import { type How, Privacy } from '../../../agent/alerts/privacy.ts';
+import type { Evidence } from '../../../central/correlate/incident.ts';
+import { propose } from '../../../central/feedback/propose.ts';
+import type { Means } from '../../../kit/exception.ts';
+import { type HashKey, hashKey } from '../../../kit/sketch/hash-key.ts';
 import { ordinary, quiet, shop } from '../../builders/shop.ts';
 import { makePipeline, run, type World } from '../../builders/world.ts';
 
@@ -34,6 +40,69 @@ test('what an exception covers is told, counted, of no weight, and learnt', () =
   );
   expect(told.alerts.filter(({ detectors }) => detectors.includes('rarity'))).toEqual([]);
   expect(pipeline.counts()).toMatchObject({ excepted: 1, exceptedBy: {} });
+});
+
+/** What its node tells of the tool, its exception as central proposes it of that, and whether it covers the same again. */
+function coveredOnce(told: Privacy, here: Privacy, change: object = {}): boolean {
+  const seen = (exceptions: readonly object[], means: Means) => {
+    const world = shop();
+    quiet(world, 30);
+    say(world, ...exceptions);
+    ordinary(world);
+    tool(world, 1);
+    world.tick();
+    const { detections } = run(world, { means }).told;
+    return detections.filter(({ facts }) => facts['path'] === '/opt/new/tool');
+  };
+  const [found] = seen([], told.means);
+  if (found === undefined) throw new Error('the tool was not told');
+  const { detector, facts, process, container } = told.detection(found);
+  const { workload } = container.identity;
+  const hit = { detector, facts: factsTold({ process, facts }) };
+  const proposals = propose([{ alert: { workload }, detections: [hit] } as unknown as Evidence], []);
+  const [proposal] = proposals;
+  if (proposal === undefined) throw new Error('nothing was proposed');
+  const exception = { ...proposal, facts: { ...proposal.facts, ...change } };
+  return seen([exception], here.means).some(({ facts: again }) => again['excepted'] === proposal.name);
+}
+const [NODES, FLEETS, NEWER] = ['5a', '6b', '7c'].map((byte) => hashKey(byte.repeat(32)));
+function privacy(how: How, ...keys: readonly (HashKey | undefined)[]): Privacy {
+  const own = NODES;
+  if (own === undefined) throw new Error('no key');
+  const made = new Privacy({ how, except: [], own: () => own });
+  const fleet = keys.filter((key) => key !== undefined);
+  if (fleet.length > 0) made.use(fleet);
+  return made;
+}
+
+test.each([
+  ['under the fleet’s key', privacy('hashed', FLEETS), privacy('hashed', FLEETS)],
+  ['before the node had the fleet’s key', privacy('hashed'), privacy('hashed', FLEETS)],
+  ['under the key before', privacy('hashed', FLEETS), privacy('hashed', NEWER, FLEETS)],
+  ['by another node, which tells less', privacy('hashed', FLEETS), privacy('told', FLEETS)],
+  ['by another node, which tells more', privacy('told', FLEETS), privacy('hashed', FLEETS)],
+  ['without its values', privacy('dropped', FLEETS), privacy('dropped', FLEETS)],
+])('what was told %s is excepted as it was told', (_, told, here) => {
+  expect(coveredOnce(told, here)).toBe(true);
+});
+
+test('a hash of another value, or under a key that nobody has here, excepts nothing', () => {
+  const told = privacy('hashed', FLEETS);
+  const another = { path: told.value('path', '/opt/new/other') };
+  expect(coveredOnce(told, privacy('hashed', FLEETS), another)).toBe(false);
+  expect(coveredOnce(told, privacy('hashed', NEWER))).toBe(false);
+});
+
+test('the name of the exception that covers something is told, whatever else is private', () => {
+  const world = shop();
+  quiet(world, 30);
+  say(world, nightly);
+  ordinary(world);
+  tool(world, 1);
+  world.tick();
+  const found = run(world).told.detections.find(({ facts }) => facts['excepted'] === 'nightly');
+  if (found === undefined) throw new Error('it was not excepted');
+  expect(privacy('hashed', FLEETS).detection(found).facts['excepted']).toBe('nightly');
 });
 
 test('who did it is a fact as central is told it, from which people make exceptions', () => {

@@ -77,7 +77,7 @@ test('hashed, the same value is the same everywhere, and another under another k
   expect(value).toMatch(/^hash:[0-9a-f]{16}$/);
   expect([again.value('exe', '/bin/sh'), again.value('path', '/bin/ash') === value]).toEqual([value, false]);
   expect(privacy.value('fact', 'program /bin/sh')).toBe(`program ${value}`);
-  privacy.use(OTHER);
+  privacy.use([OTHER]);
   expect(privacy.value('path', '/bin/sh')).not.toBe(value);
 });
 
@@ -108,7 +108,7 @@ test.each([
   expect(new Set(ids.raised).size).toBe(new Set(alerts.map(({ id }) => id)).size);
   const causes = new Set(ids.found.map(([, alert]) => alert));
   expect(ids.raised.filter((id) => !causes.has(id))).toEqual([]);
-  privacy.use(OTHER);
+  privacy.use([OTHER]);
   expect(idsOf(privacy)).toEqual(ids);
   expect(idsOf(new Privacy({ how, except: [], own: () => OTHER })).raised).not.toEqual(ids.raised);
 });

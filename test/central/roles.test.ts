@@ -1,7 +1,7 @@
 /** Who may do what: every route, for every role; and tokens that come and go while central runs. */
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ROLES, refusal } from '../../central/console/roles.ts';
+import { ROLES, ROUTE_RULES, type Role, refusal } from '../../central/console/roles.ts';
 import { parsePeopleTokens, TOKEN_ROLES } from '../../central/pki/keys.ts';
 import { runPicket } from '../cli/run-picket.ts';
 import { startCentral, type TestCentral, temporaryFolder } from './harness.ts';
@@ -59,6 +59,36 @@ it('a viewer reads, a responder acts on incidents, an admin changes what is in f
     code: 'PICKET_FORBIDDEN',
     message: 'POST /api/v1/exceptions: needs the role admin, responder is responder',
   });
+});
+
+/** Written out: whoever adds a route, or gives one to others, says so here too. */
+const FOR: Readonly<Record<Role, readonly string[]>> = {
+  viewer: [
+    ...['status', 'nodes', 'containers', 'containers/x/activity', 'workloads', 'incidents', 'incidents/x'],
+    ...['sessions', 'alerts', 'containments', 'cluster-orders', 'audit', 'steps', 'policies', 'notifiers'],
+    ...['dead-letters', 'feedback', 'exceptions', 'reranking'],
+  ].map((path) => `GET /api/v1/${path}`),
+  responder: ['containments', 'containments/x/undo', 'incidents/x/approve', 'feedback', 'falco'].map(
+    (path) => `POST /api/v1/${path}`,
+  ),
+  admin: ['notifiers/x/test', 'reranking', 'exceptions', 'exceptions/x/revoke'].map(
+    (path) => `POST /api/v1/${path}`,
+  ),
+};
+
+it('each route is for its role and those above it, and for nobody without a token', async () => {
+  for (const role of ROLES) give(role, role);
+  const routes = ROLES.flatMap((least) => FOR[least].map((route) => ({ least, route })));
+  const named = routes.map(({ route }) => route.replace('/x', '/:id'));
+  expect(named.sort()).toEqual(Object.keys(ROUTE_RULES).sort());
+  for (const { least, route } of routes) {
+    const [method = '', path = ''] = route.split(' ');
+    const codes = await Promise.all(ROLES.map((who) => status(who, method, path)));
+    const refused = codes.map((code) => code === 403);
+    const unknown = await status('nobody', method, path);
+    const expected = ROLES.map((_, rank) => rank < ROLES.indexOf(least));
+    expect([route, ...refused, unknown]).toEqual([route, ...expected, 401]);
+  }
 });
 
 it('picket token gives and takes back, at once and without a restart', async () => {

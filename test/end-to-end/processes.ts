@@ -151,7 +151,9 @@ export async function startAgent(
     'ca-file': central.ready.files.ca,
     'join-token-file': central.ready.files.joinToken,
   };
-  const running = await start('agent', folder, { 'agent-listen': FREE, ...joining, ...flags });
+  // Other people's floods on the machine are in the log, too: a rotation would take away what a test waits for.
+  const own = { 'agent-listen': FREE, 'alert-log-bytes': '1g' };
+  const running = await start('agent', folder, { ...own, ...joining, ...flags });
   const client = agentClient(folder);
   return {
     ...running,

@@ -245,7 +245,7 @@ describe.skipIf(refusal !== null)('hostile names on a node', { timeout: 60_000 }
     const shown = execFileSync(
       process.execPath,
       [join(import.meta.dirname, '../../cli/main.ts'), 'alerts', '--alert-log', agent.alertLog],
-      { encoding: 'utf8' },
+      { encoding: 'utf8', maxBuffer: 2 ** 28 },
     );
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     expect(shown.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e]/g)).toBeNull();

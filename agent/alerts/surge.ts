@@ -24,10 +24,10 @@ export interface FoundSurge {
 /** From so many bits on it is rarer than one window in 4,096. */
 const GRAVE_BITS = 12;
 /**
- * How much more than their rarity they say, a prior of ours that is not learnt, as with tries (access.ts): more load than ever is
- * served by more of everything, while theft, mining and encryption take much of one thing.
+ * What a bet costs (e-detector.ts) is given back, 5 bits of the 18 of a budget: evidence that may add up over windows is tested in
+ * each of them, a surge counts once, by what it has come to, and one rarer than once in the budget keeps that promise by itself.
  */
-const WEIGHT = 1.5;
+const WEIGHT = 5 / 4;
 
 /** By what there is too much of, and whether it has a peer. */
 const TECHNIQUES: readonly (readonly [string, string, boolean])[] = [

@@ -22,6 +22,11 @@ export interface KnownProcess {
   readonly before: readonly string[];
   /** When it last executed something, CLOCK_BOOTTIME ns; null: before picket looked. */
   readonly execAt: bigint | null;
+  /**
+   * No later than then it, or what it was forked from, began to run that executable: a fork runs what was executed before, so no
+   * later than when that was executed last in its container, or when picket began to look.
+   */
+  readonly ranSince: bigint;
   /** Id of the container that it acted in last, `host` outside of all. Of one never seen itself, where its child was put. */
   readonly home: string;
 }
@@ -30,6 +35,8 @@ const HOST = 'host';
 const MAX_PROCESSES = 16_384;
 const MAX_BEFORE = 4;
 const MAX_LINEAGE = 16;
+/** Executables of containers of which it is kept when they were executed last. */
+const MAX_RUN = 16_384;
 
 /** Text form of (pid, start). */
 export const processKey = (pid: number, start: bigint): string => `${pid}:${start}`;
@@ -54,6 +61,10 @@ export class Processes {
    * before, whose other forks are judged by it.
    */
   readonly #over = new Set<string>();
+  /** Container and executable → when it was executed last. */
+  readonly #run = new Map<string, bigint>();
+  /** Of the first event. */
+  #since: bigint | null = null;
 
   get size(): number {
     return this.#processes.size;
@@ -70,6 +81,7 @@ export class Processes {
       event.kind === 'pair'
     )
       return;
+    this.#since ??= event.time;
     const key = processKey(pid, start);
     const known = this.#processes.get(key);
     this.#over.delete(key);
@@ -78,7 +90,10 @@ export class Processes {
       event.kind === 'exec'
         ? { exe: event.exe, program: programOf(event) }
         : { exe: told.exe, program: 'program' in told ? told.program : told.exe };
+    // Before its own is noted: what started it was running already.
     if (event.kind === 'exec') this.#noteParent(event, isFromOutside(event) ? HOST : home);
+    if (event.kind === 'exec') this.#noteRun(`${home} ${event.exe}`, event.time);
+    const since = known?.exe === now.exe ? known.ranSince : this.#ranSince(home, now.exe);
     const before =
       event.kind === 'exec' && known !== undefined && known.exe !== ''
         ? [...known.before, known.program].slice(-MAX_BEFORE)
@@ -92,6 +107,7 @@ export class Processes {
       ...now,
       before,
       execAt: event.kind === 'exec' ? event.time : (known?.execAt ?? null),
+      ranSince: event.kind === 'exec' ? event.time : since,
       home,
     });
   }
@@ -116,6 +132,7 @@ export class Processes {
     const ends = new Map(gone.map(({ container, goneAt }) => [container.id, goneAt]));
     for (const [key, { home, start }] of this.#processes)
       if (start <= (ends.get(home) ?? -1n)) this.#remove(key, 'gone');
+    for (const key of this.#run.keys()) if (ends.has(key.slice(0, key.indexOf(' ')))) this.#run.delete(key);
   }
 
   /** It ended, and records of it come no more. */
@@ -144,8 +161,20 @@ export class Processes {
       program: exe,
       before: [],
       execAt: null,
+      ranSince: this.#ranSince(home, exe),
       home,
     });
+  }
+
+  #ranSince(home: string, exe: string): bigint {
+    return this.#run.get(`${home} ${exe}`) ?? this.#since ?? 0n;
+  }
+
+  #noteRun(key: string, time: bigint): void {
+    this.#run.delete(key);
+    this.#run.set(key, time);
+    const [oldest] = this.#run.keys();
+    if (this.#run.size > MAX_RUN && oldest !== undefined) this.#run.delete(oldest);
   }
 
   #put(process: KnownProcess): void {

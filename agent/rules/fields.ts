@@ -135,7 +135,11 @@ export const PROCESS_FIELDS = {
   ],
   by_main: [
     'bool',
-    'what started it is the first process of the container, or nothing is known above that, and is no shell',
+    'what started it, or that was forked from, is the first process of the container, or nothing is known above, and is no shell',
+  ],
+  starter_age: [
+    'double',
+    'seconds for which what started it, or what that was forked from, has run its program; at least, and very many where nothing is known of it',
   ],
   ancestors: ['list<string>', 'executables of what started it, the nearest first'],
   parent: ['string', 'executable of its parent, where known'],

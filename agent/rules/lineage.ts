@@ -53,11 +53,26 @@ export function serverAbove(lineage: readonly KnownProcess[], shell: KnownProces
   return above.find((process) => SERVERS.has(process.exe) && process.home === shell.home)?.exe ?? '';
 }
 
-/** Whether what started the process stands first in the container, as far as was seen: nothing of the container is above it. */
-export function isOfMain([own, parent, above]: readonly KnownProcess[]): boolean {
-  if (own === undefined || parent === undefined || parent.exe === '' || isShell(parent.program)) return false;
-  return parent.home === own.home && above?.home !== parent.home;
+/** What stands above what started the process and all that this was forked from: who forks before he starts something is who he was. */
+function aboveStarter([, parent, ...above]: readonly KnownProcess[]): KnownProcess | undefined {
+  let child = parent;
+  for (const process of above) {
+    if (child?.execAt !== null || process.exe !== child.exe || process.home !== child.home) return process;
+    child = process;
+  }
+  return undefined;
 }
+
+/** Whether what started the process stands first in the container, as far as was seen: nothing of the container is above it. */
+export function isOfMain(lineage: readonly KnownProcess[]): boolean {
+  const [own, parent] = lineage;
+  if (own === undefined || parent === undefined || parent.exe === '' || isShell(parent.program)) return false;
+  return parent.home === own.home && aboveStarter(lineage)?.home !== parent.home;
+}
+
+/** Since when what started the process has run its program, were it in what that was forked from. */
+export const starterRanSince = ([, parent]: readonly KnownProcess[]): bigint | null =>
+  parent?.ranSince ?? null;
 
 /** Whether a runtime put the process, or one above it, into a container that was running already. */
 export function isEntered(lineage: readonly KnownProcess[], { madeAt, kind }: Container): boolean {

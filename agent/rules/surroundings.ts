@@ -2,7 +2,7 @@
 import type { RuleContext } from '../alerts/hit.ts';
 import type { Container } from '../identity/container.ts';
 import type { KnownProcess } from '../identity/processes.ts';
-import { isEntered, isOfMain, isRuntime, serverAbove, shellAbove } from './lineage.ts';
+import { isEntered, isOfMain, isRuntime, serverAbove, shellAbove, starterRanSince } from './lineage.ts';
 import { secondsSince } from './subjects.ts';
 
 export class ContainerView {
@@ -41,9 +41,11 @@ export class ProcessView {
   readonly #exe: string;
   readonly #lineage: readonly KnownProcess[];
   readonly #container: Container;
+  readonly #time: bigint;
 
-  constructor(exe: string, { lineage, container }: RuleContext) {
+  constructor(exe: string, time: bigint, { lineage, container }: RuleContext) {
     this.#exe = exe;
+    this.#time = time;
     this.#lineage = lineage;
     this.#container = container;
   }
@@ -63,6 +65,9 @@ export class ProcessView {
   }
   get by_main(): boolean {
     return isOfMain(this.#lineage);
+  }
+  get starter_age(): number {
+    return secondsSince(this.#time, starterRanSince(this.#lineage));
   }
   get ancestors(): readonly string[] {
     return this.#lineage.slice(1).map(({ exe }) => exe);
@@ -105,7 +110,7 @@ export class Variables {
     return this.#container;
   }
   get process(): ProcessView {
-    this.#process ??= new ProcessView(this.#exe, this.#context);
+    this.#process ??= new ProcessView(this.#exe, this.#time, this.#context);
     return this.#process;
   }
   get baseline(): BaselineView {

@@ -4,8 +4,9 @@
  * what is extreme for a second and what is a little too much for minutes come to one amount: CPU seconds, bytes, processes.
  *
  * An amount is compared with the largest of its kind so far, and counts from twice as much on. That a window brings such a
- * *record* at all is as likely as it was: by those of the workload in its windows, with what is usual on the node for as much
- * as STRENGTH windows (rates.ts does so for facts). By how many octaves a record passes twice the one before is taken for
+ * *record* at all is as likely as it was: by those of the workload in its windows and what is usual on the node: the
+ * mean of a gamma law of rates whose mean is the node's and whose shape is SHAPE, given r records in n windows, (r + SHAPE) /
+ * (n + SHAPE / mean), so that neither says more than about as many windows as there were can show (empirical Bayes, H. Robbins 1956). By how many octaves a record passes twice the one before is taken for
  * exponential, which is a Pareto law of amounts; its mean is that of the node's records, with PRIOR_RECORDS of one octave before
  * there are any: a law of index 1.4, between what sizes of files show and a finite variance. Both are added as bits.
  *
@@ -52,8 +53,8 @@ const FULL_BITS = 32;
 const MOST_BITS = 24;
 /** Clean windows until it speaks: 4 minutes of 5 s. */
 const ENOUGH = 48;
-/** Windows of one's own that outweigh what is usual elsewhere: two minutes. */
-const STRENGTH = 24;
+/** Half a record, as in the prior that says least (H. Jeffreys, 1946). */
+const SHAPE = 1 / 2;
 /** Records that are taken to have been before any, and their octaves; and the most that one says. */
 const PRIOR_RECORDS = 8;
 const PRIOR_OCTAVES = 1;
@@ -158,7 +159,7 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     if (!(octaves >= 0)) return 0;
     const own = this.records;
     const elsewhere = (node.records + 1) / (node.windows + 2);
-    const chance = Math.min(1, (own.records + STRENGTH * elsewhere) / (own.windows + STRENGTH));
+    const chance = Math.min(1, (own.records + SHAPE) / (own.windows + SHAPE / elsewhere));
     const mean = (node.octaves + PRIOR_RECORDS * PRIOR_OCTAVES) / (node.records + PRIOR_RECORDS);
     return Math.min(MOST_BITS, -Math.log2(chance) + octaves / (mean * Math.LN2));
   }

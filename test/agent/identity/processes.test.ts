@@ -51,6 +51,23 @@ test('knows a process by pid and start, what it ran before and what started it',
   expect(processes.lineage(2, 99n)).toEqual([]);
 });
 
+test('a fork has run its program since that was executed last in its container, or since picket looks', () => {
+  const processes = new Processes();
+  const exec = (pid: number, path: string, parentExe: string, time: bigint): Buffer =>
+    execRecord({ pid, start: time, parentPid: 90 + pid, parentStart: time - 1n, path, parentExe, time });
+  note(processes, exec(1, '/bin/first', 'x', 100n), exec(2, '/bin/app', 'first', 500n));
+  note(processes, exec(3, '/bin/sh', 'app', 900n), exec(4, '/bin/sh', 'old', 950n));
+  const since = (pid: number, start: bigint): (bigint | undefined)[] =>
+    processes.lineage(pid, start).map(({ ranSince }) => ranSince);
+  expect([since(3, 900n), since(4, 950n)]).toEqual([
+    [900n, 500n],
+    [950n, 100n],
+  ]);
+  processes.forget([{ container: { id: 'c1' } as Container, goneAt: 1000n }]);
+  note(processes, exec(5, '/bin/sh', 'app', 1100n));
+  expect(since(5, 1100n)).toEqual([1100n, 100n]);
+});
+
 test('what a program of many in one file was started as stays known when it becomes another', () => {
   const processes = new Processes();
   const one = { pid: 2, start: 20n };

@@ -389,18 +389,20 @@ export class Windows {
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
+    const stateBefore = baseline.state;
     this.#rollouts.returned(watched, baseline, this.#watched.values(), when);
     const version = container.identity.imageDigest;
     for (const period of learn)
       costs.window(RARITY, () => baseline.learn({ ...period, version, source: key }));
     this.#rollouts.report(watched, baseline, when);
     const clean = learn.some(isClean);
+    const isAsEver = clean && newFacts + newPairs === 0 && baseline.state === stateBefore;
     if (clean && !loud && !baseline.pinned) baseline.labels.learn(loudestName);
     this.#settle(watched, baseline, clean);
     const learnt = learn.some(({ complete, withheld }) => complete && !withheld) && !baseline.pinned;
     const wallMs = telling.wallOf(ending.bootNs);
     baseline.history.care.window({ wallMs, complete: window.complete, learnt });
-    if (learn.length > 0) registry.touch(container.identity.workload);
+    if (learn.length > 0) registry.touch(container.identity.workload, !isAsEver);
     sink.window({
       ...window,
       container,

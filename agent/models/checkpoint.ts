@@ -17,6 +17,7 @@ export interface Checkpointed {
   save(limit?: number): SavedText[];
   load(text: string): void;
   touch(workload: string): void;
+  round(every: number): void;
   takeDropped(): string[];
 }
 
@@ -70,9 +71,11 @@ export class Checkpoint {
 
   /**
    * Writes those baselines that changed, one at a time, leaving the event loop free between them, and removes what left.
+   * One for which all is as ever is written `every` so many times that this is called: it takes milliseconds, each time.
    * @returns how many were written. @throws the first error of the file system; what was not written is tried again.
    */
-  async write(registry: Checkpointed): Promise<number> {
+  async write(registry: Checkpointed, every = 1): Promise<number> {
+    registry.round(every);
     for (const workload of registry.takeDropped())
       await rm(join(this.#folder, fileOf(workload)), { force: true });
     for (let written = 0; ; written++) {

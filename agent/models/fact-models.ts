@@ -32,6 +32,7 @@ const FACT_BYTES = 88 * 1024;
 /** Periods in which a fact must have been seen to be accepted: what came once may be what is looked for. */
 const ACCEPTED = 2;
 const ADDED: ReadonlySet<FactKind> = new Set(ADDED_KINDS);
+const EMPTY_BYTES = new Rarity({ limit: 1, learnPeriods: 1 }).bytes;
 const NEVER_SEEN: SavedRarity = { periods: 0, sealed: 0, evicted: 0, facts: [] };
 
 export type Models = Readonly<Record<FactKind, Rarity>>;
@@ -40,10 +41,12 @@ export type SavedModels = Readonly<Record<FactKind, SavedRarity>>;
 export class FactModels {
   readonly #steady: Models;
   readonly #start: Models;
+  readonly #all: readonly Rarity[];
 
   constructor(learnWindows: number) {
     this.#steady = modelsOf(learnWindows);
     this.#start = modelsOf(LEARN_STARTS);
+    this.#all = [...Object.values(this.#steady), ...Object.values(this.#start)];
   }
 
   of(phase: Phase): Models {
@@ -96,12 +99,14 @@ export class FactModels {
 
   /** Whoever takes most gives way first, which it counts. */
   fit(): void {
-    const all = [...Object.values(this.#steady), ...Object.values(this.#start)];
-    const empty = new Rarity({ limit: 1, learnPeriods: 1 }).bytes;
     for (;;) {
-      const taken = all.reduce((sum, { bytes }) => sum + bytes - empty, 0);
-      const most = all.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-      if (taken <= FACT_BYTES || most.size === 0) return;
+      let taken = 0;
+      let most: Rarity | null = null;
+      for (const model of this.#all) {
+        taken += model.bytes - EMPTY_BYTES;
+        if (most === null || model.bytes > most.bytes) most = model;
+      }
+      if (taken <= FACT_BYTES || most === null || most.size === 0) return;
       most.shrink();
     }
   }

@@ -38,6 +38,9 @@ interface Taken {
   readonly bit: number;
 }
 
+/** Of most kinds most periods have none. */
+const NOTHING: readonly string[] = [];
+
 export interface PeriodsParts {
   readonly facts: FactModels;
   readonly versions: Versions;
@@ -112,9 +115,13 @@ export class Periods {
     if (withheld) this.counts.withheld += 1;
     if (withheld && entered.length === 0) return;
     const models = this.#parts.facts.of(phase);
-    const values = new Map<FactKind, string[]>(FACT_KINDS.map((kind) => [kind, []]));
-    for (const { kind, value } of [...learnt, ...entered]) values.get(kind)?.push(value);
-    for (const [kind, of] of values) models[kind].learn(of, brought.has(kind), bit);
+    const values = new Map<FactKind, string[]>();
+    for (const { kind, value } of [...learnt, ...entered]) {
+      const of = values.get(kind) ?? [];
+      of.push(value);
+      values.set(kind, of);
+    }
+    for (const kind of FACT_KINDS) models[kind].learn(values.get(kind) ?? NOTHING, brought.has(kind), bit);
     // What came that often is known that well, also when its suspicion is forgotten.
     for (const fact of entered) models[fact.kind].believe(fact.value, this.#early(fact));
     this.#parts.facts.fit();

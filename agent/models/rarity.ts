@@ -253,6 +253,7 @@ export class Rarity implements Detector<readonly string[], string> {
     const now = this.#periods;
     this.#periods += 1;
     if (novel) this.#brought(now);
+    if (period.length === 0) return;
     for (const fact of new Set(period)) this.#see(fact, now, version);
     this.#fit();
   }

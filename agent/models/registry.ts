@@ -39,7 +39,10 @@ interface Sizes {
 export class Registry {
   readonly #options: BaselineOptions;
   readonly #baselines = new Map<string, Baseline>();
+  /** To be saved. */
   readonly #changed = new Set<string>();
+  /** Those that saw only what they knew since they were saved, and the rounds of saving that they have waited for. */
+  readonly #grown = new Map<string, number>();
   /** Workload → times its document was written, over restarts. */
   readonly #generations = new Map<string, number>();
   /** Of containers that are gone, the longest first. */
@@ -102,17 +105,26 @@ export class Registry {
     return dropped;
   }
 
-  /** The workload's baseline has learnt something since it was last saved. */
-  touch(workload: string): void {
-    this.#changed.add(workload);
+  /** The workload's baseline has learnt something since it was last saved; no `news`: only that all is as ever. */
+  touch(workload: string, news = true): void {
+    if (news) this.#changed.add(workload);
+    else if (!this.#grown.has(workload)) this.#grown.set(workload, 0);
   }
 
-  /** Those that changed since the last call, at most `limit` of them. */
+  /** A round of saving begins; those for which all is as ever are to be saved in every so many of them. */
+  round(every: number): void {
+    for (const [workload, waited] of this.#grown)
+      if (waited + 1 >= every) this.#changed.add(workload);
+      else this.#grown.set(workload, waited + 1);
+  }
+
+  /** Those that are to be saved, at most `limit` of them. */
   save(limit: number = Number.POSITIVE_INFINITY): SavedText[] {
     const saved: SavedText[] = [];
     for (const workload of this.#changed) {
       if (saved.length >= limit) break;
       this.#changed.delete(workload);
+      this.#grown.delete(workload);
       const baseline = this.#baselines.get(workload);
       if (baseline === undefined) continue;
       saved.push(this.#document(workload, baseline));
@@ -200,6 +212,7 @@ export class Registry {
     this.#sizes.delete(workload);
     this.#baselines.delete(workload);
     this.#changed.delete(workload);
+    this.#grown.delete(workload);
     this.#generations.delete(workload);
     this.#hashes.delete(workload);
     this.#retired.delete(workload);

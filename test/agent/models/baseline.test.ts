@@ -200,6 +200,24 @@ test('a checkpoint that cannot be written is tried again', async () => {
   expect(registry.save().map(({ workload }) => workload)).toEqual(['w']);
 });
 
+test('a baseline that saw only what it knew is written in every so many checkpoints, others in the next', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'baselines-'));
+  const checkpoint = new Checkpoint(folder);
+  const registry = new Registry(options);
+  for (const name of ['calm', 'other']) registry.baseline(name).learn(period([exec('a')]));
+  const written: number[] = [];
+  for (let n = 0; n < 7; n++) {
+    registry.touch('calm', false);
+    if (n === 4) registry.touch('other');
+    if (n === 4) registry.touch('other', false);
+    written.push(await checkpoint.write(registry, 3));
+  }
+  expect(written).toEqual([0, 0, 1, 0, 1, 1, 0]);
+  registry.touch('calm', false);
+  expect(await checkpoint.write(registry)).toBe(1);
+  rmSync(folder, { recursive: true });
+});
+
 test('a baseline saved before there were actions and pairs is taken over, and learns them anew', () => {
   const old = new Baseline('w', { learnWindows: 3, matureWindows: 5 });
   for (let n = 0; n < 8; n++) old.learn(period([exec('a')]));

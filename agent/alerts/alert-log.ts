@@ -16,7 +16,6 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { pino } from 'pino';
 
 export interface AlertLogOptions {
   readonly path: string;
@@ -59,7 +58,6 @@ function isTorn(path: string, size: number): boolean {
 export class AlertLog {
   readonly counts: AlertLogCounts = { written: 0, dropped: 0, errors: 0 };
   readonly #options: AlertLogOptions;
-  readonly #json: (line: Record<string, unknown>) => void;
   #fd: number | null = null;
   #inode = -1;
   #bytes = 0;
@@ -71,12 +69,6 @@ export class AlertLog {
   constructor(options: AlertLogOptions) {
     this.#options = options;
     mkdirSync(dirname(options.path), { recursive: true, mode: 0o700 });
-    const logger = pino(
-      { base: null, timestamp: false, formatters: { level: () => ({}) } },
-      // Without level, time and base pino begins with the comma that would have followed them.
-      { write: (line: string) => this.#line(escapeUnsafe(line.replace(/^\{,/, '{'))) },
-    );
-    this.#json = (line) => logger.info(line);
   }
 
   /** Why the file could not be written last time, or null when it could. */
@@ -90,7 +82,7 @@ export class AlertLog {
 
   /** True when the line is in the file. */
   write(line: Record<string, unknown>): boolean {
-    this.#json(line);
+    this.#line(`${escapeUnsafe(JSON.stringify(line))}\n`);
     return this.#waiting.length === 0;
   }
 

@@ -12,7 +12,7 @@ const EPERM = 1;
 
 describe.skipIf('missing' in tools)('exec deny', { timeout: 600_000 }, () => {
   const boot = (lsm: string) =>
-    'missing' in tools ? Promise.reject(new Error(tools.missing)) : inMachine(GUEST, tools, lsm);
+    'missing' in tools ? Promise.reject(new Error(tools.missing)) : inMachine(GUEST, tools, { lsm });
 
   test('refuses programs of the contained alone, from the order to its end, its undo, and through a new agent', async () => {
     expect(await boot('lockdown,capability,bpf')).toEqual({

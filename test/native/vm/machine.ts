@@ -20,7 +20,7 @@ import { createInterface } from 'node:readline';
 
 const ROOT = join(import.meta.dirname, '../../..');
 /** Interpreted instruction by instruction: some forty times slower than the machine itself. */
-const BOOT_MS = 300_000;
+const BOOT_MS = 500_000;
 const RESULT = 'RESULT ';
 
 interface Tools {
@@ -60,7 +60,7 @@ function withLibraries(folder: string, files: readonly string[]): void {
   }
 }
 
-const INIT = (script: string): string => `#!/bin/busybox sh
+const INIT = (script: string, files: readonly string[]): string => `#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
 mkdir -p /proc /sys /dev /tmp
@@ -72,21 +72,21 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs trace /sys/kernel/tracing
 ip link set lo up
-${process.execPath} --disable-warning=ExperimentalWarning ${script} 2>&1
+${process.execPath} --disable-warning=ExperimentalWarning ${script} ${files.join(' ')} 2>&1
 poweroff -f
 `;
 
-function makeInitrd(folder: string, script: string, busybox: string): string {
+function makeInitrd(folder: string, script: string, busybox: string, files: readonly string[]): string {
   const root = join(folder, 'root');
   const build = join(ROOT, 'build/Release');
   mkdirSync(join(root, 'bin'), { recursive: true });
   copyFileSync(busybox, join(root, 'bin/busybox'));
-  withLibraries(root, [process.execPath, join(build, 'picket.node')]);
+  withLibraries(root, [process.execPath, join(build, 'picket.node'), ...files]);
   cpSync(build, join(root, build), { recursive: true });
   for (const path of ['package.json', 'native/index.ts'])
     cpSync(join(ROOT, path), join(root, ROOT, path), { recursive: true });
   cpSync(script, join(root, script));
-  writeFileSync(join(root, 'init'), INIT(script));
+  writeFileSync(join(root, 'init'), INIT(script, files));
   chmodSync(join(root, 'init'), 0o755);
   const initrd = join(folder, 'initrd.gz');
   const pack = '"$1" find . | "$1" cpio -o -H newc 2>/dev/null | gzip -1 > "$0"';
@@ -94,11 +94,18 @@ function makeInitrd(folder: string, script: string, busybox: string): string {
   return initrd;
 }
 
-/** Boots, runs the script, and gives what it printed behind RESULT as JSON. @throws with the console's end when there is none. */
-export async function inMachine(script: string, tools: Tools, lsm: string): Promise<unknown> {
+/**
+ * Boots, runs the script with the paths of `files`, programs that are taken along, and gives what it printed behind RESULT as
+ * JSON. @throws with the console's end when there is none.
+ */
+export async function inMachine(
+  script: string,
+  tools: Tools,
+  { lsm, files = [] }: { lsm: string; files?: readonly string[] },
+): Promise<unknown> {
   const folder = mkdtempSync(join(tmpdir(), `picket-vm-${basename(script)}-`));
   try {
-    const initrd = makeInitrd(folder, script, tools.busybox);
+    const initrd = makeInitrd(folder, script, tools.busybox, files);
     const append = `console=ttyS0 quiet rdinit=/init panic=-1 lsm=${lsm}`;
     const child = spawn(
       tools.qemu,

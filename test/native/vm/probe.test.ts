@@ -12,7 +12,7 @@ const MAY_BE_ABSENT = ['tp_btf/io_uring_submit_req', 'tp_btf/cap_capable'];
 describe.skipIf('missing' in tools)('the probe', { timeout: 600_000 }, () => {
   test('loads all its programs, in both forms, and sees what a container does', async () => {
     if ('missing' in tools) throw new Error(tools.missing);
-    const found = (await inMachine(GUEST, tools, 'capability')) as Record<string, unknown>;
+    const found = (await inMachine(GUEST, tools, { lsm: 'capability' })) as Record<string, unknown>;
     console.log(JSON.stringify(found));
     const { 'not attached': missing, 'by helpers, not attached': missingOld, ...seen } = found;
     const refused = (hooks: unknown) =>

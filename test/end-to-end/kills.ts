@@ -118,7 +118,9 @@ export class Kills {
       'the agent knows it',
       () => this.running.agent.knows(container.id).catch(orUnreachable),
       SETTLE_MS,
-    );
+    ).catch(async (error: Error) => {
+      throw new Error(`${error.message}: ${await this.running.agent.describe()}`);
+    });
     await eventually(
       'central knows it',
       async () => {

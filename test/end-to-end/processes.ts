@@ -1,6 +1,6 @@
 /** The shipped processes, started as an operator starts them, with a state and ports of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { CentralReady } from '../../central/central.ts';
@@ -135,6 +135,8 @@ export interface RunningAgent extends Running {
   leases(): Promise<readonly { readonly order: string }[]>;
   /** Whether it knows the container by its pod. */
   knows(id: string): Promise<boolean>;
+  /** Whether it lives, what it knows and what it logged last, for who looks for a fault. */
+  describe(): Promise<string>;
   /** Entries in the kernel. */
   kernel(): Promise<readonly { readonly cgroup: number }[]>;
   again(): Promise<RunningAgent>;
@@ -167,6 +169,12 @@ export async function startAgent(
         containers: { id: string; pod: string }[];
       };
       return containers.some((container) => container.id === id && container.pod !== '');
+    },
+    async describe() {
+      const asked = (path: '/containers' | '/status') => client.get(path).then(JSON.stringify, String);
+      const alive = existsSync(`/proc/${running.pid}/stat`) ? 'lives' : 'is gone';
+      const says = [await asked('/containers'), await asked('/status')].map((text) => text.slice(-6000));
+      return [`${running.pid} ${alive}`, ...says, lastLines(join(folder, 'agent.log'), 40)].join('\n');
     },
     again: () => startAgent(central, flags),
   };

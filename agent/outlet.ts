@@ -100,16 +100,9 @@ export class Outlet {
   /** At once: whoever it is, central is asked by the time of it. */
   session(session: SessionStart, wallMs: number): void {
     const { privacy } = this.upward;
-    this.upward.append(() => {
-      const message = sessionMessage(session, wallMs, argsPrint(session.event));
-      const { exe = '', by = '', argsSha256 = '' } = message;
-      return sessionEntry({
-        ...message,
-        exe: privacy.value('exe', exe),
-        by: privacy.value('parent', by),
-        argsSha256: privacy.value('args_sha256', argsSha256),
-      });
-    });
+    this.upward.append(() =>
+      sessionEntry(privacy.session(sessionMessage(session, wallMs, argsPrint(session.event)))),
+    );
   }
 
   window(window: ContainerWindow): void {

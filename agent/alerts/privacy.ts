@@ -21,6 +21,12 @@ const HARMLESS: ReadonlySet<string> = new Set([
 const PREFIX = 4;
 const PRIVATE = 'what it was is private (private-values)';
 
+interface PrivateSession {
+  readonly exe?: string | undefined;
+  readonly by?: string | undefined;
+  readonly argsSha256?: string | undefined;
+}
+
 export class Privacy {
   readonly #how: How;
   readonly #told: ReadonlySet<string>;
@@ -77,6 +83,18 @@ export class Privacy {
         evidence === null
           ? null
           : { ...evidence, grounds: evidence.grounds.map((ground) => ({ ...ground, what: '' })) },
+    };
+  }
+
+  /** Whose arguments' hash is not told has none: of a hash of it nobody could find a command again. */
+  session<T extends PrivateSession>(session: T): T {
+    const { exe = '', by = '', argsSha256 = '' } = session;
+    const isTold = this.#how === 'told' || this.#told.has('args_sha256');
+    return {
+      ...session,
+      exe: this.value('exe', exe),
+      by: this.value('parent', by),
+      argsSha256: isTold ? argsSha256 : '',
     };
   }
 

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Privacy } from '../../agent/alerts/privacy.ts';
+import { hashKey } from '../../kit/sketch/hash-key.ts';
 import { encodeSummary } from '../../wire/index.ts';
 import { alert, attack, container, detection, summary } from '../builders/summaries.ts';
 import {
@@ -34,6 +36,33 @@ afterAll(async () => {
 const rows = async (): Promise<unknown> => (await central.call('GET', '/api/v1/status')).value['rows'];
 const refused = (code: string): Promise<number> =>
   central.metric(`picket_central_requests_total{route="POST /v1/summaries",code="${code}"}`);
+
+/** A summary of a session and what was found in it, as a node with this privacy tells it. */
+function told(privacy: Privacy) {
+  const web = container('web-1');
+  const session = privacy.session({
+    ...{ container: web.id, workload: web.workload, root: '77:1000', wallMs: Date.now(), pid: 77, uid: 0 },
+    ...{ exe: 'sh', by: 'runc', argsSha256: '0123456789abcdef', argsCount: 2, argsBytes: 9, argsCut: false },
+  });
+  const facts = { exe: privacy.value('exe', '/bin/sh'), fact: privacy.value('fact', 'program /bin/sh') };
+  const found = { ...detection(web), facts };
+  return summary({ sequence: next(), containers: [web], sessions: [session], detections: [found] });
+}
+
+describe('private values', () => {
+  it.each(['told', 'hashed', 'dropped'] as const)('a summary with values %s is taken', async (how) => {
+    const privacy = new Privacy({ how, except: [], own: () => hashKey('5a'.repeat(32)) });
+    const { status, error } = await central.node(identity).send(told(privacy));
+    expect([status, error]).toEqual([200, null]);
+  });
+
+  it('of an agent of before, which hashed the hash of arguments once more, too', async () => {
+    const sent = told(new Privacy({ how: 'told', except: [], own: () => hashKey('5a'.repeat(32)) }));
+    const sessions = (sent.sessions ?? []).map((one) => ({ ...one, argsSha256: 'hash:0123456789abcdef' }));
+    const { status, error } = await central.node(identity).send({ ...sent, sessions });
+    expect([status, error]).toEqual([200, null]);
+  });
+});
 
 describe('enrolment', () => {
   it('gives a node a certificate that its summaries are taken under', async () => {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ended, run } from './command.ts';
 
 const MODULES = join(import.meta.dirname, 'go');
@@ -74,10 +74,21 @@ async function fetchModules(folder: string): Promise<void> {
     throw new UnavailableError(`Go modules cannot be fetched: ${end.stderr.trim().split('\n').at(-1)}`);
 }
 
+/** The folder that this process makes it in; what a build that was ended has left goes. */
+function workFolder(target: string): string {
+  for (const name of readdirSync(CACHE)) {
+    const [, of, pid] = /^(.*)\.(\d+)$/.exec(name) ?? [];
+    if (of === basename(target) && !existsSync(`/proc/${pid}`))
+      rmSync(join(CACHE, name), { recursive: true });
+  }
+  const made = `${target}.${process.pid}`;
+  mkdirSync(made);
+  return made;
+}
+
 async function build(target: string): Promise<void> {
   await fetchModules(MODULE);
-  const made = `${target}.${process.pid}`;
-  mkdirSync(made, { recursive: true });
+  const made = workFolder(target);
   try {
     const flags = linkerFlags(readFileSync(join(MODULE, 'go.mod'), 'utf8'));
     for (const [file, name] of Object.entries(OUTPUTS)) {
@@ -129,8 +140,9 @@ export async function debianRoot(packages: readonly string[] = PACKAGES): Promis
   const print = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 16);
   const target = join(CACHE, `debian-${print}`);
   if (existsSync(target)) return target;
-  const made = `${target}.${process.pid}`;
-  mkdirSync(join(made, 'archives'), { recursive: true });
+  mkdirSync(CACHE, { recursive: true });
+  const made = workFolder(target);
+  mkdirSync(join(made, 'archives'));
   try {
     const end = await ended(['apt-get', 'download', '-qq', ...packages], { cwd: join(made, 'archives') });
     if (end.code !== 0) throw new UnavailableError(`Debian packages cannot be fetched: ${end.stderr.trim()}`);

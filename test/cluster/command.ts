@@ -75,7 +75,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 export async function until<T>(
   what: string,
   ask: () => Promise<T> | T,
-  limitMs = 120_000,
+  limitMs = 300_000,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const last = Date.now() + limitMs;
   let why = '';

@@ -17,7 +17,7 @@ export default defineConfig({
     fileParallelism: false,
     sequence: { sequencer: InOrder },
     // Pods start, baselines are learnt: on a busy machine each takes its time.
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
   },
 });

@@ -25,22 +25,22 @@ test('contained, it reaches nothing, and its open connection falls silent', asyn
   const text = await until('the container at central', () => picket(cluster, 'central', args));
   order = /"(ord-[^"]+)"/.exec(text)?.[1] ?? '';
   expect(order).toMatch(/^ord-/);
-  await expect.poll(both, { timeout: 60_000, interval: 1000 }).toEqual(['silent', 'silent']);
-  await expect.poll(() => pair.silentFor(), { timeout: 60_000, interval: 1000 }).toBeGreaterThan(5000);
+  await expect.poll(both, { timeout: 180_000, interval: 1000 }).toEqual(['silent', 'silent']);
+  await expect.poll(() => pair.silentFor(), { timeout: 180_000, interval: 1000 }).toBeGreaterThan(5000);
 });
 
 test('a container that is started anew in its pod is cut off, too', async () => {
   await pair.restart();
-  await expect.poll(both, { timeout: 60_000, interval: 1000 }).toEqual(['silent', 'silent']);
+  await expect.poll(both, { timeout: 180_000, interval: 1000 }).toEqual(['silent', 'silent']);
 });
 
 test('it is an object of the cluster, which says that it holds', async () => {
   const phase = (): Promise<string> =>
     cluster.kubectl(['get', 'containment', order, '-n', PAIR, '-o', 'jsonpath={.status.phase}']);
-  await expect.poll(phase, { timeout: 60_000, interval: 1000 }).toBe('Active');
+  await expect.poll(phase, { timeout: 180_000, interval: 1000 }).toBe('Active');
 });
 
 test('the object deleted, it reaches its peer again', async () => {
   await cluster.kubectl(['delete', 'containment', order, '-n', PAIR, '--timeout=120s']);
-  await expect.poll(both, { timeout: 60_000, interval: 1000 }).toEqual(['answered', 'answered']);
+  await expect.poll(both, { timeout: 180_000, interval: 1000 }).toEqual(['answered', 'answered']);
 });

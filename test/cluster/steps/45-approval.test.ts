@@ -69,10 +69,10 @@ test('approved with kubectl, it is cut off', async () => {
   const yes = ['--type=merge', '-p', JSON.stringify({ spec: { approvedBy: 'admin' } })];
   await cluster.kubectl(['patch', 'containment', await first('Proposed'), '-n', SHOP, ...yes]);
   await first('Active');
-  await expect.poll(reaches, { timeout: 60_000, interval: 1000 }).toBe('no');
+  await expect.poll(reaches, { timeout: 180_000, interval: 1000 }).toBe('no');
 });
 
 test('deleted with kubectl, it is taken back', async () => {
   await cluster.kubectl(['delete', 'containment', await first('Active'), '-n', SHOP, '--timeout=120s']);
-  await expect.poll(reaches, { timeout: 60_000, interval: 1000 }).toBe('yes');
+  await expect.poll(reaches, { timeout: 180_000, interval: 1000 }).toBe('yes');
 });

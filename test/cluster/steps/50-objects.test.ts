@@ -67,7 +67,7 @@ describe('PicketRule', () => {
     expect(shown['WHY NOT']).toContain('spec line');
     const events = (): Promise<string> =>
       cluster.kubectl(['get', 'events', '-A', '--field-selector', 'involvedObject.name=broken']);
-    await expect.poll(events, { timeout: 60_000, interval: 1000 }).toContain('Refused');
+    await expect.poll(events, { timeout: 180_000, interval: 1000 }).toContain('Refused');
     await gone('picketrule', 'broken');
   });
 
@@ -84,10 +84,12 @@ describe('PicketRule', () => {
     await made('PicketRule', 'marked', RULE);
     expect(await inForce(cluster, 'picketrule', 'marked')).toMatchObject({ status: 'True', message: '' });
     expect(await columns(cluster, ['picketrule', 'marked'])).toMatchObject({ 'IN FORCE': 'True' });
-    await until('the rule on the node', async () => toldOf('marked', await runsMarked()), 60_000);
+    // Any of them: on a busy machine a line comes only after the next is run.
+    const told = (): Promise<boolean> => runsMarked().then(() => toldOf('marked', 'marked-'));
+    await until('the rule on the node', told, 180_000);
     const hits = async (): Promise<unknown> =>
       (await listed('exceptions')).find(({ name }) => name === 'marked')?.['hits'];
-    await expect.poll(hits, { timeout: 60_000, interval: 1000 }).toBeGreaterThan(0);
+    await expect.poll(hits, { timeout: 180_000, interval: 1000 }).toBeGreaterThan(0);
     expect(await incidentsHere()).toEqual([]);
   });
 
@@ -95,7 +97,7 @@ describe('PicketRule', () => {
     await gone('picketexception', 'marked');
     const isListed = async (): Promise<boolean> =>
       (await listed('exceptions')).some(({ name, state }) => name === 'marked' && state === 'in force');
-    await expect.poll(isListed, { timeout: 60_000, interval: 1000 }).toBe(false);
+    await expect.poll(isListed, { timeout: 180_000, interval: 1000 }).toBe(false);
     await until('an incident', async () => {
       await runsMarked();
       return (await incidentsHere()).length > 0;
@@ -104,7 +106,7 @@ describe('PicketRule', () => {
     // The node is told with the answer to its next summary.
     await until('a marked program that is not told', async () => {
       const name = await runsMarked();
-      await until('the program in the log', () => toldOf('rarity', name), 10_000).catch(() => {});
+      await until('the program in the log', () => toldOf('rarity', name), 20_000).catch(() => {});
       return !(await toldOf('marked', name));
     });
   });
@@ -139,7 +141,7 @@ describe('PicketPolicy', () => {
       (await listed('policy')).filter((one) => one['inForce'] === true).map(({ name }) => name);
     expect(await names()).toContain('read');
     await gone('picketpolicy', 'read', 'unread');
-    await expect.poll(names, { timeout: 60_000, interval: 1000 }).not.toContain('read');
+    await expect.poll(names, { timeout: 180_000, interval: 1000 }).not.toContain('read');
   });
 });
 
@@ -150,7 +152,7 @@ describe('PicketProfile', () => {
 
   test('pins what its workload has learnt, on the node that runs it', async () => {
     await made('PicketProfile', 'desk', { workload: 'Deployment/desk/desk', pinned: true }, PLACE);
-    await expect.poll(status, { timeout: 60_000, interval: 1000 }).toMatchObject({ nodes: 1, pinnedOn: 1 });
+    await expect.poll(status, { timeout: 180_000, interval: 1000 }).toMatchObject({ nodes: 1, pinnedOn: 1 });
     const shown = await columns(cluster, PROFILE);
     expect(shown).toMatchObject({ WORKLOAD: 'Deployment/desk/desk', PINNED: 'true', NODES: '1' });
     expect(shown['STATE']).toMatch(/^(learning|young|mature)$/);
@@ -164,7 +166,7 @@ describe('PicketProfile', () => {
   test('deleted, the workload learns again', async () => {
     await gone(...PROFILE);
     await made('PicketProfile', 'desk', { workload: 'Deployment/desk/desk' }, PLACE);
-    await expect.poll(status, { timeout: 60_000, interval: 1000 }).toMatchObject({ nodes: 1, pinnedOn: 0 });
+    await expect.poll(status, { timeout: 180_000, interval: 1000 }).toMatchObject({ nodes: 1, pinnedOn: 0 });
     await gone(...PROFILE);
   });
 });
@@ -185,7 +187,7 @@ describe('PicketNode', () => {
     await gone('picketnode', cluster.node);
     const reporting = async (): Promise<string | undefined> =>
       (await columns(cluster, ['picketnode', cluster.node]))['REPORTING'];
-    await until('the node again', async () => (await reporting()) === 'True', 60_000);
+    await until('the node again', async () => (await reporting()) === 'True', 180_000);
   });
 });
 
@@ -208,7 +210,7 @@ describe('Containment', () => {
 
   test('for a pod that is not there it is refused, and says so', async () => {
     await made('Containment', 'astray', { ...ASKED, pod: 'nobody' }, PLACE);
-    await expect.poll(() => phase('astray'), { timeout: 60_000, interval: 1000 }).toBe('Refused');
+    await expect.poll(() => phase('astray'), { timeout: 180_000, interval: 1000 }).toBe('Refused');
     const shown = await columns(cluster, ['containment', 'astray', '-n', PLACE]);
     expect(shown['MESSAGE']).toContain(`of pod ${PLACE}/nobody is known`);
     await gone('containment', 'astray', '-n', PLACE);
@@ -217,14 +219,14 @@ describe('Containment', () => {
   test('made by a person, it cuts the pod off, and its events and columns say so', async () => {
     expect(await desk.reaches(pod)).toBe('yes');
     await made('Containment', 'asked', { ...ASKED, pod }, PLACE);
-    await expect.poll(() => phase(), { timeout: 60_000, interval: 1000 }).toBe('Active');
+    await expect.poll(() => phase(), { timeout: 180_000, interval: 1000 }).toBe('Active');
     expect(await desk.reaches(pod)).toBe('no');
     const shown = await columns(cluster, ITS);
     expect(shown).toMatchObject({ POD: pod, PHASE: 'Active', BY: 'admin' });
     expect(Date.parse(shown['UNTIL'] ?? '')).toBeGreaterThan(Date.now());
     const events = ['get', 'events', '-n', PLACE, '--field-selector', 'involvedObject.name=asked'];
     await expect
-      .poll(() => cluster.kubectl(events), { timeout: 60_000, interval: 1000 })
+      .poll(() => cluster.kubectl(events), { timeout: 180_000, interval: 1000 })
       .toMatch(/Active +containment\/asked/);
   });
 
@@ -235,6 +237,6 @@ describe('Containment', () => {
 
   test('deleted, it is taken back', async () => {
     await gone(...ITS);
-    await expect.poll(() => desk.reaches(pod), { timeout: 60_000, interval: 1000 }).toBe('yes');
+    await expect.poll(() => desk.reaches(pod), { timeout: 180_000, interval: 1000 }).toBe('yes');
   });
 });

@@ -28,7 +28,7 @@ async function contain(...flags: string[]): Promise<{ said: string; order: strin
   return { said, order: /ord-[0-9a-f-]+/.exec(said)?.[0] ?? '' };
 }
 const undo = (order: string): Promise<string> => picket(cluster, 'central', ['undo', order]);
-const poll = <T>(ask: () => Promise<T> | T) => expect.poll(ask, { timeout: 60_000, interval: 1000 });
+const poll = <T>(ask: () => Promise<T> | T) => expect.poll(ask, { timeout: 180_000, interval: 1000 });
 
 test('new programs are killed as they begin, and live again once it is taken back', async () => {
   const runs = (): Promise<string> =>

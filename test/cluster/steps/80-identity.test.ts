@@ -48,7 +48,7 @@ async function does(deed: string): Promise<string> {
   const before = new Set(await entered());
   await cluster.kubectl(['--kubeconfig', DANA, 'exec', '-n', SHOP, pod, '--', 'sh', '-c', deed]);
   const told = async (): Promise<string | undefined> => (await entered()).find((text) => !before.has(text));
-  return until('dana on the process', told, 60_000);
+  return until('dana on the process', told, 180_000);
 }
 const asked = (route: string): Promise<number> =>
   metric(cluster, `picket_central_audit_requests_total{route="${route}",code="ok"}`);

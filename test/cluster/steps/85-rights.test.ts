@@ -104,7 +104,7 @@ async function forgetANode(): Promise<void> {
     status,
   ]);
   const gone = (): boolean => askedBy('picket-central').map(lineOf).includes('delete picketnodes.picket.dev');
-  await until('the node is forgotten', gone, 60_000).catch(() => {});
+  await until('the node is forgotten', gone, 180_000).catch(() => {});
 }
 
 beforeAll(async () => {
@@ -115,7 +115,7 @@ beforeAll(async () => {
     const kinds = ['picketexceptions', 'picketrules', 'picketprofiles'];
     return kinds.every((kind) => lines.includes(`patch ${kind}/status.picket.dev`));
   };
-  await until('a word on each document', told, 60_000).catch(() => {});
+  await until('a word on each document', told, 180_000).catch(() => {});
 });
 
 test.each(['picket-central', 'picket-agent'])('%s was refused nothing', (account) => {

@@ -7,10 +7,11 @@
 import type { Verdict } from './alerts/judge.ts';
 import { judgeSurge, SURGE } from './alerts/surge.ts';
 import type { Flow, FlowEvent } from './events/event.ts';
-import { SURGE_CHANNELS, surgeRates } from './features/surge-row.ts';
+import type { Fact } from './features/fact.ts';
+import { surgeRates } from './features/surge-row.ts';
 import type { Window } from './features/window.ts';
 import type { Baseline } from './models/baseline.ts';
-import { bitsOfSurge, type Records } from './models/volume/surge.ts';
+import { type Amounts, bitsOfSurge, type Records, sentTo } from './models/volume/surge.ts';
 import type { Judging, WindowDetector } from './window-detector.ts';
 
 /** From there on it is told, and again when it grew by so much. */
@@ -34,7 +35,15 @@ interface Open {
   /** All its windows may be learnt. */
   clean: boolean;
   /** Of late, per second. */
-  recent: number | null;
+  recent: number;
+}
+
+/** Bytes of one window, and an end that has that name. */
+interface Peer {
+  readonly name: string;
+  readonly end: string;
+  sent: number;
+  both: number;
 }
 
 /** What is kept per container. */
@@ -43,11 +52,13 @@ export class Surges implements WindowDetector {
   /** Nearly always none: what they are spread as says nothing of drift. */
   readonly bits = null;
   readonly #node: () => Records;
-  readonly #open: Open[] = SURGE_CHANNELS.map(() => ({ amount: 0, calm: 0, clean: true, recent: null }));
-  /** Peer → bytes both ways in this window, and who called it last. */
-  #peers = new Map<string, number>();
+  /** By channel; of peers those whose surge is open. */
+  readonly #open = new Map<string, Open>();
+  /** Of this window, by channel. */
+  #peers = new Map<string, Peer>();
+  /** Address and port → who called it last. */
   readonly #callers = new Map<string, FlowEvent>();
-  #now: { readonly rates: readonly number[]; readonly ended: readonly number[] } | null = null;
+  #now: { readonly rates: Amounts; readonly ended: Amounts } | null = null;
   /** Bits told of the surges that are open. */
   #told = 0;
 
@@ -56,11 +67,13 @@ export class Surges implements WindowDetector {
     this.#node = node;
   }
 
-  flow({ peer, port, bytesIn, bytesOut, direction }: Flow): void {
+  flow({ peer, port, bytesIn, bytesOut, direction }: Flow, { value }: Fact): void {
     if (direction !== 'connect') return;
-    const end = `${peer}:${port}`;
-    if (this.#peers.size < MAX_PEERS || this.#peers.has(end))
-      this.#peers.set(end, (this.#peers.get(end) ?? 0) + bytesIn + bytesOut);
+    const channel = sentTo(value);
+    const known = this.#peers.get(channel) ?? { name: value, end: `${peer}:${port}`, sent: 0, both: 0 };
+    known.sent += bytesOut;
+    known.both += bytesIn + bytesOut;
+    if (this.#peers.size < MAX_PEERS) this.#peers.set(channel, known);
   }
 
   /** A process of the workload connected somewhere. */
@@ -79,9 +92,10 @@ export class Surges implements WindowDetector {
     if (host || window.endNs - window.startNs < SHORTEST_NS) return [];
     const seconds = Number(window.endNs - window.startNs) / 1e9;
     const rates = surgeRates(window);
-    this.#now = { rates, ended: rates.map((rate, i) => this.#add(i, rate, seconds, baseline)) };
-    const open = this.#open.map(({ amount }) => amount);
-    const going = open.some((amount) => amount > 0);
+    for (const [channel, { sent }] of peers) rates.set(channel, sent / seconds);
+    this.#now = { rates, ended: this.#add(rates, seconds, baseline) };
+    const open = new Map([...this.#open].map(([channel, { amount }]) => [channel, amount]));
+    const going = [...open.values()].some((amount) => amount > 0);
     if (!going) this.#told = 0;
     const score = baseline.surge.score({ open, node: going ? this.#node() : NOBODY });
     if (score.state === 'unknown') return [];
@@ -90,48 +104,60 @@ export class Surges implements WindowDetector {
     const again = this.#told > 0;
     this.#told = bits;
     const { workload, surge } = baseline;
-    return [judgeSurge({ score, bits, again, ...this.#who(peers), workload, learnt: surge.learnt, steps })];
+    const who = this.#who(peers, score.parts[0]?.what ?? '');
+    return [judgeSurge({ score, bits, again, ...who, workload, learnt: surge.learnt, steps })];
   }
 
   settle(baseline: Baseline, clean: boolean): null {
     const now = this.#now;
     this.#now = null;
     if (now === null) return null;
-    const ended = now.ended.map((amount, i) => (this.#isWhole(i, clean) ? amount : 0));
-    if (clean && !baseline.pinned) baseline.surge.learn({ rates: now.rates, ended });
+    const ended = [...now.ended].filter(([channel]) => clean && this.#open.get(channel)?.clean === true);
+    for (const [channel, open] of this.#open) {
+      open.clean = open.amount > 0 ? open.clean && clean : true;
+      // Of a peer nothing is kept beyond its surge.
+      if (open.amount === 0 && channel.startsWith(sentTo(''))) this.#open.delete(channel);
+    }
+    if (clean && !baseline.pinned) baseline.surge.learn({ rates: now.rates, ended: new Map(ended) });
     return null;
   }
 
-  /** Whether all of the surge that is open or has ended now may be learnt. */
-  #isWhole(i: number, clean: boolean): boolean {
-    const open = this.#open[i];
-    if (open === undefined) return false;
-    const whole = open.clean && clean;
-    open.clean = open.amount > 0 ? whole : true;
-    return whole;
+  /** What the window adds to each surge; the amounts of those that are over with it. */
+  #add(rates: Amounts, seconds: number, baseline: Baseline): Amounts {
+    const ended = new Map<string, number>();
+    for (const channel of new Set([...this.#open.keys(), ...rates.keys()])) {
+      // Nothing goes to a peer that is not among them; a number that was not read stands still.
+      const rate = rates.get(channel) ?? 0;
+      const amount = Number.isFinite(rate) ? this.#grow(channel, rate, seconds, baseline) : 0;
+      if (amount > 0) ended.set(channel, amount);
+    }
+    return ended;
   }
 
-  /** What the window adds to a surge; the amount of one that is over with it. */
-  #add(i: number, rate: number, seconds: number, { surge }: Baseline): number {
-    const open = this.#open[i];
-    if (open === undefined || !Number.isFinite(rate)) return 0;
-    const recent = open.recent ?? surge.usual(i);
-    open.recent = recent + (1 - 2 ** (-seconds / USUAL_AFTER_S)) * (rate - recent);
-    const nothing = (SURGE_CHANNELS[i]?.material ?? 0) / NOTHING_S;
-    const excess = rate - TIMES * Math.max(surge.usual(i), recent) - nothing;
+  /** The amount of a surge that is over now. */
+  #grow(channel: string, rate: number, seconds: number, { surge }: Baseline): number {
+    const usual = surge.usual(channel);
+    const open = this.#open.get(channel) ?? { amount: 0, calm: 0, clean: true, recent: usual };
+    const excess = rate - TIMES * Math.max(usual, open.recent) - surge.material(channel) / NOTHING_S;
+    open.recent += (1 - 2 ** (-seconds / USUAL_AFTER_S)) * (rate - open.recent);
     open.calm = excess > 0 ? 0 : open.calm + 1;
     if (excess > 0) open.amount += excess * seconds;
+    if (this.#open.size < MAX_PEERS) this.#open.set(channel, open);
     if (open.calm < CALM_WINDOWS) return 0;
     const { amount } = open;
     open.amount = 0;
     return amount;
   }
 
-  /** The peer that most went to or came from in the window, and who called it. */
-  #who(peers: ReadonlyMap<string, number>): { readonly peer: string; readonly by: FlowEvent | null } {
-    let [peer, most] = ['', 0];
-    for (const [end, bytes] of peers) if (bytes > most) [peer, most] = [end, bytes];
-    return { peer, by: this.#callers.get(peer) ?? null };
+  /** The peer that it is about, or that most went to or came from in the window; and who called it. */
+  #who(
+    peers: ReadonlyMap<string, Peer>,
+    what: string,
+  ): { readonly peer: string; readonly by: FlowEvent | null } {
+    const named = [...peers].find(([channel]) => what.startsWith(`${channel} `))?.[1];
+    const [most] = [...peers.values()].toSorted((a, b) => b.both - a.both);
+    const end = (named ?? most)?.end ?? '';
+    return { peer: end, by: this.#callers.get(end) ?? null };
   }
 }
 

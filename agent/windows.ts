@@ -339,9 +339,9 @@ export class Windows {
     const fact = this.factUnderName(watched, flow.last, (peerOf) => factOfEnds(flow, peerOf));
     const baseline = registry.baseline(container.identity.workload);
     const { numbers, attempts, surges } = watched;
-    surges.flow(flow);
     costs.each(numbers.name, () => numbers.flow(flow, fact, baseline));
     costs.each(attempts.name, () => attempts.flow(flow, fact, baseline));
+    costs.each(surges.name, () => surges.flow(flow, fact));
     const when = { timeNs: flow.first, cpu: 0 };
     const isNewCall =
       fact.kind === 'connect' &&

@@ -77,9 +77,16 @@ const COUNTED: readonly Counted[] = [
 ];
 
 export const SURGE_CHANNELS: readonly SurgeChannel[] = COUNTED;
+/** What is sent to each peer. */
+export const SENT_TO_PEER: SurgeChannel = {
+  name: 'bytes sent to',
+  feature: 'peerBytesOut',
+  material: MB / 4,
+  show: bytes,
+};
 
-/** Per second, in the order of SURGE_CHANNELS; NaN: not known. */
-export function surgeRates(window: Window): number[] {
+/** Of SURGE_CHANNELS, per second; NaN: not known. */
+export function surgeRates(window: Window): Map<string, number> {
   const seconds = Math.max(1e-3, Number(window.endNs - window.startNs) / 1e9);
-  return COUNTED.map(({ of }) => (of(window) ?? Number.NaN) / seconds);
+  return new Map(COUNTED.map(({ name, of }) => [name, (of(window) ?? Number.NaN) / seconds]));
 }

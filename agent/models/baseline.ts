@@ -4,7 +4,7 @@
  */
 import type { Fact, FactKind } from '../features/fact.ts';
 import { ROW_FEATURES, showFeature } from '../features/shape-row.ts';
-import { SURGE_CHANNELS } from '../features/surge-row.ts';
+import { SENT_TO_PEER, SURGE_CHANNELS } from '../features/surge-row.ts';
 import { showVolume, VOLUME_FEATURES } from '../features/volume-row.ts';
 import { Access } from './access/access.ts';
 import type { Admitted, SavedAdmitted } from './admitted.ts';
@@ -69,7 +69,7 @@ export class Baseline {
   /** Of its evidence: what calibrates it, and what became of the promise on false alarms. */
   readonly history = new History();
   readonly volume = new Volume({ features: VOLUME_FEATURES, show: showVolume });
-  readonly surge = new Surge(SURGE_CHANNELS);
+  readonly surge = new Surge(SURGE_CHANNELS, SENT_TO_PEER);
   readonly access = new Access();
   /** Of how far its live containers are apart. */
   readonly replica = new Replica();

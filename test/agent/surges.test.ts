@@ -6,6 +6,9 @@ import { WindowBuilder } from '../../agent/features/window.ts';
 import type { Container } from '../../agent/identity/container.ts';
 import { Baseline } from '../../agent/models/baseline.ts';
 import { Surges } from '../../agent/surges.ts';
+import { flowEntry } from '../builders/records.ts';
+import { API, ordinary, shop } from '../builders/shop.ts';
+import { run, type World } from '../builders/world.ts';
 
 const CONTAINER = { id: 'c', cgroup: 1 } as Container;
 const WINDOW_S = 5;
@@ -35,7 +38,7 @@ function next({ cpu = 0.05, sent = 2000, clean = true }: Load = {}): ReturnType<
   const of = { slot: 1, cgroup: 1, opened: 0, failures: 0, attempts: 1, bytesIn: 100, segmentsIn: 1 };
   const flow = { ...of, ...PEER, segmentsOut: 1, bytesOut: sent, first: startNs, last: endNs };
   builder.flow(flow);
-  surges.flow(flow);
+  surges.flow(flow, { kind: 'connect', value: 'shop/db:5432' });
   builder.resources(resourcesOf((name) => (name === 'cpuUs' ? cpu * 1e6 : null)));
   const window = builder.close(endNs);
   startNs = endNs;
@@ -89,9 +92,47 @@ test('a surge of which part may not be learnt is not learnt', () => {
   next({ sent: 900_000 });
   next({ sent: 900_000, clean: false });
   live(10);
-  const sent = 1;
+  const sent = 'bytes sent';
   expect(baseline.surge.highest(sent)).toBe(0);
   next({ sent: 900_000 });
   live(10);
   expect(baseline.surge.highest(sent)).toBeGreaterThan(0);
+});
+
+/** The shop, whose first replica sends so much to the database in each window. */
+function shopSends(world: World, windows: number, bytesOut: number): void {
+  for (let n = 0; n < windows; n++) {
+    ordinary(world);
+    const flow = {
+      direction: 'connect',
+      peer: '10.0.9.9',
+      port: 5432,
+      first: world.now,
+      last: world.now,
+    } as const;
+    world.tick({
+      flows: Buffer.concat([
+        flowEntry({ ...flow, slot: 2, cgroup: 500, bytesOut }),
+        flowEntry({ ...flow, slot: 3, cgroup: 510, bytesOut: 2000 + (n % 7) * 300 }),
+      ]),
+    });
+  }
+}
+
+test.each([
+  ['a hundred MB at once', 1, 100e6],
+  ['four MB a window for two minutes', 24, 4e6],
+])('%s to a peer that gets kB is an alert that names it; what goes on is not told each time', (_, windows, bytes) => {
+  const world = shop();
+  shopSends(world, 300, 2500);
+  const before = world.now;
+  shopSends(world, windows, bytes);
+  shopSends(world, 2, 2500);
+  const { told } = run(world);
+  const alerts = told.alerts.filter(({ detectors }) => detectors.includes('surge'));
+  expect(alerts.map(({ container }) => container.identity.workload)).toContain(API);
+  expect([alerts.length > 0, alerts.length < 6]).toEqual([true, true]);
+  expect(alerts[0]?.explanation.join(' ')).toMatch(/bytes sent to 10\.0\.9\.9:5432 .* MB more than usual/);
+  const surges = told.detections.filter(({ detector }) => detector === 'surge');
+  expect(surges.every(({ timeNs }) => timeNs > before)).toBe(true);
 });

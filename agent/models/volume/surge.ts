@@ -13,7 +13,10 @@
  * Only what matters counts: so much of each kind is nothing by itself, whatever the workload does (`material`), nor is what it
  * does in a minute anyway.
  *
- * Memory: four numbers and at most two suspects a channel.
+ * What is sent is looked at for each peer by itself as well, once the peer was known for as long as a workload is before it is
+ * judged: among much traffic, little to somebody who gets next to nothing would not be seen.
+ *
+ * Memory: five numbers and at most two suspects a channel, and MAX_PEERS peers; those that were sent nothing for longest leave.
  */
 import type { Detector, Part, Score } from '../detector.ts';
 import { Level } from './level.ts';
@@ -27,17 +30,20 @@ export interface Channel {
   readonly show: (amount: number) => string;
 }
 
-/** What one window says, in the order of the channels. */
+/** By channel; what is sent to a peer is the channel `sentTo` it. */
+export type Amounts = ReadonlyMap<string, number>;
+
+/** What one window says. */
 export interface SurgeWindow {
   /** Per second; NaN: not known. */
-  readonly rates: readonly number[];
-  /** Amounts of surges that ended with it, 0: none did. */
-  readonly ended: readonly number[];
+  readonly rates: Amounts;
+  /** Of surges that ended with it. */
+  readonly ended: Amounts;
 }
 
-/** Amounts of the surges that are going on, 0: none is; and how it is with the workloads of the node. */
+/** The surges that are going on; and how it is with the workloads of the node. */
 export interface OpenSurges {
-  readonly open: readonly number[];
+  readonly open: Amounts;
   readonly node: Records;
 }
 
@@ -70,13 +76,22 @@ const GUARD_BITS = 10;
 const QUORUM = 3;
 /** Of anything, bytes above all. */
 const MOST = 1e18;
-const MAX_BYTES = 8 * 1024;
+const MAX_PEERS = 32;
+const MAX_NAME = 120;
+const MAX_BYTES = 16 * 1024;
+const SENT_TO = 'bytes sent to ';
+/** The channel of what is sent to a peer. */
+export const sentTo = (peer: string): string => SENT_TO + peer.slice(0, MAX_NAME);
 const SHOWN = 3;
 /** One that has less explains nothing. */
 const LEAST_BITS = 4;
 
 interface Learnt {
+  readonly channel: Channel;
   readonly rate: Level;
+  /** Windows that were learnt when it came, and when it last had any. */
+  since: number;
+  used: number;
   /** The largest. */
   highest: number;
   /** Surges too strange to be learnt at once. */
@@ -87,14 +102,17 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
   readonly name = 'surge';
   readonly maxBytes = MAX_BYTES;
   readonly #channels: readonly Channel[];
-  #learnt: Learnt[];
+  readonly #ofPeers: Channel;
+  #learnt: Map<string, Learnt>;
   #windows = 0;
   #records = 0;
   #octaves = 0;
 
-  constructor(channels: readonly Channel[]) {
+  /** @param ofPeers what is sent to each peer */
+  constructor(channels: readonly Channel[], ofPeers: Channel) {
     this.#channels = channels;
-    this.#learnt = channels.map(nothing);
+    this.#ofPeers = ofPeers;
+    this.#learnt = new Map(channels.map((channel) => [channel.name, nothing(channel, 0)]));
   }
 
   /** Windows learnt. */
@@ -103,13 +121,18 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
   }
 
   /** Its usual rate, per second. */
-  usual(channel: number): number {
-    return Math.max(0, this.#learnt[channel]?.rate.value ?? 0);
+  usual(channel: string): number {
+    return usualOf(this.#learnt.get(channel));
   }
 
   /** Largest amount so far. */
-  highest(channel: number): number {
-    return this.#learnt[channel]?.highest ?? 0;
+  highest(channel: string): number {
+    return this.#learnt.get(channel)?.highest ?? 0;
+  }
+
+  /** So much of it is nothing by itself. */
+  material(channel: string): number {
+    return (this.#learnt.get(channel)?.channel ?? this.#ofPeers).material;
   }
 
   get records(): Records {
@@ -122,18 +145,21 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
 
   learn({ rates, ended }: SurgeWindow): void {
     this.#windows += 1;
-    for (const [i, learnt] of this.#learnt.entries()) {
-      const [rate, amount] = [rates[i] ?? Number.NaN, ended[i] ?? 0];
+    for (const name of rates.keys()) this.#meet(name);
+    for (const [name, learnt] of this.#learnt) {
+      // Nothing goes to a peer that is not among them.
+      const [rate, amount] = [rates.get(name) ?? (isOfPeer(name) ? 0 : Number.NaN), ended.get(name) ?? 0];
       if (isAmount(rate)) learnt.rate.follow(Math.min(MOST, rate));
-      if (amount > 0) this.#ended(i, Math.min(MOST, amount));
+      if (rate > 0) learnt.used = this.#windows;
+      if (amount > 0) this.#ended(learnt, Math.min(MOST, amount));
     }
   }
 
   score({ open, node }: OpenSurges): Score {
     if (this.#windows < ENOUGH)
       return { state: 'unknown', reason: `${this.#windows} of ${ENOUGH} windows learnt` };
-    const found = this.#channels
-      .map((channel, i) => ({ channel, i, bits: this.bits(i, open[i] ?? 0, node) }))
+    const found = [...open]
+      .map(([name, amount]) => ({ name, amount, bits: this.bits(name, amount, node) }))
       .filter(({ bits }) => bits >= LEAST_BITS)
       .toSorted((a, b) => b.bits - a.bits);
     const bits = found[0]?.bits ?? 0;
@@ -145,17 +171,19 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
           ? 'Nothing is too much by itself.'
           : `As strange as one window in ${Math.round(2 ** bits)}, of ${this.#windows} learnt.`,
       parts: found.slice(0, SHOWN).map(
-        ({ i, bits: own }): Part => ({
-          what: this.#text(i, open[i] ?? 0),
+        ({ name, amount, bits: own }): Part => ({
+          what: this.#text(name, amount),
           share: Math.min(1, own / FULL_BITS),
         }),
       ),
     };
   }
 
-  /** Of a surge of that amount in that channel. */
-  bits(channel: number, amount: number, node: Records = NONE): number {
-    const octaves = this.#beyond(channel, amount) - RECORD_OCTAVES;
+  /** Of a surge of that amount in that channel. Whether a peer is new is not what is asked here. */
+  bits(channel: string, amount: number, node: Records = NONE): number {
+    const learnt = this.#learnt.get(channel);
+    if (learnt === undefined || this.#windows - learnt.since < ENOUGH) return 0;
+    const octaves = beyond(learnt, amount) - RECORD_OCTAVES;
     if (!(octaves >= 0)) return 0;
     const own = this.records;
     const elsewhere = (node.records + 1) / (node.windows + 2);
@@ -165,7 +193,16 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
   }
 
   save(): unknown {
-    const channels = this.#learnt.map(({ rate, highest, suspects }) => [rate.save(), highest, suspects]);
+    const channels = [...this.#learnt]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { rate, since, used, highest, suspects }]) => [
+        name,
+        since,
+        used,
+        rate.save(),
+        highest,
+        suspects,
+      ]);
     return { windows: this.#windows, records: [this.#records, this.#octaves], channels };
   }
 
@@ -174,20 +211,23 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     const { windows, records, channels } = (saved ?? {}) as Record<string, unknown>;
     if (!isCount(windows) || !Array.isArray(records) || !records.every(isAmount) || !Array.isArray(channels))
       throw new TypeError('not a saved surge model');
-    if (channels.length !== this.#channels.length)
-      throw new TypeError(`a saved surge model of ${channels.length} channels`);
-    this.#learnt = channels.map(loadChannel);
+    const read = new Map(this.#channels.map((channel) => [channel.name, nothing(channel, 0)]));
+    for (const entry of channels.slice(0, this.#channels.length + MAX_PEERS)) {
+      const [name, ...rest] = Array.isArray(entry) ? entry : [];
+      if (typeof name !== 'string') throw new TypeError('a saved channel without a name');
+      const channel = read.get(name)?.channel ?? (isOfPeer(name) ? { ...this.#ofPeers, name } : null);
+      if (channel !== null) read.set(name, loadChannel(channel, rest));
+    }
+    this.#learnt = read;
     this.#windows = windows;
     [this.#records = 0, this.#octaves = 0] = records;
   }
 
   /** One that was strange is learnt by quorum. */
-  #ended(i: number, amount: number): void {
-    const learnt = this.#learnt[i];
-    const octaves = this.#beyond(i, amount) - RECORD_OCTAVES;
-    if (learnt === undefined) return;
-    if (octaves >= 0 && this.#windows > ENOUGH) {
-      const strange = this.bits(i, amount) >= GUARD_BITS;
+  #ended(learnt: Learnt, amount: number): void {
+    const octaves = beyond(learnt, amount) - RECORD_OCTAVES;
+    if (octaves >= 0 && this.#windows - learnt.since > ENOUGH) {
+      const strange = this.bits(learnt.channel.name, amount) >= GUARD_BITS;
       this.#records += 1;
       this.#octaves += Math.min(MOST_OCTAVES, octaves);
       if (strange && learnt.suspects.length + 1 < QUORUM) {
@@ -199,19 +239,33 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     if (octaves >= 0) learnt.suspects = [];
   }
 
-  /** Octaves beyond the largest so far. */
-  #beyond(i: number, amount: number): number {
-    const { highest = 0 } = this.#learnt[i] ?? {};
-    const nothingMuch = (this.#channels[i]?.material ?? 1) + ANYWAY_S * this.usual(i);
-    return Math.log2((Math.min(MOST, amount) + nothingMuch) / (highest + nothingMuch));
+  /** A peer is known from now on. */
+  #meet(name: string): void {
+    if (this.#learnt.has(name) || !isOfPeer(name)) return;
+    this.#learnt.set(name, nothing({ ...this.#ofPeers, name }, this.#windows));
+    if (this.#learnt.size <= this.#channels.length + MAX_PEERS) return;
+    const [leaving] = [...this.#learnt]
+      .filter(([other]) => isOfPeer(other) && other !== name)
+      .toSorted(([a, x], [b, y]) => x.used - y.used || (a < b ? -1 : 1));
+    if (leaving !== undefined) this.#learnt.delete(leaving[0]);
   }
 
-  #text(i: number, amount: number): string {
-    const { name = '', show = String } = this.#channels[i] ?? {};
-    const highest = this.highest(i);
+  #text(name: string, amount: number): string {
+    const { show } = this.#learnt.get(name)?.channel ?? this.#ofPeers;
+    const highest = this.highest(name);
     const usually = highest === 0 ? 'never any before' : `never more than ${show(highest)} before`;
     return `${name} ${show(amount)} more than usual, ${usually}`;
   }
+}
+
+const isOfPeer = (name: string): boolean => name.startsWith(SENT_TO);
+const usualOf = (learnt: Learnt | undefined): number => Math.max(0, learnt?.rate.value ?? 0);
+
+/** Octaves beyond the largest so far. */
+function beyond(learnt: Learnt, amount: number): number {
+  const { channel, highest } = learnt;
+  const nothingMuch = channel.material + ANYWAY_S * usualOf(learnt);
+  return Math.log2((Math.min(MOST, amount) + nothingMuch) / (highest + nothingMuch));
 }
 
 const NONE: Records = { windows: 0, records: 0, octaves: 0 };
@@ -230,17 +284,25 @@ export function sumOfRecords(all: readonly Records[]): Records {
 /** What a score is worth, bits. */
 export const bitsOfSurge = (score: number): number => score * FULL_BITS;
 
-const nothing = (): Learnt => ({ rate: new Level(USUAL), highest: 0, suspects: [] });
+const nothing = (channel: Channel, since: number): Learnt => ({
+  channel,
+  rate: new Level(USUAL),
+  since,
+  used: since,
+  highest: 0,
+  suspects: [],
+});
 
 const isAmount = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && isAmount(value);
 
-function loadChannel(saved: unknown): Learnt {
-  const [usual, highest, suspects] = Array.isArray(saved) ? saved : [];
-  if (!isAmount(highest) || !Array.isArray(suspects)) throw new TypeError('not a saved channel');
+function loadChannel(channel: Channel, saved: readonly unknown[]): Learnt {
+  const [since, used, usual, highest, suspects] = saved;
+  if (!isCount(since) || !isCount(used) || !isAmount(highest) || !Array.isArray(suspects))
+    throw new TypeError('not a saved channel');
   if (suspects.length >= QUORUM || !suspects.every(isAmount))
     throw new TypeError('a saved channel with broken suspects');
   const rate = new Level(USUAL);
   rate.load(usual);
-  return { rate, highest, suspects: [...suspects] };
+  return { channel, rate, since, used, highest, suspects: [...suspects] };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { CATALOGUE, RESOURCE_FEATURES } from '../../../agent/features/catalogue.ts';
 import { FACT_KINDS } from '../../../agent/features/fact.ts';
 import { ROW_FEATURES, rowOf } from '../../../agent/features/shape-row.ts';
-import { SURGE_CHANNELS } from '../../../agent/features/surge-row.ts';
+import { SENT_TO_PEER, SURGE_CHANNELS } from '../../../agent/features/surge-row.ts';
 import { VOLUME_FEATURES } from '../../../agent/features/volume-row.ts';
 import { WindowBuilder } from '../../../agent/features/window.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
@@ -16,7 +16,7 @@ test('every fact, and every number of the rows that models learn, is in it; once
     ...FACT_KINDS,
     ...ROW_FEATURES,
     ...VOLUME_FEATURES,
-    ...SURGE_CHANNELS.map(({ feature }) => feature),
+    ...[...SURGE_CHANNELS, SENT_TO_PEER].map(({ feature }) => feature),
   ];
   expect(given.filter((name) => !names.includes(name))).toEqual([]);
   for (const { of } of CATALOGUE) expect(new Set(of.map(({ name }) => name)).size).toBe(of.length);

@@ -12,7 +12,7 @@ import { Runs } from '../../../agent/models/runs.ts';
 import { Shape } from '../../../agent/models/shape/shape.ts';
 import { widthsOf } from '../../../agent/models/shape/training.ts';
 import { TraceDetector } from '../../../agent/models/traces/trace-detector.ts';
-import { Surge, type SurgeWindow } from '../../../agent/models/volume/surge.ts';
+import { Surge, type SurgeWindow, sentTo } from '../../../agent/models/volume/surge.ts';
 import { Volume } from '../../../agent/models/volume/volume.ts';
 
 /** A detector with what it learns in period `n`, what it is asked about, and what an attacker would have it learn. */
@@ -112,21 +112,37 @@ const DETECTORS = [
   }),
   entry({
     make: () =>
-      new Surge(Array.from({ length: 8 }, (_, i) => ({ name: `n${i}`, material: 2 ** i, show: String }))),
+      new Surge(
+        Array.from({ length: 8 }, (_, i) => ({ name: `n${i}`, material: 2 ** i, show: String })),
+        { name: '', material: 100, show: String },
+      ),
     learn: (n): SurgeWindow => ({
-      rates: Array.from({ length: 8 }, (_, i) => (n + i) % 7),
-      ended: Array.from({ length: 8 }, (_, i) => ((n + i) % 9 === 0 ? n % 50 : 0)),
+      rates: new Map([...'01234567'].map((i) => [`n${i}`, (n + Number(i)) % 7])).set(sentTo('db'), n % 5),
+      ended: new Map([...'01234567'].map((i) => [`n${i}`, (n + Number(i)) % 9 === 0 ? n % 50 : 0])),
     }),
     ask: [
-      { open: [], node: { windows: 0, records: 0, octaves: 0 } },
-      { open: new Array<number>(8).fill(1e7), node: { windows: 9000, records: 3, octaves: 2 } },
-      { open: [Number.NaN, Infinity, -1e300, 1e300], node: { windows: 2 ** 52, records: 0, octaves: 0 } },
+      { open: new Map(), node: { windows: 0, records: 0, octaves: 0 } },
+      {
+        open: new Map([['n3', 1e7]]).set(sentTo('db'), 1e9),
+        node: { windows: 9000, records: 3, octaves: 2 },
+      },
+      {
+        open: new Map([...'012'].map((i) => [`n${i}`, [Number.NaN, Infinity, -1e300][Number(i)] ?? 0])),
+        node: { windows: 2 ** 52, records: 0, octaves: 0 },
+      },
     ],
     hostile: (n) => ({
-      rates: Array.from({ length: 8 }, (_, i) => [1e300, Number.NaN, -1, Infinity, 1 / 3][(i + n) % 5] ?? 0),
-      ended: Array.from(
-        { length: 8 },
-        (_, i) => [2 ** n, Infinity, Number.NaN, -1e300, 1 / 3][(i * 3 + n) % 5] ?? 0,
+      rates: new Map(
+        Array.from({ length: 60 }, (_, i) => [
+          i < 8 ? `n${i}` : sentTo(`${'\u0000"é'.repeat(n % 40)}${n}/${i}`),
+          [1e300, Number.NaN, -1, Infinity, 1 / 3][(i + n) % 5] ?? 0,
+        ]),
+      ),
+      ended: new Map(
+        Array.from({ length: 8 }, (_, i) => [
+          `n${i}`,
+          [2 ** n, Infinity, Number.NaN, -1e300][(i + n) % 4] ?? 0,
+        ]),
       ),
     }),
   }),

@@ -1,24 +1,38 @@
 /** Amounts that surges came to, over many windows: what is twice as much as ever, and how it is told. */
 import { expect, test } from 'vitest';
-import { bitsOfSurge, type Records, Surge, sumOfRecords } from '../../../../agent/models/volume/surge.ts';
+import {
+  bitsOfSurge,
+  type Records,
+  Surge,
+  sentTo,
+  sumOfRecords,
+} from '../../../../agent/models/volume/surge.ts';
 import { lots } from './lots.ts';
 
 const CHANNELS = [
   { name: 'CPU time used', material: 1, show: (amount: number) => `${Math.round(amount)} s` },
   { name: 'bytes sent', material: 1000, show: (amount: number) => `${Math.round(amount)} B` },
 ];
+const OF_PEERS = { name: '', material: 1000, show: String };
+const CPU = 'CPU time used';
 const NODE: Records = { windows: 5000, records: 0, octaves: 0 };
+/** CPU time and bytes, by channel. */
+const amounts = (values: readonly number[]): Map<string, number> =>
+  new Map(CHANNELS.map(({ name }, i) => [name, values[i] ?? 0]));
 const bitsOf = (surge: Surge, open: readonly number[], node = NODE): number => {
-  const score = surge.score({ open, node });
+  const score = surge.score({ open: amounts(open), node });
   return score.state === 'scored' ? bitsOfSurge(score.score) : Number.NaN;
 };
 
 /** A workload that uses a fiftieth of a CPU and has had surges of up to `most` CPU seconds. */
 function lived(windows: number, most: number): Surge {
-  const surge = new Surge(CHANNELS);
+  const surge = new Surge(CHANNELS, OF_PEERS);
   const lot = lots(3);
   for (let n = 0; n < windows; n++)
-    surge.learn({ rates: [0.02, 500 * lot()], ended: [n % 10 === 0 ? most * lot() : 0, 0] });
+    surge.learn({
+      rates: amounts([0.02, 500 * lot()]),
+      ended: amounts([n % 10 === 0 ? most * lot() : 0, 0]),
+    });
   return surge;
 }
 
@@ -38,30 +52,47 @@ test('little is nothing, whatever there was before; nor is what a workload does 
 });
 
 test('says the number, what it is and what was the most', () => {
-  const score = lived(300, 20).score({ open: [640, 0], node: NODE });
+  const score = lived(300, 20).score({ open: amounts([640, 0]), node: NODE });
   expect(score.state === 'scored' ? score.parts.map(({ what }) => what) : []).toEqual([
     expect.stringMatching(/^CPU time used 640 s more than usual, never more than (19|20) s before$/),
   ]);
 });
 
 test('where surges are usual, on the node or here, one says less', () => {
-  const [calm, restless] = [lived(300, 20), new Surge(CHANNELS)];
+  const [calm, restless] = [lived(300, 20), new Surge(CHANNELS, OF_PEERS)];
   const ofNode = bitsOf(calm, [200, 0], { windows: 5000, records: 40, octaves: 60 });
   expect(ofNode).toBeLessThan(bitsOf(calm, [200, 0]) - 4);
   for (let n = 0; n < 300; n++)
-    restless.learn({ rates: [0.02, 0], ended: [n % 30 === 0 ? 4 ** (n / 30) : 0, 0] });
+    restless.learn({ rates: amounts([0.02, 0]), ended: amounts([n % 30 === 0 ? 4 ** (n / 30) : 0, 0]) });
   expect(restless.records.records).toBeGreaterThan(4);
-  expect(bitsOf(restless, [6 * restless.highest(0), 0])).toBeLessThan(
-    bitsOf(calm, [6 * calm.highest(0), 0]) - 3,
+  expect(bitsOf(restless, [6 * restless.highest(CPU), 0])).toBeLessThan(
+    bitsOf(calm, [6 * calm.highest(CPU), 0]) - 3,
   );
   expect(sumOfRecords([calm.records, restless.records]).records).toBe(restless.records.records);
 });
 
 test('a strange surge is learnt when it came three times, and then as large as the least of them', () => {
   const surge = lived(300, 4);
-  for (const amount of [900, 400]) surge.learn({ rates: [0.02, 0], ended: [amount, 0] });
-  expect(surge.highest(0)).toBeLessThan(4);
-  surge.learn({ rates: [0.02, 0], ended: [700, 0] });
-  expect(surge.highest(0)).toBe(400);
+  for (const amount of [900, 400]) surge.learn({ rates: amounts([0.02, 0]), ended: amounts([amount, 0]) });
+  expect(surge.highest(CPU)).toBeLessThan(4);
+  surge.learn({ rates: amounts([0.02, 0]), ended: amounts([700, 0]) });
+  expect(surge.highest(CPU)).toBe(400);
   expect(bitsOf(surge, [700, 0])).toBe(0);
+});
+
+test('what is sent to one peer is looked at by itself, once that peer was known for a while; the unused leave', () => {
+  const surge = lived(300, 20);
+  const [much, little] = [sentTo('shop/db:5432'), sentTo('payments.example:443')];
+  const window = (extra: Iterable<readonly [string, number]>) => ({
+    rates: new Map([...amounts([0.02, 1e6]), [much, 1e6], ...extra]),
+    ended: new Map<string, number>(),
+  });
+  for (let n = 0; n < 40; n++) surge.learn(window([[little, 20]]));
+  const bits = (channel: string): number => surge.bits(channel, 20_000, NODE);
+  expect([much, little, sentTo('never')].map(bits)).toEqual([0, 0, 0]);
+  for (let n = 0; n < 40; n++) surge.learn(window(n % 4 === 0 ? [[little, 20]] : []));
+  expect([bits(much), bits(little) > 8]).toEqual([0, true]);
+  for (let n = 0; n < 40; n++) surge.learn(window([[sentTo(`scan-${n}`), 5]]));
+  expect(bits(little)).toBe(0);
+  expect(surge.usual(much)).toBeGreaterThan(0);
 });

@@ -69,8 +69,9 @@ export class Replicas {
     member.windows += 1;
     member.lastNs = window.endNs;
     const rate = Math.max(RATE, 1 / member.windows);
-    for (const [i, value] of rowOf(window).entries())
+    rowOf(window).forEach((value, i) => {
       if (!Number.isNaN(value)) member.row[i] = (member.row[i] ?? 0) + rate * (value - (member.row[i] ?? 0));
+    });
     for (const fact of window.facts) if (COMPARED.has(fact.kind)) noteFact(member, fact, window.endNs);
   }
 

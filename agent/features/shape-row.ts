@@ -4,7 +4,6 @@ import { CALL_CLASSES } from './call-classes.ts';
 import { COUNT_FEATURES } from './catalogue.ts';
 import type { Window, WindowCounts } from './window.ts';
 
-const COUNTS = COUNT_FEATURES.map(({ name }) => name as keyof WindowCounts);
 /** Means and shares, which a longer window does not raise. */
 const MEANS: ReadonlySet<string> = new Set([
   'dnsLabelLength',
@@ -12,12 +11,16 @@ const MEANS: ReadonlySet<string> = new Set([
   'dnsTextShare',
   'dnsMissingShare',
 ]);
+const COUNTS = COUNT_FEATURES.map(({ name }) => ({
+  name: name as keyof WindowCounts,
+  isMean: MEANS.has(name),
+}));
 /** Those that tell of the window itself and are read in each. */
 const RESOURCES: readonly ResourceName[] = ['cpuUs', 'readBytes', 'writeBytes', 'memoryBytes', 'pids'];
 
 /** Names of a row's values, in their order. */
 export const ROW_FEATURES: readonly string[] = [
-  ...COUNTS,
+  ...COUNTS.map(({ name }) => name),
   ...RESOURCES,
   ...CALL_CLASSES.map((name) => `calls/${name}`),
 ];
@@ -26,14 +29,26 @@ export const ROW_FEATURES: readonly string[] = [
  * Logarithms of one more than the count, so that a factor weighs the same for large and small; NaN for what was not read.
  * Counts are per second: windows are not all of one length.
  */
-export function rowOf({ counts, resources, classes, startNs, endNs }: Window): Float64Array {
+export function rowOf(window: Window): Float64Array {
+  const known = ROWS.get(window);
+  if (known !== undefined) return known;
+  const row = makeRow(window);
+  ROWS.set(window, row);
+  return row;
+}
+
+/** Several models look at the row of a window, and none of them changes it. */
+const ROWS = new WeakMap<Window, Float64Array>();
+
+function makeRow({ counts, resources, classes, startNs, endNs }: Window): Float64Array {
   const seconds = Math.max(1e-3, Number(endNs - startNs) / 1e9);
   const rate = (count: number): number => Math.log1p(count / seconds);
-  return Float64Array.from([
-    ...COUNTS.map((name) => (MEANS.has(name) ? Math.log1p(counts[name]) : rate(counts[name]))),
-    ...RESOURCES.map((name) => levelOf(name, resources?.[name] ?? null, rate)),
-    ...CALL_CLASSES.map((_, i) => rate(classes[i] ?? 0)),
-  ]);
+  const row = new Float64Array(ROW_FEATURES.length);
+  let at = 0;
+  for (const { name, isMean } of COUNTS) row[at++] = isMean ? Math.log1p(counts[name]) : rate(counts[name]);
+  for (const name of RESOURCES) row[at++] = levelOf(name, resources?.[name] ?? null, rate);
+  for (let i = 0; i < CALL_CLASSES.length; i++) row[at++] = rate(classes[i] ?? 0);
+  return row;
 }
 
 /** Memory and tasks are a level at the end of the window and no count. */

@@ -43,8 +43,11 @@ export function volumeRowOf({ window, peers, quietNs, isRare }: VolumeRowInput):
     rareBytesOut: rareBytes / seconds,
     quietFor: Number(quietNs) / 1e9,
   };
-  const extra = PEER_FEATURES.map(({ name }) => Math.log1p(values[name] ?? 0));
-  return Float64Array.from([...rowOf(window), ...extra]);
+  const row = new Float64Array(VOLUME_FEATURES.length);
+  row.set(rowOf(window));
+  for (const [i, { name }] of PEER_FEATURES.entries())
+    row[ROW_FEATURES.length + i] = Math.log1p(values[name] ?? 0);
+  return row;
 }
 
 /** A value of a row as people read it. */

@@ -41,6 +41,8 @@ interface Run {
   before: Run | null;
 }
 
+/** Containers that are followed: twice as many as are known, the longest begun leaving first. */
+const MAX_RUNS = 8192;
 /** Names of containers that are remembered, the longest not begun leaving first. */
 const MAX_NAMES = 4096;
 
@@ -73,6 +75,8 @@ export class Lives {
     const empty = { goneAt: null, first: null, endedAt: null, status: null, before: null };
     this.#runs.set(keyOf(container), { madeAt, ...empty, oom: false, restarts: 0 });
     this.#nameless.add(container);
+    const [oldest] = this.#runs.keys();
+    if (this.#runs.size > MAX_RUNS && oldest !== undefined) this.#runs.delete(oldest);
     if (madeAt !== null) this.counts.starts += 1;
   }
 

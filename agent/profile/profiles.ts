@@ -42,6 +42,7 @@ export interface Subject {
 }
 
 interface Held {
+  readonly cgroup: number;
   mode: Mode;
   phase: Phase;
   /** CLOCK_BOOTTIME, ns. */
@@ -66,7 +67,8 @@ export class Profiles {
   /** Loads of known-good sets, and facts that were told and armed again by one. */
   readonly counts = { loads: 0, armedAgain: 0 };
   readonly keys = new Keys();
-  readonly #held = new Map<string, Held>();
+  /** By slot, of which there are so many: what was held of it goes with the cgroup that had it. */
+  readonly #held = new Map<number, Held>();
   readonly #bits: (values: Iterable<string>) => Uint8Array;
   readonly #emit: (profile: Profile) => void;
 
@@ -79,7 +81,7 @@ export class Profiles {
   }
 
   modeOf({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>): Mode {
-    return this.#held.get(`${slot} ${cgroup}`)?.mode ?? 'learn';
+    return this.#heldOf(slot, cgroup)?.mode ?? 'learn';
   }
 
   get guarding(): number {
@@ -91,12 +93,11 @@ export class Profiles {
   /** Decides again what the container's slot does, and loads what is due. */
   review(subject: Subject, now: bigint): void {
     const { slot, cgroup, phase, baseline } = subject;
-    const held = this.#held.get(`${slot} ${cgroup}`);
+    const held = this.#heldOf(slot, cgroup);
     const mode: Mode = baseline.judges('pair', phase) ? 'guard' : 'learn';
     if (mode === 'learn') {
       if (held?.mode === 'guard') this.#emit({ slot, cgroup, mode, pairs: null, seen: null });
-      if (held?.mode !== mode)
-        this.#held.set(`${slot} ${cgroup}`, { mode, phase, loadedAt: now, told: new Map() });
+      if (held?.mode !== mode) this.#held.set(slot, { cgroup, mode, phase, loadedAt: now, told: new Map() });
       return;
     }
     const due = held?.mode !== 'guard' || held.phase !== phase || now - held.loadedAt >= REARM_NS;
@@ -105,12 +106,17 @@ export class Profiles {
 
   /** Something of the container was told; of all but pairs, by a key. */
   note({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>, fact: Fact): void {
-    const held = this.#held.get(`${slot} ${cgroup}`);
+    const held = this.#heldOf(slot, cgroup);
     if (held?.mode === 'guard' && held.told.size < MAX_TOLD) held.told.set(factKey(fact), fact);
   }
 
   forget({ slot, cgroup }: Pick<Subject, 'slot' | 'cgroup'>): void {
-    this.#held.delete(`${slot} ${cgroup}`);
+    if (this.#heldOf(slot, cgroup) !== undefined) this.#held.delete(slot);
+  }
+
+  #heldOf(slot: number, cgroup: number): Held | undefined {
+    const held = this.#held.get(slot);
+    return held?.cgroup === cgroup ? held : undefined;
   }
 
   #load(subject: Subject, now: bigint, held: Held | undefined): void {
@@ -118,7 +124,7 @@ export class Profiles {
     const accepts = (fact: Fact): boolean => baseline.accepts(fact, phase);
     for (const fact of held?.told.values() ?? []) if (!accepts(fact)) this.counts.armedAgain += 1;
     this.counts.loads += 1;
-    this.#held.set(`${slot} ${cgroup}`, { mode: 'guard', phase, loadedAt: now, told: new Map() });
+    this.#held.set(slot, { cgroup, mode: 'guard', phase, loadedAt: now, told: new Map() });
     const pairs = this.#bits(baseline.accepted('pair', phase));
     this.#emit({ slot, cgroup, mode: 'guard', pairs, seen: this.keys.accepted(workload, accepts) });
   }

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Container } from '../../../agent/identity/container.ts';
-import type { Life } from '../../../agent/identity/lives.ts';
+import { type Life, Lives } from '../../../agent/identity/lives.ts';
 import type { Pipeline } from '../../../agent/pipeline.ts';
 import { actionRecord, cgroupRecord, execRecord, exitRecord, SECOND } from '../../builders/records.ts';
 import { cgroupPath, ID, makePipeline, podList, type Told, UID } from '../../builders/world.ts';
@@ -142,4 +142,17 @@ test('a crash loop of thousands is bounded and still counted', () => {
   }
   tick();
   expect(pipeline.counts()).toMatchObject({ starts: 6000, restarts: 0 });
+});
+
+test('containers whose end is never told are followed up to a number, the longest begun leaving first', () => {
+  const lives = new Lives();
+  const containers = Array.from({ length: 8193 }, (_, cgroup): Container => {
+    const [host] = pipeline.containers();
+    if (host === undefined) throw new Error('no host');
+    return { ...host, kind: 'container', id: ID('a'), cgroup, madeAt: 0n };
+  });
+  for (const container of containers) lives.began(container);
+  for (const container of containers) lives.gone(container, SECOND);
+  const lifetime = (place: number) => lives.endedOf(containers.at(place) as Container).lifetimeMs;
+  expect([lifetime(0), lifetime(1), lifetime(-1)]).toEqual([null, 1000, 1000]);
 });

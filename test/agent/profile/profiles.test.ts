@@ -1,7 +1,7 @@
 /** What the kernel side is told of each container, and what is said of pairs that come from it, through the pipeline. */
 import { expect, test } from 'vitest';
 import { Pairs, pairsIn } from '../../../agent/features/pairs.ts';
-import type { Profile } from '../../../agent/profile/profiles.ts';
+import { type Profile, Profiles } from '../../../agent/profile/profiles.ts';
 import { cgroupRecord, execRecord, novelRecord, pairRecord, SECOND } from '../../builders/records.ts';
 import { API, NODE_PROCESS, shop } from '../../builders/shop.ts';
 import { cgroupPath, ID, makePipeline, podList, run, UID, type World } from '../../builders/world.ts';
@@ -256,4 +256,21 @@ test('what else was accepted is loaded by its keys, whichever container told it;
   ]);
   expect(pipeline.overview.profiles().armedAgain).toBeGreaterThanOrEqual(7);
   expect(guards(told.profiles, 2).at(-1)?.seen).toEqual(BigUint64Array.of(11n, 12n));
+});
+
+test('what is held of a slot goes with the cgroup that had it, and the end of that one takes nothing from the next', () => {
+  const profiles = new Profiles({ bits: () => new Uint8Array(), emit: () => {} });
+  const baseline = { judges: () => true, accepted: () => new Set<string>(), accepts: () => true };
+  const subject = (cgroup: number) =>
+    ({ slot: 5, cgroup, phase: 'steady', workload: 'w', baseline }) as const;
+  for (let cgroup = 500; cgroup < 600; cgroup++) profiles.review(subject(cgroup), 0n);
+  expect([profiles.guarding, profiles.modeOf(subject(598)), profiles.modeOf(subject(599))]).toEqual([
+    1,
+    'learn',
+    'guard',
+  ]);
+  profiles.forget(subject(598));
+  expect(profiles.guarding).toBe(1);
+  profiles.forget(subject(599));
+  expect(profiles.guarding).toBe(0);
 });

@@ -305,6 +305,8 @@ export const agentRows = {
       'inittab',
       'sshd_config',
       'pam.conf',
+      'pg_hba.conf',
+      'pg_ident.conf',
       'ld.so.conf',
       'ld-linux-x86-64.so.2',
       'ld-linux-aarch64.so.1',

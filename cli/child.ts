@@ -12,8 +12,8 @@ export interface ChildOptions {
   readonly args: readonly string[];
   readonly logFile: string;
   readonly environment: NodeJS.ProcessEnv;
-  /** Each line of its standard output but the first `ready`. */
-  readonly onLine?: (line: string) => void;
+  /** Each line of its standard output but the first `ready`; `at`: when it had come, of process.hrtime.bigint(). */
+  readonly onLine?: (line: string, at: bigint) => void;
 }
 
 /** How a child ended. */
@@ -81,17 +81,21 @@ export class Child {
     timeout.abort();
   }
 
-  #watch(onLine: ((line: string) => void) | undefined): Promise<string> {
+  #watch(onLine: ChildOptions['onLine']): Promise<string> {
     return new Promise((resolve, reject) => {
-      let ready = false;
+      let [ready, at] = [false, 0n];
       const { stdout } = this.#process;
-      if (stdout)
+      if (stdout) {
+        stdout.on('data', () => {
+          at = process.hrtime.bigint();
+        });
         createInterface({ input: stdout }).on('line', (line) => {
           if (!ready && line.startsWith('ready ')) {
             ready = true;
             resolve(line);
-          } else onLine?.(line);
+          } else onLine?.(line, at);
         });
+      }
       void this.ended.then((ending) => reject(new Error(this.explain(ending))));
     });
   }

@@ -102,8 +102,8 @@ export class LiveSource {
 
   /** Whole records, as the probe gives them. */
   records(bytes: Buffer): void {
+    this.parts.emit({ kind: 'records', bytes }); // first: somebody may be told of an attack
     this.removed.push(...removedIn(bytes));
-    this.parts.emit({ kind: 'records', bytes });
   }
 
   /** Finds the path of a cgroup and emits it; soon, with others that are wanted by then. */

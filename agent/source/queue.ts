@@ -24,6 +24,7 @@ function* endsIn(records: Buffer): Generator<number> {
 
 /** A batch as pieces of whole records of about `most` bytes. What is no whole record is left to the decoder to tell. */
 export function piecesOf(records: Buffer, most = PIECE_BYTES): Buffer[] {
+  if (records.length > 0 && records.length <= most) return [records];
   const pieces: Buffer[] = [];
   let from = 0;
   let before = 0;

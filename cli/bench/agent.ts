@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { Child } from '../child.ts';
+import { Child, type ChildOptions } from '../child.ts';
 import { unpin } from '../demo/unpin.ts';
 
 export interface AgentPlan {
@@ -15,7 +15,7 @@ export interface AgentPlan {
   /** Everything that comes into its pipeline is written here. */
   readonly record?: string;
   /** Each line of its standard output after `ready`. */
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: ChildOptions['onLine'];
 }
 
 export interface MeasuredAgent {

@@ -1,6 +1,6 @@
 /**
- * Time from an action in a container to its line on the agent's output, the time that this reader needs included: under load
- * it waits for a CPU as any other process does.
+ * Time from an action in a container to its line on the agent's output, read: until then the reader waits for a CPU as any
+ * other process does. What it then takes to cut its input into lines is not counted, nor is it of those that are compared.
  */
 import type { ChildProcess } from 'node:child_process';
 import { cpus } from 'node:os';
@@ -16,13 +16,13 @@ const PATH = '/etc/shadow';
 const GAP_MS = 200;
 const GIVEN_UP_MS = 3000;
 
-/** Lines of the agent, each with CLOCK_MONOTONIC when it came, ns. */
+/** Lines of the agent; when they came is told on CLOCK_MONOTONIC, ns. */
 class Lines {
   private readonly waiting: { take: ((at: bigint | null) => void) | null } = { take: null };
 
-  readonly onLine = (line: string): void => {
+  readonly onLine = (line: string, at: bigint): void => {
     if (!line.includes('"kind":"detection"') || !line.includes(PATH)) return;
-    this.waiting.take?.(process.hrtime.bigint());
+    this.waiting.take?.(at);
   };
 
   /** When the next detection of the file came, or null. */

@@ -16,6 +16,13 @@ const ignored = read('.dockerignore')
   .split('\n')
   .filter((line) => line !== '' && !line.startsWith('#'));
 
+test('package, chart and the list of changes name one version', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  const chart = read('manifests/chart/Chart.yaml');
+  expect(chart).toContain(`\nversion: ${version}\nappVersion: ${version}\n`);
+  expect(/^### (\S+)/m.exec(read('README.md').split('## List of changes')[1] ?? '')?.[1]).toBe(version);
+});
+
 describe('Dockerfile', () => {
   test('starts picket with the flags that the launcher gives', () => {
     const list = /export const NODE_FLAGS = \[([^\]]*)\]/.exec(read('cli/setup/command.mjs'))?.[1] ?? '';

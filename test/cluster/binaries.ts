@@ -78,7 +78,9 @@ async function fetchModules(folder: string): Promise<void> {
 function workFolder(target: string): string {
   for (const name of readdirSync(CACHE)) {
     const [, of, pid] = /^(.*)\.(\d+)$/.exec(name) ?? [];
-    if (of === basename(target) && !existsSync(`/proc/${pid}`))
+    if (of !== basename(target)) continue;
+    // Numbers come again: what bears this process's own is of one that was ended.
+    if (Number(pid) === process.pid || !existsSync(`/proc/${pid}`))
       rmSync(join(CACHE, name), { recursive: true });
   }
   const made = `${target}.${process.pid}`;

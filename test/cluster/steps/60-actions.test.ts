@@ -166,7 +166,7 @@ test('each ends by itself, with its lease, beside the others of the same pod', a
   const now = (): Promise<object> => look('Deployment', pod.metadata.uid);
   // With its workload's replicas the pod goes. One look is several calls: with less time the end may come between two of them.
   const ordered = REVERSIBLE.toSorted((a, b) => Number(a === 'scale-down') - Number(b === 'scale-down'));
-  await ask(ordered, pod, '60s');
+  await ask(ordered, pod, '120s');
   const changed = Object.assign({}, ...ordered.map((action) => CHANGED[action] ?? { never: 1 }));
   await expect.poll(now, { timeout: 180_000, interval: 500 }).toMatchObject(changed);
   const { labels: _, ...ended } = before as { labels: object };

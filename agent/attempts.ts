@@ -3,8 +3,8 @@
  * part with each window, as if tries were forgotten evenly: no list of them is kept.
  *
  * Tries go on for minutes. They are told after one, two, four minutes, as long as the window itself brought some, and each
- * time they are evidence with all bits told before: what is tried anew is new evidence. So who is patient comes to an alert
- * as well.
+ * time they are evidence with all bits told before: what is tried anew is new evidence. So who is patient comes to an alert as
+ * well. Without some new tries nothing is: what is left in the sums of who was told is no second sign of him.
  */
 import { ACCESS, judgeAccess, type ManyTries } from './alerts/access.ts';
 import type { Verdict } from './alerts/judge.ts';
@@ -34,6 +34,8 @@ const MAX_ASKING = 256;
 /** A program that ran for longer did what it was meant to. */
 const SHORT_NS = 30_000_000_000n;
 const LEAST_SUM = 0.5;
+/** So many new tries, of runs that failed the fewest that are told at all. */
+const FRESH = 4;
 const SHORTEST_NS = 1_000_000_000n;
 
 const NOBODY = { who: '', peer: '', by: null };
@@ -42,6 +44,8 @@ interface DoorSums {
   readonly kind: DoorKind;
   readonly name: string;
   readonly sums: number[];
+  /** Tries since it was told. */
+  fresh: number;
   /** Highest sums of the open block of each span. */
   readonly peaks: number[];
   tries: number;
@@ -106,11 +110,13 @@ export class Attempts implements WindowDetector {
     const doors = [...this.#doors.values()].map(doorNow);
     this.#now = { seconds, doors };
     // Only what goes on: the sums of a minute outlive the tries.
-    const active = { doors: doors.filter(({ sums }) => (sums[0] ?? 0) > 0) };
+    const tried = [...this.#doors.values()].filter(({ sums, fresh }) => (sums[0] ?? 0) > 0 && fresh >= FRESH);
+    const active = { doors: tried.map(doorNow) };
     const { access, workload } = baseline;
     const score = access.score(active);
     if (score.state === 'unknown' || !this.#isDue(bitsOfAccess(score.score), endNs)) return [];
     const door = access.strangest(active);
+    for (const one of tried) one.fresh = 0;
     const who = door === null ? NOBODY : this.#who(door);
     return [judgeAccess({ score, bits: this.#run, ...who, workload, learnt: access.learnt, steps })];
   }
@@ -183,9 +189,11 @@ export class Attempts implements WindowDetector {
     const fresh = this.#freshEnds();
     if (fresh.length > 0) this.#count({ ...none, kind: 'scan', peer: fresh[0] ?? '' }, fresh.length);
     if (refused > 0) this.#count({ ...none, kind: 'refused' }, refused);
-    for (const [key, { kind, name, tries, short, sums, peaks }] of this.#doors) {
+    for (const [key, door] of this.#doors) {
+      const { kind, name, tries, short, sums, peaks } = door;
       const beyond = Math.max(0, short - access.ordinary(kind, name, tries));
       for (const i of SPANS.keys()) sums[i] = (sums[i] ?? 0) + beyond;
+      door.fresh += beyond;
       if (tries === 0 && Math.max(...sums, ...peaks) < LEAST_SUM) this.#doors.delete(key);
     }
   }
@@ -203,7 +211,7 @@ export class Attempts implements WindowDetector {
     const known = this.#doors.get(keyOf(of));
     if (known === undefined && this.#doors.size >= MAX_DOORS) return;
     const [sums, peaks] = [SPANS.map(() => 0), SPANS.map(() => 0)];
-    const door = known ?? { kind, name, peer, sums, peaks, tries: 0, bytes: 0, short: 0, most: 0 };
+    const door = known ?? { kind, name, peer, sums, peaks, fresh: 0, tries: 0, bytes: 0, short: 0, most: 0 };
     door.tries += tries;
     door.bytes += bytes;
     door.short += short;

@@ -114,6 +114,17 @@ describe('guessing', () => {
     expect(day.alerts).toBeGreaterThan(0);
   });
 
+  test('what is left of tries that were told is not told again with the next few', () => {
+    const guess = (count: number) => (): Connections[] => [
+      { peer: '203.0.113.9', port: 22, count, bytes: 300 },
+    ];
+    const day = known().go(1, guess(90)).go(13);
+    expect(day.told.length).toBe(1);
+    // Of these the door expects nearly all to be cut short by now.
+    day.go(1, guess(1)).go(1).go(1, guess(30)).go(1);
+    expect(day.told.length).toBe(1);
+  });
+
   test('they count in full while a runtime sets a probe up in the container', () => {
     const day = known();
     const { world } = day;

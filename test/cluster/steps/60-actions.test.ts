@@ -64,6 +64,7 @@ interface Item {
     readonly uid: string;
     readonly labels?: object;
     readonly deletionTimestamp?: string;
+    readonly ownerReferences?: readonly object[];
   };
   readonly spec: { readonly replicas?: number; readonly unschedulable?: boolean };
   readonly status?: { readonly phase?: string };
@@ -77,6 +78,8 @@ async function podOf(kind: Kind): Promise<Item> {
       ({ metadata, status }) =>
         metadata.name.startsWith(nameOf(kind)) &&
         metadata.deletionTimestamp === undefined &&
+        // One that was let go a moment ago has no owner yet that could be scaled.
+        metadata.ownerReferences !== undefined &&
         status?.phase === 'Running',
     ),
   );

@@ -69,6 +69,8 @@ export class Numbers implements WindowDetector {
 
   settle(baseline: Baseline, clean: boolean): null {
     const [row, bits] = [this.#row, this.bits ?? 0];
+    // A start that was not looked at is no part of the window after it.
+    this.#peers = new PeerWindow();
     this.#row = null;
     this.bits = null;
     if (!clean || row === null || baseline.pinned) return null;

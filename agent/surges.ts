@@ -1,7 +1,8 @@
 /**
  * What a container does too much of in one go: CPU time, bytes, processes, connections, files changed. The amount grows for as
  * long as a surge lasts; it is told when it is strange, again when it has become stranger, and counts as evidence once, with
- * what it has come to. A level that stays is usual after half an hour, and the surge is over.
+ * what it has come to. Of each number that is told by itself: who uses up a core sends unseen no less. What is told within a
+ * minute of another is evidence together with that, as one thing makes several numbers. A level that stays is usual after half an hour, and the surge is over.
  */
 
 import type { Verdict } from './alerts/judge.ts';
@@ -17,6 +18,8 @@ import type { Judging, WindowDetector } from './window-detector.ts';
 /** From there on it is told, and again when it grew by so much. */
 const TOLD_BITS = 8;
 const GREW_BITS = 2;
+/** Windows within which what is told is the same thing, seen in another number. */
+const TOGETHER = 12;
 /** Of what is usual: less is no surge. */
 const TIMES = 2;
 /** And so much a second is none, however little is usual: what is nothing by itself, in a minute. */
@@ -26,7 +29,7 @@ const USUAL_AFTER_S = 1800;
 /** Calm windows after which it is over. */
 const CALM_WINDOWS = 2;
 const SHORTEST_NS = 1_000_000_000n;
-/** Peers of one window, and processes that called some, which are told apart. */
+/** Peers of one window, clients, and processes that called some, which are told apart. */
 const MAX_PEERS = 256;
 
 interface Open {
@@ -36,15 +39,43 @@ interface Open {
   clean: boolean;
   /** Of late, per second. */
   recent: number;
+  /** The most bits that it was judged with. */
+  most: number;
+  /** When it was told; null: it was not. */
+  told: Told | null;
 }
 
-/** Bytes of one window, and an end that has that name. */
+interface Told {
+  readonly bits: number;
+  /** The channel with which it was told, by whose name it is evidence; and the window. */
+  readonly as: string;
+  readonly window: number;
+}
+
+interface Due {
+  readonly channel: string;
+  readonly open: Open;
+  readonly bits: number;
+}
+
+/** Numbers of one window, and an end that has that name. */
 interface Peer {
-  readonly name: string;
   readonly end: string;
   sent: number;
-  both: number;
+  received: number;
+  attempts: number;
 }
+
+/** Channels of which a peer may have most: its part, and the whole. */
+const OF_PEERS: Readonly<
+  Record<string, readonly [(peer: Peer) => number, (counts: Window['counts']) => number]>
+> = {
+  'bytes sent': [({ sent }) => sent, ({ bytesOut }) => bytesOut],
+  'bytes received': [({ received }) => received, ({ bytesIn }) => bytesIn],
+  'connections made': [({ attempts }) => attempts, ({ connects }) => connects],
+};
+/** Of the whole, for a peer to be named. */
+const MOST_OF_IT = 1 / 2;
 
 /** What is kept per container. */
 export class Surges implements WindowDetector {
@@ -56,24 +87,27 @@ export class Surges implements WindowDetector {
   readonly #open = new Map<string, Open>();
   /** Of this window, by channel. */
   #peers = new Map<string, Peer>();
+  /** The same of those that called, by address. */
+  #clients = new Map<string, Peer>();
   /** Address and port → who called it last. */
   readonly #callers = new Map<string, FlowEvent>();
-  #now: { readonly rates: Amounts; readonly ended: Amounts } | null = null;
-  /** Bits told of the surges that are open. */
-  #told = 0;
+  #now: { readonly rates: Amounts; readonly ended: Amounts; readonly judged: Amounts } | null = null;
+  #windows = 0;
 
   /** @param node how it is with all its workloads */
   constructor(node: () => Records) {
     this.#node = node;
   }
 
-  flow({ peer, port, bytesIn, bytesOut, direction }: Flow, { value }: Fact): void {
-    if (direction !== 'connect') return;
-    const channel = sentTo(value);
-    const known = this.#peers.get(channel) ?? { name: value, end: `${peer}:${port}`, sent: 0, both: 0 };
+  flow({ peer, port, bytesIn, bytesOut, attempts, direction }: Flow, { value }: Fact): void {
+    const isCall = direction === 'connect';
+    const [of, name] = isCall ? [this.#peers, sentTo(value)] : [this.#clients, peer];
+    const end = isCall ? `${peer}:${port}` : peer;
+    const known = of.get(name) ?? { end, sent: 0, received: 0, attempts: 0 };
     known.sent += bytesOut;
-    known.both += bytesIn + bytesOut;
-    if (this.#peers.size < MAX_PEERS) this.#peers.set(channel, known);
+    known.received += bytesIn;
+    if (isCall) known.attempts += attempts;
+    if (of.size < MAX_PEERS) of.set(name, known);
   }
 
   /** A process of the workload connected somewhere. */
@@ -87,30 +121,34 @@ export class Surges implements WindowDetector {
   }
 
   end(window: Window, { baseline, steps, host }: Judging): Verdict[] {
-    const peers = this.#peers;
-    this.#peers = new Map();
     if (host || window.endNs - window.startNs < SHORTEST_NS) return [];
+    this.#windows += 1;
     const seconds = Number(window.endNs - window.startNs) / 1e9;
     const rates = surgeRates(window);
-    for (const [channel, { sent }] of peers) rates.set(channel, sent / seconds);
-    this.#now = { rates, ended: this.#add(rates, seconds, baseline) };
-    const open = new Map([...this.#open].map(([channel, { amount }]) => [channel, amount]));
-    const going = [...open.values()].some((amount) => amount > 0);
-    if (!going) this.#told = 0;
-    const score = baseline.surge.score({ open, node: going ? this.#node() : NOBODY });
+    for (const [channel, { sent }] of this.#peers) rates.set(channel, sent / seconds);
+    this.#now = { rates, ...this.#add(rates, seconds, baseline) };
+    const due = this.#due(baseline);
+    const [first] = due;
+    if (first === undefined) return [];
+    const open = new Map(due.map((each) => [each.channel, each.open.amount]));
+    const score = baseline.surge.score({ open, node: this.#node() });
     if (score.state === 'unknown') return [];
-    const bits = bitsOfSurge(score.score);
-    if (bits < TOLD_BITS || (this.#told > 0 && bits < this.#told + GREW_BITS)) return [];
-    const again = this.#told > 0;
-    this.#told = bits;
+    const [goesOn, told] = [first.open.told !== null, this.#toldAs(first)];
+    const again = goesOn || told.as !== first.channel;
+    for (const each of due) each.open.told = { ...told, bits: each.bits };
     const { workload, surge } = baseline;
-    const who = this.#who(peers, score.parts[0]?.what ?? '');
-    return [judgeSurge({ score, bits, again, ...who, workload, learnt: surge.learnt, steps })];
+    const of = { channel: first.channel, lasts: told.as, goesOn, again };
+    const who = this.#who(first.channel, window);
+    const bits = bitsOfSurge(score.score);
+    return [judgeSurge({ score, bits, ...of, ...who, workload, learnt: surge.learnt, steps })];
   }
 
   settle(baseline: Baseline, clean: boolean): null {
     const now = this.#now;
     this.#now = null;
+    // A start that was not looked at is no part of the window after it.
+    this.#peers = new Map();
+    this.#clients = new Map();
     if (now === null) return null;
     const ended = [...now.ended].filter(([channel]) => clean && this.#open.get(channel)?.clean === true);
     for (const [channel, open] of this.#open) {
@@ -118,26 +156,34 @@ export class Surges implements WindowDetector {
       // Of a peer nothing is kept beyond its surge.
       if (open.amount === 0 && channel.startsWith(sentTo(''))) this.#open.delete(channel);
     }
-    if (clean && !baseline.pinned) baseline.surge.learn({ rates: now.rates, ended: new Map(ended) });
+    const { rates, judged } = now;
+    if (clean && !baseline.pinned) baseline.surge.learn({ rates, judged, ended: new Map(ended) });
     return null;
   }
 
   /** What the window adds to each surge; the amounts of those that are over with it. */
-  #add(rates: Amounts, seconds: number, baseline: Baseline): Amounts {
-    const ended = new Map<string, number>();
+  #add(rates: Amounts, seconds: number, baseline: Baseline): { ended: Amounts; judged: Amounts } {
+    const [ended, judged] = [new Map<string, number>(), new Map<string, number>()];
     for (const channel of new Set([...this.#open.keys(), ...rates.keys()])) {
       // Nothing goes to a peer that is not among them; a number that was not read stands still.
       const rate = rates.get(channel) ?? 0;
       const amount = Number.isFinite(rate) ? this.#grow(channel, rate, seconds, baseline) : 0;
-      if (amount > 0) ended.set(channel, amount);
+      const open = this.#open.get(channel);
+      if (amount === 0 || open === undefined) continue;
+      ended.set(channel, amount);
+      judged.set(channel, open.most);
+      [open.most, open.told] = [0, null];
     }
-    return ended;
+    return { ended, judged };
   }
 
   /** The amount of a surge that is over now. */
   #grow(channel: string, rate: number, seconds: number, { surge }: Baseline): number {
     const usual = surge.usual(channel);
-    const open = this.#open.get(channel) ?? { amount: 0, calm: 0, clean: true, recent: usual };
+    const open = this.#open.get(channel) ?? {
+      ...{ amount: 0, calm: 0, clean: true, recent: usual },
+      ...{ most: 0, told: null },
+    };
     const excess = rate - TIMES * Math.max(usual, open.recent) - surge.material(channel) / NOTHING_S;
     open.recent += (1 - 2 ** (-seconds / USUAL_AFTER_S)) * (rate - open.recent);
     open.calm = excess > 0 ? 0 : open.calm + 1;
@@ -149,16 +195,44 @@ export class Surges implements WindowDetector {
     return amount;
   }
 
-  /** The peer that it is about, or that most went to or came from in the window; and who called it. */
-  #who(
-    peers: ReadonlyMap<string, Peer>,
-    what: string,
-  ): { readonly peer: string; readonly by: FlowEvent | null } {
-    const named = [...peers].find(([channel]) => what.startsWith(`${channel} `))?.[1];
-    const [most] = [...peers.values()].toSorted((a, b) => b.both - a.both);
-    const end = (named ?? most)?.end ?? '';
+  /** What is to be told now: of what was never told if there is such, else of one that has become stranger; strongest first. */
+  #due({ surge }: Baseline): readonly Due[] {
+    const due: Due[] = [];
+    for (const [channel, open] of this.#open) {
+      if (open.amount === 0) continue;
+      const bits = surge.bits(channel, open.amount, this.#node());
+      open.most = Math.max(open.most, bits);
+      if (bits >= TOLD_BITS && bits >= (open.told === null ? 0 : open.told.bits + GREW_BITS))
+        due.push({ channel, open, bits });
+    }
+    due.sort((a, b) => b.bits - a.bits);
+    const fresh = due.filter(({ open }) => open.told === null);
+    const as = due[0]?.open.told?.as;
+    return fresh.length > 0 ? fresh : due.filter(({ open }) => open.told?.as === as);
+  }
+
+  /** By whose name it is evidence: its own, or that of one that was told just before it. */
+  #toldAs({ channel, open }: Due): Omit<Told, 'bits'> {
+    if (open.told !== null) return open.told;
+    const others = [...this.#open.values()].flatMap(({ told }) => (told === null ? [] : [told]));
+    const joined = others.find(({ window }) => this.#windows - window <= TOGETHER);
+    return joined ?? { as: channel, window: this.#windows };
+  }
+
+  /** The peer that it is about, or that has most of what there was in the window; and who called it. */
+  #who(channel: string, { counts }: Window): { readonly peer: string; readonly by: FlowEvent | null } {
+    const peer = this.#peers.get(channel) ?? this.#most(channel, counts);
+    const end = peer?.end ?? '';
     return { peer: end, by: this.#callers.get(end) ?? null };
   }
-}
 
-const NOBODY: Records = { windows: 0, records: 0, octaves: 0 };
+  #most(channel: string, counts: Window['counts']): Peer | undefined {
+    const [partOf, wholeOf] = OF_PEERS[channel] ?? [];
+    if (partOf === undefined || wholeOf === undefined) return undefined;
+    const [most] = [...this.#peers.values(), ...this.#clients.values()].toSorted(
+      (a, b) => partOf(b) - partOf(a),
+    );
+    const part = most === undefined ? 0 : partOf(most);
+    return part > 0 && part >= MOST_OF_IT * wholeOf(counts) ? most : undefined;
+  }
+}

@@ -191,9 +191,10 @@ export class Telling {
     const young = situation.baseline.state === 'mature' ? 1 : YOUNG;
     const bits = verdict.bits * young * DISCOUNT[role.kind] * (isBeside(watched, role, verdict) ? BESIDE : 1);
     if (bits <= 0) return null;
-    const { kind, detector, summary: what, again = false } = verdict;
+    const { kind, detector, summary: what, lasts, again = false } = verdict;
     const cause = OF_NUMBERS.has(kind) ? 'numbers' : role.root;
-    return this.weigh.add(watched, cause, { kind, bits, what, detector, again });
+    const item = { kind, bits, what, detector };
+    return this.weigh.add(watched, cause, lasts === undefined ? item : { ...item, lasts, again });
   }
 
   /** That it is a run of a job, and what is known of its runs; empty: it is none. */

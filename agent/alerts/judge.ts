@@ -63,7 +63,9 @@ export interface Verdict {
   readonly bits: number;
   /** Kind of evidence, of which the strongest counts within one cause. */
   readonly kind: string;
-  /** It is what the detector told before, which has come to more: of evidence it takes the place of that. */
+  /** Of what lasts over windows, its name. */
+  readonly lasts?: string;
+  /** It was told before and has come to more: of evidence it takes the place of that. */
   readonly again?: boolean;
   /** Of what a whole window came to, an event that shows who did it. */
   readonly event?: Event;

@@ -10,9 +10,14 @@ export const SURGE = 'surge';
 export interface FoundSurge {
   readonly score: Scored;
   readonly bits: number;
+  /** The number of which there is too much; and by what name it is evidence. */
+  readonly channel: string;
+  readonly lasts: string;
   /** It was told before and has become stranger. */
+  readonly goesOn: boolean;
+  /** The same, or it is another side of one that was told: of evidence it takes the place of that. */
   readonly again: boolean;
-  /** Whom the container gave or got most in the window, or empty; and what called it last. */
+  /** With whom most of it was in the window, or empty; and what called it last. */
   readonly peer: string;
   readonly by: FlowEvent | null;
   readonly workload: string;
@@ -29,29 +34,27 @@ const GRAVE_BITS = 12;
  */
 const WEIGHT = 5 / 4;
 
-/** By what there is too much of, and whether it has a peer. */
-const TECHNIQUES: readonly (readonly [string, string, boolean])[] = [
-  ['CPU time', 'T1496', false],
-  ['bytes sent', 'T1048', true],
-  ['bytes received', 'T1105', true],
-  ['bytes written', 'T1499', false],
-  ['processes made', 'T1499', false],
-  ['connections made', 'T1046', true],
-  ['calls that change files', 'T1486', false],
+/** By what there is too much of. */
+const TECHNIQUES: readonly (readonly [string, string])[] = [
+  ['CPU time', 'T1496'],
+  ['bytes sent', 'T1048'],
+  ['bytes received', 'T1105'],
+  ['bytes written', 'T1499'],
+  ['processes made', 'T1499'],
+  ['connections made', 'T1046'],
+  ['calls that change files', 'T1486'],
 ];
 
 const severityOf = (bits: number, steps: number): Severity =>
   shift(bits >= GRAVE_BITS ? 'medium' : 'low', steps);
 
 export function judgeSurge(found: FoundSurge): Verdict {
-  const { score, bits, again, workload, learnt, steps } = found;
+  const { score, bits, channel, lasts, goesOn, again, peer, workload, learnt, steps } = found;
   const parts = score.parts.map(({ what }) => what);
   const [first = ''] = parts;
-  const [, technique, hasPeer] = TECHNIQUES.find(([name]) => first.startsWith(name)) ?? [];
-  const peer = hasPeer ? found.peer : '';
+  const [, technique] = TECHNIQUES.find(([name]) => channel.startsWith(name)) ?? [];
   const caller = found.by === null || found.by.exe === '' ? '' : ` by ${found.by.exe}`;
   const named = peer === '' ? first : `${first}; most of it with ${peer}${caller}`;
-  const goesOn = again ? ' It goes on.' : '';
   return {
     detector: SURGE,
     severity: severityOf(bits, steps),
@@ -59,13 +62,14 @@ export function judgeSurge(found: FoundSurge): Verdict {
     summary: named,
     subject: 'surge',
     techniques: technique === undefined ? [] : [technique],
-    facts: { numbers: parts.join('; '), ...(peer === '' ? {} : { peer }), windows: String(learnt) },
-    explanation: `surge: ${workload}: ${[named, ...parts.slice(1)].join('; ')}. ${score.reason}${goesOn}`,
+    facts: { channel, numbers: parts.join('; '), ...(peer === '' ? {} : { peer }), windows: String(learnt) },
+    explanation: `surge: ${workload}: ${[named, ...parts.slice(1)].join('; ')}. ${score.reason}${goesOn ? ' It goes on.' : ''}`,
     next: 'See which process does it and for whom: a backup or a release of which nothing was learnt, or a miner, a theft, an encryption.',
     flags: false,
     withholds: false,
     bits: bits * WEIGHT,
     kind: VOLUME,
+    lasts,
     again,
     ...(peer === '' || found.by === null ? {} : { event: found.by }),
   };

@@ -279,12 +279,13 @@ export class Baseline {
     // Baselines saved by earlier versions have none.
     if (shape !== undefined) this.shape.load(shape);
     if (volume !== undefined) this.volume.load(volume);
-    if (fields['surge'] !== undefined) this.surge.load(fields['surge']);
+    const isAnew = fields['surge'] !== undefined && !this.surge.load(fields['surge']);
     if (access !== undefined) this.access.load(access);
     if (fields['replica'] !== undefined) this.replica.load(fields['replica']);
     this.versions.load(fields['versions']);
     if (fields['runs'] !== undefined) this.runs.load(fields['runs']);
     if (history !== undefined) this.history.load(history);
+    if (isAnew) this.history.care.changed(this.surge.name, 'dropped', 'rule');
     if (labels !== undefined) this.labels.load(labels);
     this.#periods.admitted.load(fields['admitted']);
     this.pinned = fields['pinned'] === true;

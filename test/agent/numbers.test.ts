@@ -176,3 +176,12 @@ describe('rhythm', () => {
     expect(told.filter(({ detector }) => detector === 'rhythm')).toEqual([]);
   });
 });
+
+test('what was sent in a start that nobody looked at is no part of the window after it', () => {
+  const [seen, unseen] = [day(), day()];
+  const load = { syscalls: 100, in: 100, out: { 'db:5432': 1000 } };
+  for (let n = 0; n < 300; n++) for (const each of [seen, unseen]) each.next(load);
+  unseen.numbers.flow(flowOf(1e9, 0n), peer('stranger:443'), unseen.baseline);
+  unseen.numbers.settle(unseen.baseline, false);
+  expect(unseen.next(load)).toEqual(seen.next(load));
+});

@@ -19,6 +19,8 @@ interface Load {
   /** CPU seconds, bytes sent. */
   readonly cpu?: number;
   readonly sent?: number;
+  /** Sent in flows that the test tells of itself. */
+  readonly others?: number;
   readonly clean?: boolean;
 }
 
@@ -32,12 +34,13 @@ beforeEach(() => {
 });
 
 /** One more window: what is told of it. */
-function next({ cpu = 0.05, sent = 2000, clean = true }: Load = {}): ReturnType<Surges['end']> {
+function next({ cpu = 0.05, sent = 2000, others = 0, clean = true }: Load = {}): ReturnType<Surges['end']> {
   const builder = new WindowBuilder(startNs);
   const endNs = startNs + BigInt(WINDOW_S) * 1_000_000_000n;
   const of = { slot: 1, cgroup: 1, opened: 0, failures: 0, attempts: 1, bytesIn: 100, segmentsIn: 1 };
   const flow = { ...of, ...PEER, segmentsOut: 1, bytesOut: sent, first: startNs, last: endNs };
   builder.flow(flow);
+  if (others > 0) builder.flow({ ...flow, bytesOut: others });
   surges.flow(flow, { kind: 'connect', value: 'shop/db:5432' });
   builder.resources(resourcesOf((name) => (name === 'cpuUs' ? cpu * 1e6 : null)));
   const window = builder.close(endNs);
@@ -94,8 +97,10 @@ test('a surge of which part may not be learnt is not learnt', () => {
   live(10);
   const sent = 'bytes sent';
   expect(baseline.surge.highest(sent)).toBe(0);
-  next({ sent: 900_000 });
-  live(10);
+  for (let n = 0; n < 3; n++) {
+    next({ sent: 900_000 });
+    live(10);
+  }
   expect(baseline.surge.highest(sent)).toBeGreaterThan(0);
 });
 
@@ -135,4 +140,53 @@ test.each([
   expect(alerts[0]?.explanation.join(' ')).toMatch(/bytes sent to 10\.0\.9\.9:5432 .* MB more than usual/);
   const surges = told.detections.filter(({ detector }) => detector === 'surge');
   expect(surges.every(({ timeNs }) => timeNs > before)).toBe(true);
+});
+
+test('a surge does not keep others from being told; what begins with it is one with it', () => {
+  live(200);
+  const [cpu] = next({ cpu: 4 * WINDOW_S, clean: false });
+  expect([cpu?.lasts, cpu?.again]).toEqual(['CPU time used', false]);
+  const [also] = next({ cpu: 4 * WINDOW_S, sent: 60e6, clean: false });
+  expect([also?.facts['channel'], also?.lasts, also?.again]).toEqual(['bytes sent', cpu?.lasts, true]);
+  expect(also?.explanation).not.toContain('It goes on.');
+  live(60, () => ({ cpu: 4 * WINDOW_S, clean: false }));
+  const [later] = next({ cpu: 4 * WINDOW_S, sent: 90e6, clean: false });
+  expect([later?.facts['channel'], later?.again]).toEqual([later?.lasts, false]);
+  expect(later?.lasts).toMatch(/^bytes sent/);
+});
+
+/** A flow of this window. */
+function flow(of: Partial<Parameters<Surges['flow']>[0]>, value: string): void {
+  const none = { slot: 1, cgroup: 1, opened: 0, failures: 0, attempts: 0, bytesIn: 0, segmentsIn: 1 };
+  const known = { ...none, ...PEER, segmentsOut: 1, bytesOut: 0, first: startNs, last: startNs };
+  surges.flow({ ...known, ...of }, { kind: of.direction ?? 'connect', value });
+}
+
+test('flows of a start that nobody looked at are no part of the window after it', () => {
+  live(200);
+  flow({ bytesOut: 500e6 }, 'shop/db:5432');
+  surges.settle(baseline, false);
+  expect(next()).toEqual([]);
+});
+
+test.each([
+  ['one of many that has half', [60e6, 10e6], '10.0.0.9:443'],
+  ['none where it went to many', [...Array(30).keys()].map(() => 2e6), undefined],
+])('names %s', (_, parts, peer) => {
+  live(200);
+  for (const [i, bytesOut] of parts.slice(1).entries()) flow({ peer: `10.0.1.${i}`, bytesOut }, `p${i}:80`);
+  const [told] = next({
+    sent: parts[0] ?? 0,
+    others: parts.slice(1).reduce((a, b) => a + b, 0),
+    clean: false,
+  });
+  expect(told?.facts['channel']).toBe('bytes sent');
+  expect(told?.facts['peer']).toBe(peer);
+});
+
+test('who took it from a server is named, as is the number: not the peer that the server called', () => {
+  live(200);
+  flow({ direction: 'accept', peer: '203.0.113.7', port: 8080, bytesOut: 80e6 }, '8080');
+  const [told] = next({ sent: 3000, others: 80e6, clean: false });
+  expect(told?.facts).toMatchObject({ channel: 'bytes sent', peer: '203.0.113.7' });
 });

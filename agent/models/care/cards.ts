@@ -1,6 +1,7 @@
 /** The models of a workload as people look at them: which version speaks, on what it rests, how it fares, what is beside it. */
 import type { Baseline } from '../baseline.ts';
 import { CALIBRATION } from '../evidence/history.ts';
+import { SURGE_FORMAT } from '../volume/surge.ts';
 import type { Beheld } from './beside.ts';
 import type { Changed } from './care.ts';
 
@@ -10,7 +11,7 @@ const FORMATS: Readonly<Record<string, number>> = {
   sequence: 1,
   shape: 1,
   volume: 1,
-  surge: 1,
+  surge: SURGE_FORMAT,
   access: 1,
   replica: 1,
   'dns-labels': 1,

@@ -13,7 +13,9 @@ export interface Item {
   /** In words. */
   readonly what: string;
   readonly detector: string;
-  /** What the same detector said of an earlier period has come to more: this takes its place. */
+  /** Of what lasts over periods, its name. */
+  readonly lasts?: string;
+  /** What was told of it in an earlier period has come to more: this takes its place. */
   readonly again?: boolean;
 }
 
@@ -23,6 +25,18 @@ export const SHARE = 1 / 2;
 const MAX_CAUSES = 16;
 const REST = 'rest';
 
+/** The strongest cause of a period. */
+export interface Strongest {
+  readonly bits: number;
+  /** What of it lasts, and whether it takes its own place; null: nothing does. */
+  readonly lasting: { readonly name: string; readonly again: boolean } | null;
+  /** Without that. */
+  readonly otherBits: number;
+}
+
+/** What lasts is kept beside the rest of its kind. */
+const keyOf = ({ kind, lasts }: Item): string => (lasts === undefined ? kind : `${kind} lasts`);
+
 export class Causes {
   readonly #causes = new Map<string, Map<string, Item>>();
 
@@ -30,18 +44,13 @@ export class Causes {
     const key = this.#causes.has(cause) || this.#causes.size < MAX_CAUSES ? cause : REST;
     const kinds = this.#causes.get(key) ?? new Map<string, Item>();
     this.#causes.set(key, kinds);
-    const known = kinds.get(item.kind);
-    if (known === undefined || item.bits > known.bits) kinds.set(item.kind, item);
+    const known = kinds.get(keyOf(item));
+    if (known === undefined || item.bits > known.bits) kinds.set(keyOf(item), item);
   }
 
   /** Bits of the strongest cause, not yet calibrated. */
   get bits(): number {
-    return this.#strongest().bits;
-  }
-
-  /** What the strongest cause stands on goes on since an earlier period, in which it was told. */
-  get again(): boolean {
-    return this.#strongest().again;
+    return this.strongest.bits;
   }
 
   items(): Item[] {
@@ -52,19 +61,25 @@ export class Causes {
     this.#causes.clear();
   }
 
-  #strongest(): { bits: number; again: boolean } {
-    let most = { bits: 0, again: false };
+  get strongest(): Strongest {
+    let [most, of]: [number, readonly Item[]] = [0, []];
     for (const kinds of this.#causes.values()) {
-      const bits = bitsOf(kinds);
-      if (bits > most.bits) most = { bits, again: [...kinds.values()].some((item) => item.again === true) };
+      const items = [...kinds.values()];
+      const bits = bitsOf(items);
+      if (bits > most) [most, of] = [bits, items];
     }
-    return most;
+    const item = of.find(({ lasts, bits }) => lasts !== undefined && bits > 0);
+    if (item?.lasts === undefined) return { bits: most, lasting: null, otherBits: most };
+    const otherBits = bitsOf(of.filter((other) => other !== item));
+    return { bits: most, lasting: { name: item.lasts, again: item.again === true }, otherBits };
   }
 }
 
-function bitsOf(kinds: ReadonlyMap<string, Item>): number {
+function bitsOf(items: readonly Item[]): number {
+  const kinds = new Map<string, number>();
+  for (const { kind, bits } of items) kinds.set(kind, Math.max(kinds.get(kind) ?? 0, bits));
   let [most, sum] = [0, 0];
-  for (const { bits } of kinds.values()) {
+  for (const bits of kinds.values()) {
     sum += bits;
     most = Math.max(most, bits);
   }

@@ -15,10 +15,11 @@
  * quiet periods cost little: with half at stake it forgets by a bit a period and one strong fact weighs most; with 1/16
  * many weak ones add up over minutes. The mean of two e-detectors is one, so both are run.
  *
- * What lasts over periods, as a surge, is one bet whose p-value falls while it grows: what it brought so far is taken back when
- * it is told again with what it has come to. The p-value of its end is fair, those before were larger, and so is each of them.
+ * What lasts over periods, as a surge, is one bet whose p-value falls while it grows: what it brought so far, with what became
+ * of that since, is taken back when it is told again with what it has come to. The sums are linear in what each period
+ * brought, so that nothing else is touched. The p-value of its end is fair, those before were larger, and so is each of them.
  *
- * Memory: four numbers. Assumes that the bits are calibrated (tail.ts).
+ * Memory: two numbers, and two of each of at most MAX_LASTING bets that last. Assumes that the bits are calibrated (tail.ts).
  */
 
 /** Evidence beyond this is not believed: p-values below 2^-24 rest on the model alone. */
@@ -29,14 +30,26 @@ const STAKES = [7 / 8, 1 / 16] as const;
 /** E-value of a period with so many bits of evidence. */
 export const eValue = (bits: number): number => 2 ** Math.min(Math.max(bits, 0), MOST_BITS) / COST;
 
+/** A bet that lasts, as it stands with it and would without. */
+export interface Lasting {
+  readonly name: string;
+  /** It takes the place of what it brought before. */
+  readonly again: boolean;
+  /** Bits of the period without it. */
+  readonly otherBits: number;
+}
+
+/** More than there are surges; of the oldest it is forgotten what they brought. */
+export const MAX_LASTING = 64;
+
 export class EDetector {
   #sums: readonly number[] = STAKES.map(() => 0);
-  /** Of that what the last period with evidence brought. */
-  #brought: readonly number[] = STAKES.map(() => 0);
+  /** Of these what each bet that lasts brought. */
+  #brought = new Map<string, readonly number[]>();
 
-  /** What it would stand at, were the period to end with such evidence; `again`: it takes the place of the last there was. */
-  with(bits: number, again = false): number {
-    const after = this.#after(bits, again);
+  /** What it would stand at, were the period to end with such evidence. */
+  with(bits: number, lasting: Lasting | null = null): number {
+    const after = this.#after(bits, lasting);
     return after.reduce((sum, each) => sum + each, 0) / after.length;
   }
 
@@ -53,25 +66,35 @@ export class EDetector {
   }
 
   /** The period ends. */
-  end(bits: number, again = false): void {
-    const after = this.#after(bits, again);
-    const quiet = this.#after(0, again);
-    this.#brought =
-      bits > 0
-        ? after.map((sum, i) => sum - (quiet[i] ?? 0))
-        : this.#brought.map((brought, i) => brought * factor(STAKES[i] ?? 0, 0));
+  end(bits: number, lasting: Lasting | null = null): void {
+    const after = this.#after(bits, lasting);
+    const without = lasting === null ? after : this.#after(lasting.otherBits, lasting);
+    for (const [name, brought] of this.#brought)
+      this.#brought.set(
+        name,
+        brought.map((each, i) => each * factor(STAKES[i] ?? 0, bits)),
+      );
     this.#sums = after;
+    if (lasting === null) return;
+    this.#brought.delete(lasting.name);
+    this.#brought.set(
+      lasting.name,
+      after.map((sum, i) => sum - (without[i] ?? 0)),
+    );
+    const [oldest] = this.#brought.keys();
+    if (this.#brought.size > MAX_LASTING && oldest !== undefined) this.#brought.delete(oldest);
   }
 
   /** An alarm was raised: it begins anew. */
   reset(): void {
     this.#sums = STAKES.map(() => 0);
-    this.#brought = STAKES.map(() => 0);
+    this.#brought.clear();
   }
 
-  #after(bits: number, again: boolean): number[] {
+  #after(bits: number, lasting: Lasting | null): number[] {
+    const taken = lasting?.again ? this.#brought.get(lasting.name) : undefined;
     return STAKES.map((stake, i) => {
-      const before = (this.#sums[i] ?? 0) - (again ? (this.#brought[i] ?? 0) : 0);
+      const before = (this.#sums[i] ?? 0) - (taken?.[i] ?? 0);
       return (1 + Math.max(0, before)) * factor(stake, bits);
     });
   }

@@ -1,6 +1,6 @@
 /** What speaks against "all as ever" in one container: of the open period, and accumulated over those before. */
 import { Causes, type Item } from './causes.ts';
-import { EDetector } from './e-detector.ts';
+import { EDetector, type Lasting, MAX_LASTING } from './e-detector.ts';
 import { ENOUGH, type Tail } from './tail.ts';
 
 /** By whose history the bits were calibrated: the workload's own, that of all workloads of the node, or none as yet. */
@@ -38,9 +38,12 @@ export class Evidence {
   readonly #causes = new Causes();
   #items: { readonly item: Item; readonly period: number }[] = [];
   #period = 0;
+  /** Of what lasts: bits it had when it was added last, and those of them that stand in an alert already. */
+  readonly #lasting = new Map<string, { bits: number; told: number }>();
 
   add(cause: string, item: Item): void {
-    this.#causes.add(cause, item);
+    const left = this.#left(item);
+    if (left > 0) this.#causes.add(cause, left === item.bits ? item : { ...item, bits: left });
   }
 
   /** Bits of the open period as the models have them. */
@@ -56,7 +59,7 @@ export class Evidence {
     return {
       bits,
       excess,
-      total: Math.log2(this.#detector.with(bits, this.#causes.again)),
+      total: Math.log2(this.#detector.with(bits, this.#standsOn(calibration))),
       bound: Math.log2(Math.max(2, periods)),
     };
   }
@@ -72,6 +75,7 @@ export class Evidence {
     this.#detector.reset();
     this.#causes.clear();
     this.#items = [];
+    for (const lasting of this.#lasting.values()) lasting.told = lasting.bits;
   }
 
   /** The period ends. One in which something was lost says nothing when it is quiet. */
@@ -79,11 +83,30 @@ export class Evidence {
     const { raw } = this;
     this.#period += 1;
     const bits = Math.max(0, raw - calibration.excess(raw));
-    if (raw > 0 || complete) this.#detector.end(bits, this.#causes.again);
+    if (raw > 0 || complete) this.#detector.end(bits, this.#standsOn(calibration));
     const now = this.#causes.items().map((item) => ({ item, period: this.#period }));
     this.#items = [...this.#items, ...now]
       .filter(({ period }) => this.#period - period < KEPT_PERIODS)
       .slice(-MAX_ITEMS);
     this.#causes.clear();
+  }
+
+  /** What of the strongest cause lasts. */
+  #standsOn(calibration: Calibration): Lasting | null {
+    const { lasting, otherBits } = this.#causes.strongest;
+    if (lasting === null) return null;
+    return { ...lasting, otherBits: Math.max(0, otherBits - calibration.excess(otherBits)) };
+  }
+
+  /** What an item says that no alert stands on: of what has lasted since one only what it came to beyond that. */
+  #left({ lasts, again = false, bits }: Item): number {
+    if (lasts === undefined) return bits;
+    const known = again ? this.#lasting.get(lasts) : undefined;
+    if (known !== undefined && bits <= known.bits) return 0;
+    this.#lasting.delete(lasts);
+    this.#lasting.set(lasts, { bits, told: known?.told ?? 0 });
+    const [oldest] = this.#lasting.keys();
+    if (this.#lasting.size > MAX_LASTING && oldest !== undefined) this.#lasting.delete(oldest);
+    return bits - (known?.told ?? 0);
   }
 }

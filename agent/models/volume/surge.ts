@@ -39,6 +39,8 @@ export interface SurgeWindow {
   readonly rates: Amounts;
   /** Of surges that ended with it. */
   readonly ended: Amounts;
+  /** The most bits that each of these was judged with; by default as the workload alone would judge it. */
+  readonly judged?: Amounts;
 }
 
 /** The surges that are going on; and how it is with the workloads of the node. */
@@ -54,6 +56,8 @@ export interface Records {
   readonly octaves: number;
 }
 
+/** Raised when what is saved changes: one of another form is begun anew, which takes minutes. */
+export const SURGE_FORMAT = 2;
 /** Bits of a score of 1, and the most that is believed. */
 const FULL_BITS = 32;
 const MOST_BITS = 24;
@@ -143,7 +147,7 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     };
   }
 
-  learn({ rates, ended }: SurgeWindow): void {
+  learn({ rates, ended, judged }: SurgeWindow): void {
     this.#windows += 1;
     for (const name of rates.keys()) this.#meet(name);
     for (const [name, learnt] of this.#learnt) {
@@ -151,7 +155,7 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
       const [rate, amount] = [rates.get(name) ?? (isOfPeer(name) ? 0 : Number.NaN), ended.get(name) ?? 0];
       if (isAmount(rate)) learnt.rate.follow(Math.min(MOST, rate));
       if (rate > 0) learnt.used = this.#windows;
-      if (amount > 0) this.#ended(learnt, Math.min(MOST, amount));
+      if (amount > 0) this.#ended(learnt, Math.min(MOST, amount), judged?.get(name) ?? 0);
     }
   }
 
@@ -203,14 +207,23 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
         highest,
         suspects,
       ]);
-    return { windows: this.#windows, records: [this.#records, this.#octaves], channels };
+    return {
+      format: SURGE_FORMAT,
+      windows: this.#windows,
+      records: [this.#records, this.#octaves],
+      channels,
+    };
   }
 
-  /** @throws TypeError when it is not what `save` gave for as many channels. */
-  load(saved: unknown): void {
-    const { windows, records, channels } = (saved ?? {}) as Record<string, unknown>;
+  /**
+   * @returns whether it is of this form; what an earlier version saved is not taken over.
+   * @throws TypeError when it is not what `save` gave for as many channels.
+   */
+  load(saved: unknown): boolean {
+    const { format = 1, windows, records, channels } = (saved ?? {}) as Record<string, unknown>;
     if (!isCount(windows) || !Array.isArray(records) || !records.every(isAmount) || !Array.isArray(channels))
       throw new TypeError('not a saved surge model');
+    if (format !== SURGE_FORMAT) return false;
     const read = new Map(this.#channels.map((channel) => [channel.name, nothing(channel, 0)]));
     for (const entry of channels.slice(0, this.#channels.length + MAX_PEERS)) {
       const [name, ...rest] = Array.isArray(entry) ? entry : [];
@@ -221,13 +234,14 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     this.#learnt = read;
     this.#windows = windows;
     [this.#records = 0, this.#octaves = 0] = records;
+    return true;
   }
 
-  /** One that was strange is learnt by quorum. */
-  #ended(learnt: Learnt, amount: number): void {
+  /** One that was strange when it was judged, or is by what the workload knows, is learnt by quorum. */
+  #ended(learnt: Learnt, amount: number, judged: number): void {
     const octaves = beyond(learnt, amount) - RECORD_OCTAVES;
     if (octaves >= 0 && this.#windows - learnt.since > ENOUGH) {
-      const strange = this.bits(learnt.channel.name, amount) >= GUARD_BITS;
+      const strange = Math.max(judged, this.bits(learnt.channel.name, amount)) >= GUARD_BITS;
       this.#records += 1;
       this.#octaves += Math.min(MOST_OCTAVES, octaves);
       if (strange && learnt.suspects.length + 1 < QUORUM) {
@@ -269,14 +283,18 @@ function beyond(learnt: Learnt, amount: number): number {
 }
 
 const NONE: Records = { windows: 0, records: 0, octaves: 0 };
+/** Of one workload's records that speak for others: so many, and one more in two hours. */
+const SHARED_RECORDS = 4;
+const SHARED_WINDOWS = 1440;
 
-/** Of all workloads together. */
+/** Of all workloads together. One that is restless, or wishes to be, does not make all so: of its records so many count. */
 export function sumOfRecords(all: readonly Records[]): Records {
   const sum = { ...NONE };
   for (const { windows, records, octaves } of all) {
+    const counted = Math.min(records, SHARED_RECORDS + windows / SHARED_WINDOWS);
     sum.windows += windows;
-    sum.records += records;
-    sum.octaves += octaves;
+    sum.records += counted;
+    sum.octaves += records === 0 ? 0 : (octaves * counted) / records;
   }
   return sum;
 }

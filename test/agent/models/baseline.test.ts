@@ -346,3 +346,14 @@ test('each version names the one before, and a file that somebody changed is tol
   expect(new Checkpoint(folder).restore(new Registry(options))).toMatchObject({ loaded: 1, edited: [file] });
   rmSync(folder, { recursive: true });
 });
+
+test('surges that a version before it saved are begun anew, and told; the rest is taken over', () => {
+  const old = new Baseline('c1/n/Deployment/shop', { learnWindows: 6, matureWindows: 20 });
+  old.learn({ phase: 'steady', facts: [], flagged: [], withheld: false, complete: true });
+  const saved = JSON.parse(JSON.stringify(old.save()));
+  saved.surge = { windows: 9, records: [0, 0], channels: [[[0, 0, 0], 4, []]] };
+  const next = new Baseline('c1/n/Deployment/shop', { learnWindows: 6, matureWindows: 20 });
+  next.load(saved);
+  expect([next.periods, next.surge.learnt]).toEqual([1, 0]);
+  expect(next.history.care.changes.map(([model, change]) => `${model} ${change}`)).toEqual(['surge dropped']);
+});

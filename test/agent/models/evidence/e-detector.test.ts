@@ -60,13 +60,14 @@ test('one strong period or many weak ones pass it, and alarms begin anew', () =>
 
 test('a bet that is told again takes the place of itself, and of nothing else', () => {
   const [grown, once] = [new EDetector(), new EDetector()];
+  const surge = { name: 'CPU', again: false, otherBits: 0 };
   for (const each of [grown, once]) each.end(9);
-  grown.end(12);
+  grown.end(12, surge);
   once.end(0);
   for (const bits of [0, 0]) for (const each of [grown, once]) each.end(bits);
-  grown.end(18, true);
+  grown.end(18, { ...surge, again: true });
   once.end(18);
-  expect(Math.abs(Math.log2(grown.with(0)) - Math.log2(once.with(0)))).toBeLessThan(0.5);
+  expect(grown.with(0)).toBeCloseTo(once.with(0), 5);
   const twice = new EDetector();
   for (const bits of [9, 12, 0, 0, 18]) twice.end(bits);
   expect(Math.log2(twice.with(0)) - Math.log2(grown.with(0))).toBeGreaterThan(1);
@@ -89,4 +90,20 @@ test('a budget is a time between alarms', () => {
   ]);
   for (const text of ['', '0/7d', '1/7', '1/7x', '-1/7d', '1/7d '])
     expect(() => budgetNs(text)).toThrow(RangeError);
+});
+
+test('what lasts takes back its own, be there other evidence with it or between, and be there others that last', () => {
+  const [grown, once] = [new EDetector(), new EDetector()];
+  const [cpu, sent] = ['CPU', 'sent'].map((name) => ({ name, again: false, otherBits: 0 }));
+  if (cpu === undefined || sent === undefined) throw new Error('two were made');
+  grown.end(14, { ...cpu, otherBits: 6 });
+  once.end(6);
+  for (const each of [grown, once]) {
+    each.end(11);
+    each.end(13, sent);
+    each.end(0);
+  }
+  grown.end(16, { ...cpu, again: true });
+  once.end(16, cpu);
+  expect(grown.with(0) / once.with(0)).toBeCloseTo(1, 9);
 });

@@ -118,3 +118,35 @@ test('a history is saved and loaded whole, and refuses what is none', () => {
   ])
     expect(() => new History().load(saved)).toThrow(TypeError);
 });
+
+test('what lasts weighs once: beyond what an alert stands on only what it came to since, and anew when it is another', () => {
+  const evidence = new Evidence();
+  const none = calibrationOf(new Tail(), () => new Tail());
+  const told = (bits: number, again: boolean, lasts = 'CPU'): number => {
+    evidence.add('numbers', { ...item('volume', bits), lasts, again });
+    return evidence.raw;
+  };
+  expect(told(24, false)).toBe(24);
+  evidence.told();
+  expect([told(24, true), told(26, true)]).toEqual([0, 2]);
+  evidence.end(none, true);
+  expect(told(20, false, 'bytes sent')).toBe(20);
+  evidence.end(none, true);
+  expect(told(22, false)).toBe(22);
+});
+
+test('what an alert did not stand on is not taken back for what lasts', () => {
+  const none = calibrationOf(new Tail(), () => new Tail());
+  const total = (kind: string): number => {
+    const evidence = new Evidence();
+    evidence.add('numbers', { ...item('volume', 9), lasts: 'CPU' });
+    evidence.end(none, true);
+    evidence.add('p1', item(kind, 14));
+    evidence.end(none, true);
+    evidence.add('numbers', { ...item('volume', 12), lasts: 'CPU', again: true });
+    return evidence.standing(none, 1000).total;
+  };
+  const fresh = new Evidence();
+  fresh.add('numbers', item('volume', 12));
+  expect(total('exec')).toBeGreaterThan(fresh.standing(none, 1000).total + 5);
+});

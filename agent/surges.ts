@@ -26,15 +26,20 @@ const TIMES = 2;
 const NOTHING_S = 60;
 /** What goes on for so long is usual, seconds: half-life. */
 const USUAL_AFTER_S = 1800;
-/** Calm windows after which it is over. */
-const CALM_WINDOWS = 2;
+/** While it is calm the amount halves in so long, so that many small surges come to one; at that part of its most it is over. */
+const HALF_S = 120;
+const OVER = 1 / 4;
+/** So much of one that goes on is learnt as if it were over. */
+const LONGEST_S = 1800;
 const SHORTEST_NS = 1_000_000_000n;
 /** Peers of one window, clients, and processes that called some, which are told apart. */
 const MAX_PEERS = 256;
 
 interface Open {
   amount: number;
-  calm: number;
+  /** The most that it came to, and seconds since it began or was learnt. */
+  peak: number;
+  seconds: number;
   /** All its windows may be learnt. */
   clean: boolean;
   /** Of late, per second. */
@@ -150,14 +155,18 @@ export class Surges implements WindowDetector {
     this.#peers = new Map();
     this.#clients = new Map();
     if (now === null) return null;
-    const ended = [...now.ended].filter(([channel]) => clean && this.#open.get(channel)?.clean === true);
+    const ofClean = (amounts: Iterable<readonly [string, number]>): Amounts =>
+      new Map([...amounts].filter(([channel]) => clean && this.#open.get(channel)?.clean === true));
+    const ended = ofClean(now.ended);
+    const going = ofClean([...this.#open].map(([channel, { amount }]) => [channel, amount] as const));
     for (const [channel, open] of this.#open) {
-      open.clean = open.amount > 0 ? open.clean && clean : true;
+      // What goes on for long is looked at in parts.
+      open.clean = open.amount > 0 && !now.ended.has(channel) ? open.clean && clean : true;
       // Of a peer nothing is kept beyond its surge.
       if (open.amount === 0 && channel.startsWith(sentTo(''))) this.#open.delete(channel);
     }
     const { rates, judged } = now;
-    if (clean && !baseline.pinned) baseline.surge.learn({ rates, judged, ended: new Map(ended) });
+    if (clean && !baseline.pinned) baseline.surge.learn({ rates, judged, ended, open: going });
     return null;
   }
 
@@ -172,7 +181,7 @@ export class Surges implements WindowDetector {
       if (amount === 0 || open === undefined) continue;
       ended.set(channel, amount);
       judged.set(channel, open.most);
-      [open.most, open.told] = [0, null];
+      if (open.amount === 0) [open.most, open.told] = [0, null];
     }
     return { ended, judged };
   }
@@ -181,18 +190,21 @@ export class Surges implements WindowDetector {
   #grow(channel: string, rate: number, seconds: number, { surge }: Baseline): number {
     const usual = surge.usual(channel);
     const open = this.#open.get(channel) ?? {
-      ...{ amount: 0, calm: 0, clean: true, recent: usual },
+      ...{ amount: 0, peak: 0, seconds: 0, clean: true, recent: usual },
       ...{ most: 0, told: null },
     };
     const excess = rate - TIMES * Math.max(usual, open.recent) - surge.material(channel) / NOTHING_S;
     open.recent += (1 - 2 ** (-seconds / USUAL_AFTER_S)) * (rate - open.recent);
-    open.calm = excess > 0 ? 0 : open.calm + 1;
-    if (excess > 0) open.amount += excess * seconds;
+    open.amount = excess > 0 ? open.amount + excess * seconds : open.amount * 2 ** (-seconds / HALF_S);
+    open.peak = Math.max(open.peak, open.amount);
+    open.seconds = open.amount > 0 ? open.seconds + seconds : 0;
     if (this.#open.size < MAX_PEERS) this.#open.set(channel, open);
-    if (open.calm < CALM_WINDOWS) return 0;
-    const { amount } = open;
-    open.amount = 0;
-    return amount;
+    const isOver = open.amount <= OVER * open.peak;
+    if (!isOver && open.seconds < LONGEST_S) return 0;
+    const { peak } = open;
+    if (isOver) open.amount = 0;
+    [open.peak, open.seconds] = [open.amount, 0];
+    return peak;
   }
 
   /** What is to be told now: of what was never told if there is such, else of one that has become stranger; strongest first. */

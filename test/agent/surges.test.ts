@@ -83,7 +83,7 @@ test('many bytes at once are told with whom they went to and which program calle
 
 test('what is done each night is learnt, and a level that stays is usual after a while', () => {
   live(100);
-  const night = (): string[] => [...live(20, () => ({ sent: 20e6 })), ...live(100)];
+  const night = (): string[] => [...live(20, () => ({ sent: 20e6 })), ...live(400)];
   const nights = [night(), night(), night(), night()];
   expect(nights.map((told) => told.length > 0)).toEqual([true, true, true, false]);
   live(2000, () => ({ cpu: 2 }));
@@ -94,12 +94,12 @@ test('a surge of which part may not be learnt is not learnt', () => {
   live(200);
   next({ sent: 900_000 });
   next({ sent: 900_000, clean: false });
-  live(10);
+  live(60);
   const sent = 'bytes sent';
   expect(baseline.surge.highest(sent)).toBe(0);
   for (let n = 0; n < 3; n++) {
     next({ sent: 900_000 });
-    live(10);
+    live(400);
   }
   expect(baseline.surge.highest(sent)).toBeGreaterThan(0);
 });
@@ -189,4 +189,17 @@ test('who took it from a server is named, as is the number: not the peer that th
   flow({ direction: 'accept', peer: '203.0.113.7', port: 8080, bytesOut: 80e6 }, '8080');
   const [told] = next({ sent: 3000, others: 80e6, clean: false });
   expect(told?.facts).toMatchObject({ channel: 'bytes sent', peer: '203.0.113.7' });
+});
+
+test('surges that follow each other come to one, and many of them teach nothing', () => {
+  live(200);
+  const told = Array.from({ length: 40 }, () => [...next({ sent: 400_000 }), ...live(2)]).flat();
+  expect(told.length).toBeGreaterThan(1);
+  expect(baseline.surge.highest('bytes sent')).toBeLessThan(400_000);
+  const ratchet = Array.from({ length: 12 }, (_, n) => [
+    ...live(3),
+    ...next({ sent: 300_000 * 2 ** n }),
+  ]).flat();
+  expect(ratchet.length).toBeGreaterThan(1);
+  expect(baseline.surge.highest('bytes sent')).toBeLessThan(1e6);
 });

@@ -16,7 +16,7 @@
  * What is sent is looked at for each peer by itself as well, once the peer was known for as long as a workload is before it is
  * judged: among much traffic, little to somebody who gets next to nothing would not be seen.
  *
- * Memory: five numbers and at most two suspects a channel, and MAX_PEERS peers; those that were sent nothing for longest leave.
+ * Memory: six numbers and at most two suspects a channel, and MAX_PEERS peers; those that were sent nothing for longest leave.
  */
 import type { Detector, Part, Score } from '../detector.ts';
 import { Level } from './level.ts';
@@ -39,6 +39,8 @@ export interface SurgeWindow {
   readonly rates: Amounts;
   /** Of surges that ended with it. */
   readonly ended: Amounts;
+  /** Of those that go on; learnt of where nothing is judged yet. */
+  readonly open?: Amounts;
   /** The most bits that each of these was judged with; by default as the workload alone would judge it. */
   readonly judged?: Amounts;
 }
@@ -57,7 +59,7 @@ export interface Records {
 }
 
 /** Raised when what is saved changes: one of another form is begun anew, which takes minutes. */
-export const SURGE_FORMAT = 2;
+export const SURGE_FORMAT = 3;
 /** Bits of a score of 1, and the most that is believed. */
 const FULL_BITS = 32;
 const MOST_BITS = 24;
@@ -75,9 +77,16 @@ const RECORD_OCTAVES = 1;
 const ANYWAY_S = 60;
 /** Of the usual rate: half-life half an hour of two replicas; what is far out moves it little. */
 const USUAL = { halfLife: 720, clip: 3 };
-/** So strange a surge is learnt when there were QUORUM of them, and then as large as the least. */
+/**
+ * So strange a surge is learnt when there were QUORUM of them, each so many windows after the one before (half an hour of one
+ * container), and then as large as the least. What is less strange is learnt at once, as far as the largest may rise: by an
+ * octave in as many windows as there were, or in an hour; so that nobody leads it upwards by surges of which none is a record.
+ */
 const GUARD_BITS = 10;
 const QUORUM = 3;
+const APART = 360;
+const RISE_WINDOWS = 720;
+const MOST_RISE = 1;
 /** Of anything, bytes above all. */
 const MOST = 1e18;
 const MAX_PEERS = 32;
@@ -90,6 +99,8 @@ const SHOWN = 3;
 /** One that has less explains nothing. */
 const LEAST_BITS = 4;
 
+type Suspect = readonly [amount: number, window: number];
+
 interface Learnt {
   readonly channel: Channel;
   readonly rate: Level;
@@ -98,8 +109,10 @@ interface Learnt {
   used: number;
   /** The largest. */
   highest: number;
-  /** Surges too strange to be learnt at once. */
-  suspects: number[];
+  /** Octaves that the largest may rise by. */
+  rise: number;
+  /** Surges too strange to be learnt at once, and when they ended. */
+  suspects: Suspect[];
 }
 
 export class Surge implements Detector<SurgeWindow, OpenSurges> {
@@ -147,7 +160,7 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     };
   }
 
-  learn({ rates, ended, judged }: SurgeWindow): void {
+  learn({ rates, ended, open, judged }: SurgeWindow): void {
     this.#windows += 1;
     for (const name of rates.keys()) this.#meet(name);
     for (const [name, learnt] of this.#learnt) {
@@ -155,7 +168,10 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
       const [rate, amount] = [rates.get(name) ?? (isOfPeer(name) ? 0 : Number.NaN), ended.get(name) ?? 0];
       if (isAmount(rate)) learnt.rate.follow(Math.min(MOST, rate));
       if (rate > 0) learnt.used = this.#windows;
-      if (amount > 0) this.#ended(learnt, Math.min(MOST, amount), judged?.get(name) ?? 0);
+      const rise = 1 / Math.max(1, Math.min(RISE_WINDOWS, this.#windows - learnt.since));
+      learnt.rise = Math.min(MOST_RISE, learnt.rise + rise);
+      if (this.#isYoung(learnt)) follow(learnt, Math.max(amount, open?.get(name) ?? 0));
+      else if (amount > 0) this.#ended(learnt, Math.min(MOST, amount), judged?.get(name) ?? 0);
     }
   }
 
@@ -199,12 +215,13 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
   save(): unknown {
     const channels = [...this.#learnt]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, { rate, since, used, highest, suspects }]) => [
+      .map(([name, { rate, since, used, highest, rise, suspects }]) => [
         name,
         since,
         used,
         rate.save(),
         highest,
+        rise,
         suspects,
       ]);
     return {
@@ -237,20 +254,33 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
     return true;
   }
 
+  #isYoung({ since }: Learnt): boolean {
+    return this.#windows - since <= ENOUGH;
+  }
+
   /** One that was strange when it was judged, or is by what the workload knows, is learnt by quorum. */
   #ended(learnt: Learnt, amount: number, judged: number): void {
-    const octaves = beyond(learnt, amount) - RECORD_OCTAVES;
-    if (octaves >= 0 && this.#windows - learnt.since > ENOUGH) {
-      const strange = Math.max(judged, this.bits(learnt.channel.name, amount)) >= GUARD_BITS;
+    const octaves = beyond(learnt, amount);
+    if (!(octaves > 0)) return;
+    const strange = Math.max(judged, this.bits(learnt.channel.name, amount)) >= GUARD_BITS;
+    if (octaves >= RECORD_OCTAVES) {
       this.#records += 1;
-      this.#octaves += Math.min(MOST_OCTAVES, octaves);
-      if (strange && learnt.suspects.length + 1 < QUORUM) {
-        learnt.suspects.push(amount);
-        return;
-      }
+      this.#octaves += Math.min(MOST_OCTAVES, octaves - RECORD_OCTAVES);
     }
-    learnt.highest = Math.max(learnt.highest, Math.min(amount, ...learnt.suspects));
-    if (octaves >= 0) learnt.suspects = [];
+    const rise = strange ? 0 : Math.min(octaves, learnt.rise);
+    learnt.rise -= rise;
+    if (rise > 0) follow(learnt, rise === octaves ? amount : raised(learnt, rise));
+    if (rise < octaves) this.#suspect(learnt, amount);
+  }
+
+  /** Of surges soon after each other the first stands for all. */
+  #suspect(learnt: Learnt, amount: number): void {
+    const last = learnt.suspects.at(-1);
+    if (last !== undefined && this.#windows - last[1] < APART) return;
+    learnt.suspects.push([amount, this.#windows]);
+    if (learnt.suspects.length < QUORUM) return;
+    follow(learnt, Math.min(...learnt.suspects.map(([each]) => each)));
+    learnt.suspects = [];
   }
 
   /** A peer is known from now on. */
@@ -275,10 +305,22 @@ export class Surge implements Detector<SurgeWindow, OpenSurges> {
 const isOfPeer = (name: string): boolean => name.startsWith(SENT_TO);
 const usualOf = (learnt: Learnt | undefined): number => Math.max(0, learnt?.rate.value ?? 0);
 
+const nothingMuchOf = (learnt: Learnt): number => learnt.channel.material + ANYWAY_S * usualOf(learnt);
+
+function follow(learnt: Learnt, amount: number): void {
+  learnt.highest = Math.max(learnt.highest, isAmount(amount) ? Math.min(MOST, amount) : 0);
+}
+
+/** The amount that is so many octaves beyond the largest so far. */
+function raised(learnt: Learnt, octaves: number): number {
+  const nothingMuch = nothingMuchOf(learnt);
+  return 2 ** octaves * (learnt.highest + nothingMuch) - nothingMuch;
+}
+
 /** Octaves beyond the largest so far. */
 function beyond(learnt: Learnt, amount: number): number {
-  const { channel, highest } = learnt;
-  const nothingMuch = channel.material + ANYWAY_S * usualOf(learnt);
+  const { highest } = learnt;
+  const nothingMuch = nothingMuchOf(learnt);
   return Math.log2((Math.min(MOST, amount) + nothingMuch) / (highest + nothingMuch));
 }
 
@@ -308,19 +350,22 @@ const nothing = (channel: Channel, since: number): Learnt => ({
   since,
   used: since,
   highest: 0,
+  rise: MOST_RISE,
   suspects: [],
 });
 
 const isAmount = (value: unknown): value is number => Number.isFinite(value) && (value as number) >= 0;
+const isSuspect = (value: unknown): value is Suspect =>
+  Array.isArray(value) && value.length === 2 && isAmount(value[0]) && isCount(value[1]);
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && isAmount(value);
 
 function loadChannel(channel: Channel, saved: readonly unknown[]): Learnt {
-  const [since, used, usual, highest, suspects] = saved;
-  if (!isCount(since) || !isCount(used) || !isAmount(highest) || !Array.isArray(suspects))
+  const [since, used, usual, highest, rise, suspects] = saved;
+  if (!isCount(since) || !isCount(used) || !isAmount(highest) || !isAmount(rise) || !Array.isArray(suspects))
     throw new TypeError('not a saved channel');
-  if (suspects.length >= QUORUM || !suspects.every(isAmount))
+  if (suspects.length >= QUORUM || !suspects.every(isSuspect))
     throw new TypeError('a saved channel with broken suspects');
   const rate = new Level(USUAL);
   rate.load(usual);
-  return { channel, rate, since, used, highest, suspects: [...suspects] };
+  return { channel, rate, since, used, highest, rise, suspects: [...suspects] };
 }

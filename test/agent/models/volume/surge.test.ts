@@ -71,11 +71,16 @@ test('where surges are usual, on the node or here, one says less', () => {
   expect(sumOfRecords([calm.records, restless.records]).records).toBeGreaterThan(4);
 });
 
-test('a strange surge is learnt when it came three times, and then as large as the least of them', () => {
+test('a strange surge is learnt when it came at three times far apart, and then as large as the least of them', () => {
   const surge = lived(300, 4);
-  for (const amount of [900, 400]) surge.learn({ rates: amounts([0.02, 0]), ended: amounts([amount, 0]) });
+  const ended = (amount: number): void =>
+    surge.learn({ rates: amounts([0.02, 0]), ended: amounts([amount, 0]) });
+  for (const amount of [900, 800, 800, 800]) ended(amount);
   expect(surge.highest(CPU)).toBeLessThan(4);
-  surge.learn({ rates: amounts([0.02, 0]), ended: amounts([700, 0]) });
+  for (const amount of [400, 700]) {
+    for (let n = 0; n < 360; n++) ended(0);
+    ended(amount);
+  }
   expect(surge.highest(CPU)).toBe(400);
   expect(bitsOf(surge, [700, 0])).toBe(0);
 });
@@ -104,7 +109,7 @@ test('what was strange by what the node knows is not learnt at once', () => {
   const window = { rates: amounts([0.02, 0]), ended: amounts([8, 0]) };
   judged.learn({ ...window, judged: amounts([judged.bits(CPU, 8, NODE), 0]) });
   unjudged.learn(window);
-  expect([judged.highest(CPU), unjudged.highest(CPU)]).toEqual([0, 8]);
+  expect([judged.highest(CPU), unjudged.highest(CPU) > 2]).toEqual([0, true]);
 });
 
 test('one workload that is restless hardly changes what is usual on the node', () => {
@@ -121,4 +126,16 @@ test('what a version before it saved is left out, what is broken is not', () => 
   const saved = JSON.parse(JSON.stringify(surge.save()));
   expect(new Surge(CHANNELS, OF_PEERS).load(saved)).toBe(true);
   expect(() => surge.load({ ...saved, channels: [[0]] })).toThrow(TypeError);
+});
+
+test('surges of which none is a record lead the largest upwards by an octave an hour at most', () => {
+  const surge = lived(300, 20);
+  const before = surge.highest(CPU);
+  for (let n = 0; n < 720; n++)
+    surge.learn({
+      rates: amounts([0.02, 0]),
+      ended: amounts([n % 10 === 0 ? 1.8 * surge.highest(CPU) : 0, 0]),
+    });
+  expect([surge.highest(CPU) > before, surge.highest(CPU) < 16 * before]).toEqual([true, true]);
+  expect(bitsOf(surge, [2 ** 12 * before, 0])).toBeGreaterThan(15);
 });

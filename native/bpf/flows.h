@@ -53,8 +53,8 @@ static __always_inline long insert_flow(__u32 turn, const struct flow_key *flow,
 #define REPORT 1        /* no process is known */
 #define REPORT_SENDER 2 /* the current task began it */
 
-/* Makes the counters of a flow and reports it, as far as that was not done. Not static, so that it is verified once and
- * not for every path to a flow. */
+/* Makes the counters of a flow and reports it, as far as that was not done; true when its record was sent. Not static, so
+ * that it is verified once and not for every path to a flow. */
 __noinline int begin_flow(__u32 turn, const struct flow_key *flow, __u64 cgroup, __u32 report)
 {
 	if (!flow)
@@ -68,15 +68,15 @@ __noinline int begin_flow(__u32 turn, const struct flow_key *flow, __u64 cgroup,
 		counts_of = lookup_flow(turn, &key);
 		if (!counts_of) {
 			count_loss(flow->slot, LOSS_FLOWS_FULL);
-			if (report)
-				report_flow(flow, cgroup, report == REPORT_SENDER);
-			return 0;
+			return report ? report_flow(flow, cgroup, report == REPORT_SENDER) : false;
 		}
 	}
-	if (report && __sync_val_compare_and_swap(&counts_of->reported, 0, 1) == 0 &&
-	    !report_flow(flow, cgroup, report == REPORT_SENDER))
-		counts_of->reported = 0;
-	return 0;
+	if (!report || __sync_val_compare_and_swap(&counts_of->reported, 0, 1))
+		return false;
+	if (report_flow(flow, cgroup, report == REPORT_SENDER))
+		return true;
+	counts_of->reported = 0;
+	return false;
 }
 
 /* The counters of a flow, made if need be. `flow` is on the caller's stack: before Linux 6.2 a map takes no key in memory
@@ -87,7 +87,8 @@ static __always_inline struct flow_counts *count_flow(const struct flow_key *flo
 	struct flow_counts *counts_of = lookup_flow(turn, flow);
 
 	if (!counts_of || (report && !counts_of->reported)) {
-		begin_flow(turn, flow, cgroup, report);
+		if (begin_flow(turn, flow, cgroup, report) && report == REPORT_SENDER)
+			note_told(current_state());
 		counts_of = lookup_flow(turn, flow);
 	}
 	if (counts_of)

@@ -107,7 +107,6 @@ static __always_inline void connect_began(struct sock *sk)
 	struct flow_counts *counts_of = count_flow(&flow, state->owner, REPORT_SENDER);
 	if (counts_of)
 		__sync_fetch_and_add(&counts_of->attempts, 1);
-	note_told(state);
 }
 
 static __always_inline void connect_ended(struct tcp_flow *known, bool opened)

@@ -240,6 +240,23 @@ static int forked(char *path, long n) {
 	return 0;
 }
 
+// The same, of which each connects and is gone.
+static int forked_callers(const char *line) {
+	char ip[64] = "";
+	int port = 0, n = 0;
+	if (sscanf(line, "%*s %63s %d %d", ip, &port, &n) != 3)
+		return EINVAL;
+	for (int i = 0; i < n; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			connect_to(ip, port);
+			_exit(0);
+		}
+		waitpid(child, NULL, 0);
+	}
+	return 0;
+}
+
 struct flood {
 	const char *kind;
 	long n;
@@ -342,6 +359,8 @@ int main(void) {
 			result = run(text);
 		else if (!strcmp(word, "forked"))
 			result = forked(text, n);
+		else if (!strcmp(word, "callers"))
+			result = forked_callers(line);
 		else if (!strcmp(word, "memory"))
 			result = run_memory_file(text);
 		else if (!strcmp(word, "flood"))

@@ -68,6 +68,22 @@ describe.skipIf(skipReason('probe') !== null)('probe', () => {
     expect(opened).toHaveLength(23);
   });
 
+  it('tells the end of a caller by whom a flow was seen first, and of no other', async () => {
+    const { of, probe } = await openTestProbe();
+    const cgroup = makeCgroup();
+    const doer = await startDoer(cgroup.path);
+    const began = () => of('RECORD_FLOW', cgroup.id).map(({ pid }) => pid);
+    const ended = () => of('RECORD_EXIT', cgroup.id).map(({ pid }) => pid);
+    for (const window of [1, 2]) {
+      await doer.ask('callers 127.0.0.1 17805 23');
+      await until(() => began().length >= window && ended().length >= window);
+      probe.readFlows(); // a new window, a new first sight
+    }
+    await sleep(300); // bulk records come five times a second
+    expect(began()).toHaveLength(2);
+    expect(ended()).toEqual(began());
+  });
+
   it('counts every call of a container exactly, on several threads', async () => {
     const { counts } = await openTestProbe();
     const cgroup = makeCgroup();

@@ -192,7 +192,7 @@ export class Agent {
     return new Canaries({
       intervalMs: replay === null ? settings['canary-interval'] : 0,
       clock,
-      parent: () => addon().ownNumber(),
+      parent: () => addon().ownNumber().number,
       run: (nonce) => addon().runCanary({ path: canaryPath(), nonce }),
       push: (frame) => this.queue.push(frame),
       write: (canary, wallMs) =>

@@ -31,6 +31,9 @@ export class Machine {
     this.subjects = subjects;
   }
 
+  /** Why its own activity is not left out, or null. */
+  ownNumberProblem: string | null = null;
+
   get hooks(): readonly Hook[] {
     return this.probe?.hooks ?? [];
   }
@@ -66,8 +69,12 @@ export class Machine {
   /** @throws when the kernel refuses the probes. */
   async start(opening: Opening): Promise<void> {
     const { clock, settings, lifetime, log } = this.context;
-    const { addon, cgroups, hurry } = opening;
+    const { addon, cgroups, hurry, numberRefusal } = opening;
     if (hurry !== null) log.warn({ err: hurry }, 'alerts may wait for busy containers');
+    if (numberRefusal !== null) {
+      this.ownNumberProblem = `picket's own activity is recorded and counted, as its number is not known: ${numberRefusal}`;
+      log.warn(this.ownNumberProblem);
+    }
     const probe = await opening.probe;
     this.probe = probe;
     lifetime.atEnd(() => this.queue.flush());

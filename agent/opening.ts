@@ -26,7 +26,7 @@ function randomKey(): bigint {
 }
 
 function probeOptions(
-  addon: NativeAddon,
+  selfPid: number,
   settings: AgentSettings,
   { root, hierarchy }: CgroupTree,
 ): ProbeOptions {
@@ -34,7 +34,7 @@ function probeOptions(
     pinFolder: settings['pin-folder'],
     cgroupRoot: root,
     cgroupHierarchy: hierarchy,
-    selfPid: addon.ownNumber(),
+    selfPid,
     urgentBytes: settings['urgent-bytes'],
     bulkBytes: settings['bulk-bytes'],
     bulkMs: settings['bulk-interval'],
@@ -59,6 +59,8 @@ export class Opening {
   readonly probe: Promise<Probe>;
   /** Why alerts may wait for busy containers, or null. */
   readonly hurry: unknown = null;
+  /** Why the kernel's programs cannot leave the agent's own activity out, or null. */
+  readonly numberRefusal: string | null;
   #take: Take | null = null;
   /** From before there was who takes them; the addon's own queue bounds what may come in one turn of the loop. */
   readonly #early: Buffer[] = [];
@@ -74,7 +76,9 @@ export class Opening {
     } catch (error) {
       this.hurry = error;
     }
-    this.probe = addon.openProbe(probeOptions(addon, settings, this.cgroups), (records) => {
+    const own = addon.ownNumber();
+    this.numberRefusal = own.refusal;
+    this.probe = addon.openProbe(probeOptions(own.number, settings, this.cgroups), (records) => {
       if (this.#take === null) this.#early.push(records);
       else this.#take(records);
     });

@@ -151,6 +151,7 @@ export class Report {
       hooks: this.hooks(),
       alertLog: alertLogPath,
       alertLogProblem: outlet.alertLog.lastError,
+      ownNumberProblem: machine.ownNumberProblem,
       podsProblem: pipeline.counts().podsProblem ?? pods?.problem ?? null,
       pods: pods === null ? null : { source: pods.source, inStep: pods.inStep, heardMs: pods.heardMs },
       recordingProblem: intake.recordingProblem,

@@ -88,7 +88,8 @@ function podsWords({ source, inStep, heardMs }: NonNullable<AgentReport['pods']>
 /** Lines of the agent's part. */
 export function agentLines(report: AgentReport, nowMs: number): string[] {
   const { numbers } = report;
-  const problems = [report.alertLogProblem, report.podsProblem, report.recordingProblem].filter(
+  const { alertLogProblem, ownNumberProblem = null, podsProblem, recordingProblem } = report;
+  const problems = [alertLogProblem, ownNumberProblem, podsProblem, recordingProblem].filter(
     (problem) => problem !== null,
   );
   const from = report.source === 'kernel' ? '' : ', from a recording';

@@ -213,6 +213,13 @@ export interface Containments {
   remove(): void;
 }
 
+export interface OwnNumber {
+  /** 0: not known. */
+  readonly number: number;
+  /** Why not; null where it is known. */
+  readonly refusal: string | null;
+}
+
 export interface NativeAddon {
   /** Loads and attaches on a thread of its own; onBatch is called with whole records, never after close() resolved. */
   openProbe(options: ProbeOptions, onBatch: (records: Buffer) => void): Promise<Probe>;
@@ -245,9 +252,9 @@ export interface NativeAddon {
   runCanary(options: { path: string; nonce: string }): Promise<number>;
   /**
    * This process's number as records have it, in the initial pid namespace: `process.pid` is another process's where the
-   * agent is in a namespace of its own. 0: the kernel does not say.
+   * agent is in a namespace of its own. 0 with the kernel's words where it is not known.
    */
-  ownNumber(): number;
+  ownNumber(): OwnNumber;
   /** Sizes and offsets of the structs of records.h by `struct.member`, and its constants; for the layout test. */
   layout(): Record<string, number>;
   /**

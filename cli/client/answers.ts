@@ -28,6 +28,8 @@ export interface AgentReport extends AgentStatus {
   readonly source: 'kernel' | 'recording';
   readonly alertLog: string;
   readonly alertLogProblem: string | null;
+  /** Left out by older agents. */
+  readonly ownNumberProblem?: string | null;
   readonly podsProblem: string | null;
   readonly recordingProblem: string | null;
   /** Null where no pods are looked for; left out by older agents. */

@@ -13,6 +13,7 @@ import { hookChecks } from '../doctor/hooks.ts';
 import {
   btfCheck,
   featureChecks,
+  ownNumberCheck,
   readText,
   type Trial,
   type TrialOptions,
@@ -47,6 +48,7 @@ async function kernelChecks(values: AllSettings): Promise<KernelFindings> {
   const features = addon.features();
   const checks = [ok('addon', 'loaded'), ...featureChecks(features), pinsOf(addon, values)];
   if (features.refusal !== null) return { checks, trial: null };
+  checks.push(ownNumberCheck(addon.ownNumber()));
   const tree = treeOf(values);
   const [cgroupRoot, cgroupHierarchy] = tree instanceof Error ? ['', 0] : [tree.root, tree.hierarchy];
   // Before the trial, whose programs would be among them.

@@ -41,7 +41,7 @@ async function probeOptions(
     pinFolder: values['pin-folder'],
     cgroupRoot: root,
     cgroupHierarchy: hierarchy,
-    selfPid: addon.ownNumber(),
+    selfPid: addon.ownNumber().number,
     urgentBytes: values['urgent-bytes'],
     bulkBytes: values['bulk-bytes'],
     bulkMs: values['bulk-interval'],

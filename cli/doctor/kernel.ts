@@ -1,8 +1,15 @@
 /** What the kernel takes: features by trying each, then the real programs for a moment. */
 import { existsSync, readFileSync } from 'node:fs';
 import { callIds } from '../../agent/features/call-ids.ts';
-import type { Containments, Hook, KernelFeatures, NativeAddon, Probe } from '../../native/index.ts';
-import { type Check, fail, ok } from './check.ts';
+import type {
+  Containments,
+  Hook,
+  KernelFeatures,
+  NativeAddon,
+  OwnNumber,
+  Probe,
+} from '../../native/index.ts';
+import { type Check, fail, ok, warn } from './check.ts';
 
 export function btfCheck(): Check {
   return existsSync('/sys/kernel/btf/vmlinux')
@@ -42,6 +49,17 @@ export function featureChecks(features: KernelFeatures): Check[] {
   ];
 }
 
+/** Whether the kernel's programs can leave out what the agent does itself. */
+export const ownNumberCheck = ({ number, refusal }: OwnNumber): Check =>
+  refusal === null
+    ? ok('own number', String(number))
+    : warn(
+        'own number',
+        refusal,
+        "picket's own activity is recorded and counted as another program's, and the canary is not known",
+        'give CAP_BPF and CAP_PERFMON, or run it in the pid namespace of the node (hostPID)',
+      );
+
 /** Containers of a node with the 110 pods that kubelet allows by default, more than two in each: the maps' memory grows with them. */
 const FULL_NODE = 256;
 
@@ -71,7 +89,7 @@ export async function tryHooks(addon: NativeAddon, options: TrialOptions): Promi
     probe = await addon.openProbe(
       {
         ...options,
-        selfPid: addon.ownNumber(),
+        selfPid: addon.ownNumber().number,
         liveSlots: Math.min(options.slots, FULL_NODE),
         bulkMs: 200,
         recordsPerSecond: 100,

@@ -215,7 +215,7 @@ Error Containments::pin_programs(struct contain_bpf* skeleton) {
 
 Error Containments::write_settings() {
   uint32_t zero = 0;
-  Settings settings = {0, own_number(), build_id()};
+  Settings settings = {0, own_number().number, build_id()};
   for (const auto& [cgroup, entry] : list()) settings.active += (entry.flags & CONTAIN_EXEC) != 0;
   if (bpf_map_update_elem(settings_.get(), &zero, &settings, BPF_ANY) != 0) {
     return system_error("PICKET_PIN", "settings", errno);

@@ -5,14 +5,20 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <string>
 
 namespace picket {
 
-// In the initial pid namespace, whichever this process is in: 0 where the kernel does not say. getpid() is another process's
-// number there as soon as the agent is in a namespace of its own.
-uint32_t own_number();
+struct OwnNumber {
+  uint32_t number;      // 0: not known
+  std::string refusal;  // empty where it is known
+};
 
-// ownNumber(): number.
+// In the initial pid namespace, whichever this process is in: getpid() is another process's number there as soon as the agent
+// is in a namespace of its own, and is what counts where it is not and the kernel does not say.
+OwnNumber own_number();
+
+// ownNumber(): {number, refusal}.
 Napi::Value own_number_to_js(const Napi::CallbackInfo& info);
 
 }  // namespace picket

@@ -192,6 +192,16 @@ test('its canary is a line of the log and no detection, and central is told that
   expect(status.numbers.canary).toMatchObject({ intervalMs: 1000, detectMs: expect.any(Number) });
 });
 
+test('an agent that does not know its number among the records says so', async () => {
+  const addon = { ...fakeAddon(), numberRefusal: 'the kernel said no' };
+  const { agent, socket } = make(newState(), { addon, flags: { 'central-url': '' } });
+  await agent.start();
+  const status = JSON.parse((await get({ socketPath: socket }, '/status')).body);
+  expect(status.ownNumberProblem).toMatch(
+    /^picket's own activity is recorded and counted.*: the kernel said no$/,
+  );
+});
+
 test('what the kernel told before there was an agent is told by it, before what came later', async () => {
   const { agent, addon } = make(newState(), { flags: { 'central-url': '' }, early: true });
   addon.emit(shadow(100));

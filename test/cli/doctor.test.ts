@@ -7,7 +7,7 @@ import { createAuthority } from '../../central/pki/authority.ts';
 import { capabilityCheck } from '../../cli/doctor/capabilities.ts';
 import { bpffsCheck, cgroupCheck, pinsCheck } from '../../cli/doctor/cgroups.ts';
 import { HOOKS, hookChecks } from '../../cli/doctor/hooks.ts';
-import { featureChecks } from '../../cli/doctor/kernel.ts';
+import { featureChecks, ownNumberCheck } from '../../cli/doctor/kernel.ts';
 import {
   clockCheck,
   kernelCheck,
@@ -115,6 +115,15 @@ test('a required feature that is missing fails; the LSM, without which programs 
     ['kernel features', 'OK'],
     ['feature ringBuffer', 'FAIL'],
   ]);
+});
+
+test('an agent that cannot tell itself from others says what that costs', () => {
+  expect(ownNumberCheck({ number: 7, refusal: null })).toMatchObject({ state: 'OK', found: '7' });
+  expect(ownNumberCheck({ number: 0, refusal: 'loading a program: no' })).toMatchObject({
+    state: 'WARN',
+    found: 'loading a program: no',
+    cost: expect.stringContaining("picket's own activity is recorded"),
+  });
 });
 
 test('a hook that is missing tells which behaviours are not seen any more', () => {

@@ -131,6 +131,7 @@ const REPORT = {
   source: 'kernel',
   alertLog: '/l/alerts.ndjson',
   alertLogProblem: null,
+  ownNumberProblem: 'its own activity is counted',
   podsProblem: 'the list is no list',
   recordingProblem: null,
   rules: { folder: '/r', inForce: 3, problems: ['a.yaml:1:2: no'] },
@@ -193,6 +194,7 @@ test('status shows the part that answers, and why the other does not', async () 
   containment  1 lease in force; orders: applied 1
   kernel maps  7.0 MiB
   alert log    /l/alerts.ndjson
+  problem      its own activity is counted
   problem      the list is no list
 
 central

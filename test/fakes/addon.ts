@@ -12,6 +12,8 @@ export interface FakeAddon extends NativeAddon {
   refusal: string | null;
   /** openContainments fails with this message and PICKET_PIN_NEWER. */
   pinRefusal: string | null;
+  /** ownNumber does not know it, with this message. */
+  numberRefusal: string | null;
 }
 
 export function fakeAddon(containments = fakeContainments()): FakeAddon {
@@ -22,6 +24,7 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
     containments,
     refusal: null,
     pinRefusal: null,
+    numberRefusal: null,
     emit: (records) => onBatch(records),
     async openProbe(_, take) {
       if (this.refusal !== null) throw Object.assign(new Error(this.refusal), { code: 'PICKET_BPF_REFUSED' });
@@ -35,7 +38,11 @@ export function fakeAddon(containments = fakeContainments()): FakeAddon {
     },
     tryPeers: async ({ peers }) => peers.map(() => 0),
     tryInside: async () => ({ tcp4: 1, tcp6: 1, udp4: 1, udp6: 1 }),
-    ownNumber: () => process.pid,
+    ownNumber() {
+      return this.numberRefusal === null
+        ? { number: process.pid, refusal: null }
+        : { number: 0, refusal: this.numberRefusal };
+    },
     runCanary: async () => 0,
     tryExec: async () => 1,
     layout: () => ({}),

@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmdirSync,
   rmSync,
   statSync,
@@ -25,6 +26,9 @@ import {
   type ProbeOptions,
   type SlotCounts,
 } from '../../native/index.ts';
+
+/** Whether numbers of processes here are those of the kernel's records; not so in a container of its own. */
+export const inInitialPidNamespace = (): boolean => readlinkSync('/proc/self/ns/pid') === 'pid:[4026531836]';
 
 /** Where cgroup2 is mounted, or null. */
 export function findCgroup2(): string | null {

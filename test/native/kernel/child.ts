@@ -153,9 +153,13 @@ async function openBriefly(): Promise<void> {
 /** One canary for each line; its pid, or what went wrong. */
 async function canary(): Promise<void> {
   const addon = loadAddon();
-  console.log(`${process.pid} ${addon.ownNumber()}`);
+  console.log(`${process.pid} ${addon.ownNumber().number}`);
   for await (const nonce of createInterface({ input: process.stdin }))
     console.log(await addon.runCanary({ path: canaryPath(), nonce }).catch(String));
+}
+
+function ownNumber(): void {
+  console.log(JSON.stringify({ pid: process.pid, ...loadAddon().ownNumber() }));
 }
 
 /** How many executions a containment counts, when all there was is what the agent tried. */
@@ -173,6 +177,7 @@ async function tryExec(): Promise<void> {
 
 const tasks = {
   canary,
+  ownNumber,
   tryExec,
   everything,
   contain,

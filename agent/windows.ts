@@ -386,6 +386,7 @@ export class Windows {
     const { facts: pairs } = watched.pairs;
     costs.window('evidence', () => telling.weigh.end(watched, ending.bootNs, telling.isAlerted(watched)));
     this.#learnSessions(watched);
+    const { told } = watched;
     const { window, learn } = watched.close(ending.bootNs, gone);
     const newPairs = pairs.filter((fact) => baseline.seen(fact) === 0).length;
     const newFacts = window.facts.filter((fact) => baseline.seen(fact) === 0).length;
@@ -396,7 +397,8 @@ export class Windows {
       costs.window(RARITY, () => baseline.learn({ ...period, version, source: key }));
     this.#rollouts.report(watched, baseline, when);
     const clean = learn.some(isClean);
-    const isAsEver = clean && newFacts + newPairs === 0 && baseline.state === stateBefore;
+    const isNothing = told + watched.told + newFacts + newPairs === 0;
+    const isAsEver = isNothing && learn.every(isClean) && baseline.state === stateBefore;
     if (clean && !loud && !baseline.pinned) baseline.labels.learn(loudestName);
     this.#settle(watched, baseline, clean);
     const learnt = learn.some(({ complete, withheld }) => complete && !withheld) && !baseline.pinned;

@@ -8,7 +8,7 @@ import { Baseline } from '../../agent/models/baseline.ts';
 import { Surges } from '../../agent/surges.ts';
 import { flowEntry } from '../builders/records.ts';
 import { API, ordinary, shop } from '../builders/shop.ts';
-import { run, type World } from '../builders/world.ts';
+import { makePipeline, run, type World } from '../builders/world.ts';
 
 const CONTAINER = { id: 'c', cgroup: 1 } as Container;
 const WINDOW_S = 5;
@@ -202,4 +202,25 @@ test('surges that follow each other come to one, and many of them teach nothing'
   ]).flat();
   expect(ratchet.length).toBeGreaterThan(1);
   expect(baseline.surge.highest('bytes sent')).toBeLessThan(1e6);
+});
+
+test('a window of which something was told is saved at the next checkpoint, though nothing in it is new', () => {
+  const world = shop();
+  shopSends(world, 300, 2500);
+  const before = world.frames.length;
+  shopSends(world, 1, 2500);
+  const asEver = world.frames.length;
+  shopSends(world, 1, 100e6);
+  const { pipeline, told } = makePipeline({});
+  const saves = (from: number, to?: number): boolean => {
+    for (const frame of world.frames.slice(from, to)) pipeline.frame(frame);
+    return pipeline.registry.save().some(({ workload }) => workload === API);
+  };
+  saves(0, before);
+  expect(saves(before, asEver)).toBe(false);
+  const [known, said] = [told.windows.length, told.detections.length];
+  expect(saves(asEver)).toBe(true);
+  const last = told.windows.slice(known).filter(({ container }) => container.identity.workload === API);
+  expect(last.map(({ newFacts, newPairs }) => newFacts + newPairs)).toEqual([0, 0]);
+  expect(told.detections.slice(said).map(({ detector }) => detector)).toContain('surge');
 });

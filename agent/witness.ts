@@ -55,7 +55,7 @@ export class Witness {
       return;
     }
     this.#ended.acted(key, event.time);
-    processes.note(event, container.id);
+    processes.note(event, container);
     if (event.kind === 'exec') this.#entered(event, container, role);
     this.#seen(event, container, role);
   }

@@ -4,6 +4,7 @@
  */
 import type { Event, ExecEvent } from '../events/event.ts';
 import { programOf } from './applets.ts';
+import type { Container } from './container.ts';
 import type { GoneContainer } from './containers.ts';
 import { isFirst, isRuntimeName } from './runtimes.ts';
 
@@ -23,20 +24,24 @@ export interface KnownProcess {
   /** When it last executed something, CLOCK_BOOTTIME ns; null: before picket looked. */
   readonly execAt: bigint | null;
   /**
-   * No later than then it, or what it was forked from, began to run that executable: a fork runs what was executed before, so no
-   * later than when that was executed last in its container, or when picket began to look.
+   * Since then it, or what it was forked from, has run that executable: a fork runs what was executed before, so since that was
+   * executed last in its container. Where nobody saw that: since picket looks, or its container is there, whichever is later.
    */
   readonly ranSince: bigint;
   /** Id of the container that it acted in last, `host` outside of all. Of one never seen itself, where its child was put. */
   readonly home: string;
 }
 
+type Home = Pick<Container, 'id' | 'madeAt'>;
+
 const HOST = 'host';
+const OUTSIDE: Home = { id: HOST, madeAt: null };
 const MAX_PROCESSES = 16_384;
 const MAX_BEFORE = 4;
 const MAX_LINEAGE = 16;
-/** Executables of containers of which it is kept when they were executed last. */
-const MAX_RUN = 16_384;
+/** Executables of one container of which it is kept when they were executed last, and containers that have such. */
+const MAX_RUN = 256;
+const MAX_HOMES = 256;
 
 /** Text form of (pid, start). */
 export const processKey = (pid: number, start: bigint): string => `${pid}:${start}`;
@@ -61,8 +66,8 @@ export class Processes {
    * before, whose other forks are judged by it.
    */
   readonly #over = new Set<string>();
-  /** Container and executable → when it was executed last. */
-  readonly #run = new Map<string, bigint>();
+  /** Container → executable → when it was executed last; bounded for each, so that none makes another's leave. */
+  readonly #run = new Map<string, Map<string, bigint>>();
   /** Of the first event. */
   #since: bigint | null = null;
 
@@ -70,8 +75,8 @@ export class Processes {
     return this.#processes.size;
   }
 
-  /** `home`: id of the container that the event belongs to, `host` for none. */
-  note(event: Event, home: string): void {
+  /** `home`: the container that the event belongs to. */
+  note(event: Event, { id: home, madeAt }: Home): void {
     const { pid, start } = event.process;
     if (
       pid === 0 ||
@@ -91,9 +96,9 @@ export class Processes {
         ? { exe: event.exe, program: programOf(event) }
         : { exe: told.exe, program: 'program' in told ? told.program : told.exe };
     // Before its own is noted: what started it was running already.
-    if (event.kind === 'exec') this.#noteParent(event, isFromOutside(event) ? HOST : home);
-    if (event.kind === 'exec') this.#noteRun(`${home} ${event.exe}`, event.time);
-    const since = known?.exe === now.exe ? known.ranSince : this.#ranSince(home, now.exe);
+    if (event.kind === 'exec') this.#noteParent(event, isFromOutside(event) ? OUTSIDE : { id: home, madeAt });
+    if (event.kind === 'exec') this.#noteRun(home, event.exe, event.time);
+    const since = known?.exe === now.exe ? known.ranSince : this.#ranSince({ id: home, madeAt }, now.exe);
     const before =
       event.kind === 'exec' && known !== undefined && known.exe !== ''
         ? [...known.before, known.program].slice(-MAX_BEFORE)
@@ -132,7 +137,7 @@ export class Processes {
     const ends = new Map(gone.map(({ container, goneAt }) => [container.id, goneAt]));
     for (const [key, { home, start }] of this.#processes)
       if (start <= (ends.get(home) ?? -1n)) this.#remove(key, 'gone');
-    for (const key of this.#run.keys()) if (ends.has(key.slice(0, key.indexOf(' ')))) this.#run.delete(key);
+    for (const home of ends.keys()) this.#run.delete(home);
   }
 
   /** It ended, and records of it come no more. */
@@ -142,7 +147,7 @@ export class Processes {
   }
 
   /** A parent that was never seen itself is known at least by the name its child's record carries. */
-  #noteParent({ process: child, parentExe: exe }: ExecEvent, home: string): void {
+  #noteParent({ process: child, parentExe: exe }: ExecEvent, home: Home): void {
     const key = processKey(child.parentPid, child.parentStart);
     const known = this.#processes.get(key);
     if (child.parentPid === 0 || exe === '') return;
@@ -150,7 +155,7 @@ export class Processes {
       this.#put(known);
       return;
     }
-    if (home === HOST) this.#over.add(key);
+    if (home.id === HOST) this.#over.add(key);
     this.#put({
       pid: child.parentPid,
       start: child.parentStart,
@@ -162,19 +167,19 @@ export class Processes {
       before: [],
       execAt: null,
       ranSince: this.#ranSince(home, exe),
-      home,
+      home: home.id,
     });
   }
 
-  #ranSince(home: string, exe: string): bigint {
-    return this.#run.get(`${home} ${exe}`) ?? this.#since ?? 0n;
+  #ranSince({ id, madeAt }: Home, exe: string): bigint {
+    const since = this.#since ?? 0n;
+    return this.#run.get(id)?.get(exe) ?? (madeAt !== null && madeAt > since ? madeAt : since);
   }
 
-  #noteRun(key: string, time: bigint): void {
-    this.#run.delete(key);
-    this.#run.set(key, time);
-    const [oldest] = this.#run.keys();
-    if (this.#run.size > MAX_RUN && oldest !== undefined) this.#run.delete(oldest);
+  #noteRun(home: string, exe: string, time: bigint): void {
+    const run = this.#run.get(home) ?? new Map<string, bigint>();
+    putLast(run, exe, time, MAX_RUN);
+    putLast(this.#run, home, run, MAX_HOMES);
   }
 
   #put(process: KnownProcess): void {
@@ -218,6 +223,14 @@ export class Processes {
       next = this.#leave(process);
     }
   }
+}
+
+/** The longest unused leaves where there are more than `limit`. */
+function putLast<V>(map: Map<string, V>, key: string, value: V, limit: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > limit && oldest !== undefined) map.delete(oldest);
 }
 
 /** Its parent is not of the container: a first process, or the runtime on its way in. */

@@ -44,7 +44,7 @@ export interface Seen {
 export function seen(container: Container, ...records: readonly Buffer[]): Seen[] {
   const processes = new Processes();
   return decodeRecords(Buffer.concat(records)).events.map((event) => {
-    processes.note(event, container.id);
+    processes.note(event, container);
     const lineage = processes.lineage(event.process.pid, event.process.start);
     return { event, context: { container, lineage, known: { state: 'learning', seen: 0 } } };
   });

@@ -4,8 +4,10 @@ import type { Container } from '../../../agent/identity/container.ts';
 import { Processes } from '../../../agent/identity/processes.ts';
 import { execRecord, flowRecord } from '../../builders/records.ts';
 
+const C1 = { id: 'c1', madeAt: null };
+
 function note(processes: Processes, ...records: Buffer[]): void {
-  for (const event of decodeRecords(Buffer.concat(records)).events) processes.note(event, 'c1');
+  for (const event of decodeRecords(Buffer.concat(records)).events) processes.note(event, C1);
 }
 
 test('knows a process by pid and start, what it ran before and what started it', () => {
@@ -68,6 +70,38 @@ test('a fork has run its program since that was executed last in its container, 
   expect(since(5, 1100n)).toEqual([1100n, 100n]);
 });
 
+test('where nobody saw it executed it has run since its container is there, or since picket looks', () => {
+  const processes = new Processes();
+  const since = (madeAt: bigint | null, pid: number): bigint | undefined => {
+    const at = { pid, start: 5000n, parentPid: 90 + pid, parentStart: 4999n, time: 5000n };
+    for (const event of decodeRecords(execRecord({ ...at, path: '/bin/sh', parentExe: 'server' })).events)
+      processes.note(event, { id: `of ${pid}`, madeAt });
+    return processes.lineage(pid, 5000n)[1]?.ranSince;
+  };
+  note(processes, execRecord({ pid: 9, start: 50n, path: '/bin/first', time: 100n }));
+  expect([since(null, 1), since(70n, 2), since(4000n, 3)]).toEqual([100n, 100n, 4000n]);
+});
+
+test('a container that executes very much takes away no time of another', () => {
+  const processes = new Processes();
+  const exec = (pid: number, time: bigint, exe: string, parentExe = ''): Buffer =>
+    execRecord({
+      pid,
+      start: time,
+      parentPid: 7,
+      parentStart: time - 1n,
+      path: `/bin/${exe}`,
+      parentExe,
+      time,
+    });
+  note(processes, exec(1, 100n, 'first'), exec(2, 500n, 'app'));
+  const other = Array.from({ length: 17_000 }, (_, n) => exec(3, BigInt(600 + n), `x${n}`));
+  for (const event of decodeRecords(Buffer.concat(other)).events)
+    processes.note(event, { id: 'c2', madeAt: null });
+  note(processes, exec(4, 90_000n, 'sh', 'app'));
+  expect(processes.lineage(4, 90_000n)[1]?.ranSince).toBe(500n);
+});
+
 test('what a program of many in one file was started as stays known when it becomes another', () => {
   const processes = new Processes();
   const one = { pid: 2, start: 20n };
@@ -109,7 +143,7 @@ test('what ran in a container that is gone is forgotten; who has its id now stay
   const processes = new Processes();
   const at = (pid: number, start: bigint) => execRecord({ pid, start, path: '/bin/sh', time: start });
   note(processes, at(2, 20n), at(3, 30n));
-  for (const event of decodeRecords(at(4, 10n)).events) processes.note(event, 'c2');
+  for (const event of decodeRecords(at(4, 10n)).events) processes.note(event, { ...C1, id: 'c2' });
   processes.forget([{ container: { id: 'c1' } as Container, goneAt: 25n }]);
   const known = (pid: number, start: bigint): boolean => processes.lineage(pid, start).length > 0;
   expect([known(2, 20n), known(3, 30n), known(4, 10n)]).toEqual([false, true, true]);

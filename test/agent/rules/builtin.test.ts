@@ -40,7 +40,7 @@ const container = (kind: ContainerKind, madeAt: bigint | null = null): Container
 function hits(where: Container, ...records: Buffer[]): string[] {
   const processes = new Processes();
   const { events } = decodeRecords(Buffer.concat(records));
-  for (const event of events) processes.note(event, where.id);
+  for (const event of events) processes.note(event, where);
   const event = events.at(-1);
   if (event === undefined) throw new Error('nothing decoded');
   const lineage = processes.lineage(event.process.pid, event.process.start);

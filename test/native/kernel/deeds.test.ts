@@ -96,7 +96,7 @@ class Found {
       const record = records[this.#read];
       if (record?.cgroup !== cgroup) continue;
       for (const event of decodeRecords(record.bytes).events) {
-        this.#processes.note(event, 'x');
+        this.#processes.note(event, { id: 'x', madeAt: null });
         const lineage = this.#processes.lineage(event.process.pid, event.process.start);
         const context = { container: this.#container, lineage, known: { state: 'mature', seen: 0 } } as const;
         for (const { rule } of this.#rules.hits(event, context)) this.hits.add(rule.name);

@@ -1,5 +1,6 @@
 /** The running agent of this machine, through the unix socket in its state folder. */
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { requestJson } from './request.ts';
 import { isMissing, NotHereError } from './unreachable.ts';
 
@@ -14,13 +15,14 @@ export interface AgentClient {
 const ELSEWHERE =
   'ask on a node (in a cluster: kubectl -n NAMESPACE exec ds/picket-agent -- picket ...), or start one: picket agent';
 
-/** A socket that is not there at all is no agent that does not answer. */
+/** Where no agent ever ran there is not even its folder; one that was stopped took its socket away, and does not answer. */
 async function asked(socketPath: string, answer: Promise<unknown>): Promise<unknown> {
   try {
     return await answer;
   } catch (error) {
-    if (!isMissing((error as Error).cause)) throw error;
-    throw new NotHereError(`no agent runs here (no ${socketPath}); ${ELSEWHERE}`, { cause: error });
+    const folder = dirname(socketPath);
+    if (!isMissing((error as Error).cause) || existsSync(folder)) throw error;
+    throw new NotHereError(`no agent has run here (no ${folder}); ${ELSEWHERE}`, { cause: error });
   }
 }
 

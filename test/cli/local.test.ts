@@ -111,11 +111,22 @@ test('containers shows what each uses, how often it began anew and how it ended 
   );
 });
 
-test('workloads without an agent is exit code 3 and names the socket', async () => {
+test('workloads without an agent is exit code 3 and names its folder', async () => {
   const { code, error } = await runPicket(['workloads', '--state-folder', folder]);
 
   expect(code).toBe(3);
-  expect(error).toContain(`no agent runs here (no ${folder}/agent/agent.sock); ask on a node`);
+  expect(error).toContain(`no agent has run here (no ${folder}/agent); ask on a node`);
+});
+
+test('an agent that was stopped does not answer: it is not elsewhere', async () => {
+  const agent = await startFakeAgent(folder, {});
+  await agent.stop();
+  const { code, out } = await runPicket(['status', '--state-folder', folder]);
+
+  expect(code).toBe(3);
+  expect(out).toContain(
+    `not reachable: the agent at ${folder}/agent/agent.sock does not answer: connect ENOENT`,
+  );
 });
 
 const REPORT = {
@@ -206,7 +217,7 @@ test('status says of a part that has run here what keeps it from answering', asy
   await central.stop();
   const { code, out } = await runPicket(['status', ...central.flags]);
   expect(code).toBe(3);
-  expect(out).toContain('agent\n  not here: no agent runs here (no ');
+  expect(out).toContain('agent\n  not here: no agent has run here (no ');
   expect(out).toMatch(/not reachable: central at \S+ does not answer: /);
 });
 

@@ -1,6 +1,6 @@
 /** The shipped processes, started as an operator starts them, with a state and ports of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { CentralReady } from '../../central/central.ts';
@@ -39,6 +39,15 @@ function readyLine(child: ChildProcess, log: string): Promise<ReadonlyMap<string
       resolve(new Map(fields.map((field) => field.split(/=(.*)/s, 2) as [string, string])));
     });
   });
+}
+
+/** What has ended is there, too, until its parent has asked for it. */
+function lives(pid: number): boolean {
+  try {
+    return /^\d+ \(.*\) [^ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 async function start(command: string, folder: string, flags: Flags): Promise<Running> {
@@ -172,7 +181,7 @@ export async function startAgent(
     },
     async describe() {
       const asked = (path: '/containers' | '/status') => client.get(path).then(JSON.stringify, String);
-      const alive = existsSync(`/proc/${running.pid}/stat`) ? 'lives' : 'is gone';
+      const alive = lives(running.pid) ? 'lives' : 'is gone';
       const says = [await asked('/containers'), await asked('/status')].map((text) => text.slice(-6000));
       return [`${running.pid} ${alive}`, ...says, lastLines(join(folder, 'agent.log'), 40)].join('\n');
     },

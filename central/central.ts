@@ -11,6 +11,7 @@ import type { AuditServer } from './audit/server.ts';
 import { tokenInPath } from './audit/server.ts';
 import { openAuditListener } from './audit-listener.ts';
 import { EventBook } from './cluster/event-book.ts';
+import { Noes } from './cluster/noes.ts';
 import { joined } from './cluster/policies.ts';
 import { type Clusters, openClusters } from './clusters.ts';
 import type { ApiServer } from './console/api.ts';
@@ -24,12 +25,7 @@ import { encodeOrderPayload } from './ingest/envelope.ts';
 import { createOrderStreams } from './ingest/orders-stream.ts';
 import type { IngestServer } from './ingest/server.ts';
 import { createListeners, databaseOf, folderOf, type Served, splitAddress, urlOf } from './listeners.ts';
-import {
-  CANARY,
-  createNotifications,
-  type NotificationParts,
-  type Notifications,
-} from './notify/notifications.ts';
+import { CANARY, createNotifications, type NotificationParts } from './notify/notifications.ts';
 import type { DeadLetter } from './notify/notifier.ts';
 import { keepObjects, objectsBefore, openGuidance } from './objects.ts';
 import { createPipeline } from './pipeline.ts';
@@ -164,7 +160,7 @@ class RunningCentral implements Central {
       encode: encodeOrderPayload,
       nowMs: clock.wallMs,
     });
-    const { feedback, reranker } = this.openFeedback(store, notifications);
+    const { feedback, reranker } = this.openFeedback({ store, keys, notifications });
     await feedback.load();
     await reranker.update();
     const around = new Around(settings, {
@@ -178,8 +174,14 @@ class RunningCentral implements Central {
       [],
       (gauge) => gauge.set(events.leftOut),
     );
+    const noes = new Noes({
+      clusters: hasObjects ? [...clusters.keys()] : [],
+      onUnheard: (cluster, error) =>
+        log.warn({ err: error, cluster }, 'not read what people refused: what waits for them there stays'),
+    });
     const pipeline = createPipeline({
       around,
+      noes,
       events,
       store,
       clock,
@@ -229,7 +231,8 @@ class RunningCentral implements Central {
     if (hasObjects)
       this.loops.push(
         keepObjects({
-          ...{ clusters, store, pipeline, guidance, events, files, clock, log, metrics: this.metrics },
+          ...{ clusters, store, pipeline, guidance, noes, events, files, clock, log },
+          metrics: this.metrics,
           ...{ own: settings.cluster, passMs: this.parts.tickMs ?? TICK_MS, signal: this.stopping.signal },
           forgetNodesMs: settings['keep-nodes'],
         }),
@@ -239,10 +242,10 @@ class RunningCentral implements Central {
     return ready;
   }
 
-  private openFeedback(
-    store: Store,
-    notifications: Notifications,
-  ): { feedback: Feedback; reranker: Reranker } {
+  private openFeedback({ store, keys, notifications }: Pick<Open, 'store' | 'keys' | 'notifications'>): {
+    feedback: Feedback;
+    reranker: Reranker;
+  } {
     const nowMs = this.parts.clock.wallMs;
     const counter = this.metrics.counter(
       'feedback_total',
@@ -270,6 +273,7 @@ class RunningCentral implements Central {
     const feedback = createFeedback({
       store,
       nowMs,
+      hashKeys: () => keys.hashKeys.valid(),
       notify: notifications.notify.bind(notifications),
       count: (what) => counter.inc({ what }),
       learn: () => reranker.update(),

@@ -4,6 +4,7 @@ import type { Log } from '../kit/log.ts';
 import type { Metrics } from '../kit/metrics.ts';
 import { Controller } from './cluster/controller.ts';
 import type { EventBook } from './cluster/event-book.ts';
+import type { Noes } from './cluster/noes.ts';
 import { SOURCE } from './cluster/policies.ts';
 import type { Clusters } from './clusters.ts';
 import type { Feedback } from './feedback/feedback.ts';
@@ -83,6 +84,7 @@ export interface ObjectsParts {
   readonly store: Pick<Store, 'objects'>;
   readonly pipeline: Pipeline;
   readonly guidance: Guidance;
+  readonly noes: Noes;
   readonly events: EventBook;
   readonly passMs: number;
   readonly forgetNodesMs: number;
@@ -106,6 +108,7 @@ export function keepObjects(parts: ObjectsParts): Promise<void> {
     use: (policies) => pipeline.use(policies),
     source: store.objects,
     deeds: pipeline,
+    noes: parts.noes,
     rules: { check: checkRule, use: (cluster, rules) => guidance.useRules(cluster, rules) },
     usePeers: (cluster, peers, leftOut) => guidance.usePeers(cluster, peers, leftOut),
     profiles: {

@@ -8,6 +8,7 @@ import type { Metrics } from '../kit/metrics.ts';
 import { meansHashed } from '../kit/private-value.ts';
 import { type HashKey, hasherOf } from '../kit/sketch/hash-key.ts';
 import type { EventBook } from './cluster/event-book.ts';
+import type { Noes } from './cluster/noes.ts';
 import { guardRequest } from './cluster/request.ts';
 import type { Deeds } from './console/routes.ts';
 import { correlate } from './correlate/engine.ts';
@@ -58,6 +59,7 @@ export interface PipelineParts {
   readonly around: Pick<Around, 'of'>;
   /** What Kubernetes says of pods. */
   readonly events: Pick<EventBook, 'ofPod' | 'ofNode'>;
+  readonly noes: Pick<Noes, 'take' | 'doubt' | 'areHeard' | 'isUnheard'>;
   /** The valid ones. */
   readonly hashKeys: () => readonly HashKey[];
   readonly metrics: Metrics;
@@ -127,8 +129,10 @@ class CentralPipeline implements Pipeline {
   async use(policies: PolicySet): Promise<void> {
     const versions = ({ documents }: PolicySet): string => documents.map(({ version }) => version).join();
     this.wanted = policies;
-    if (versions(policies) !== versions(this.inForce)) await this.writeInForce(policies);
-    else this.inForce = policies;
+    if (versions(policies) !== versions(this.inForce)) {
+      await this.parts.noes.take();
+      await this.writeInForce(policies);
+    } else this.inForce = policies;
     await this.respondToAll();
   }
 
@@ -138,22 +142,27 @@ class CentralPipeline implements Pipeline {
     return guardRequest({ target, action }, this.inForce.policies, situation);
   }
 
-  putInForce = (): Promise<void> => this.writeInForce(this.inForce);
+  async putInForce(): Promise<void> {
+    if (await this.writeInForce(this.inForce)) this.parts.noes.doubt();
+  }
 
-  private async writeInForce(policies: PolicySet): Promise<void> {
+  /** Whether others than before decide now. */
+  private async writeInForce(policies: PolicySet): Promise<boolean> {
     const { store, clock } = this.parts;
     const atMs = clock.wallMs();
-    await store.transaction(async (parts) => {
+    const changed = await store.transaction(async (parts) => {
       const { journal, steps } = parts;
       const by = { actor: 'central', atMs };
       const { added, removed, otherPolicies } = await journal.putInForce(policies.documents, by);
-      if (added.length + removed.length === 0 && !otherPolicies) return;
+      if (added.length + removed.length === 0 && !otherPolicies) return false;
       const moved = added.length + removed.length === 0 ? ', in another order' : '';
       const text = `in force: ${added.join(', ') || 'nothing new'}; no more: ${removed.join(', ') || 'nothing'}${moved}`;
       await steps.append({ atMs, actor: 'central', action: 'policies', incident: '', order: '', text });
       if (otherPolicies) await this.askAgain(parts, policies, atMs);
+      return otherPolicies;
     });
     this.inForce = policies;
+    return changed;
   }
 
   /** Who puts a policy in force has it answer also what is under way: an incident may never become worse than it is. */
@@ -324,10 +333,12 @@ class CentralPipeline implements Pipeline {
   }
 
   private async respondTo(id: string): Promise<void> {
-    const { store } = this.parts;
+    const { store, noes } = this.parts;
     const result = await store.transaction(async (parts) => {
       const [open] = await parts.incidents.unanswered(id);
       if (open === undefined) return null;
+      // A person may have refused what it waits for: it stays unanswered, and waits, until that was read.
+      if (noes.isUnheard(open.cluster) && (await parts.response.proposedPlan(id)) !== null) return null;
       // As they are now: they may have changed while this waited for its turn.
       const policies = this.inForce;
       const outcome = await respond(parts.response, this.response(), {
@@ -451,9 +462,9 @@ class CentralPipeline implements Pipeline {
   }): Promise<Refused | Declined> {
     const result = await this.parts.store.transaction(async ({ response, incidents }) => {
       const refused = await refuse(response, this.response(), asked);
-      const isUnderWay = async () => (await incidents.underWay()).some(({ id }) => id === asked.incident);
-      if ('superseded' in refused && refused.superseded && (await isUnderWay()))
-        await incidents.askAgain(asked.incident);
+      const { incident } = asked;
+      if ('superseded' in refused && refused.superseded && (await incidents.isUnderWay(incident)))
+        await incidents.askAgain(incident);
       return refused;
     });
     await this.respondToAll();
@@ -461,8 +472,9 @@ class CentralPipeline implements Pipeline {
   }
 
   async tick(): Promise<void> {
-    const { store, clock, windowMs } = this.parts;
+    const { store, clock, windowMs, noes } = this.parts;
     if (this.wanted !== this.inForce) await this.use(this.wanted);
+    else if (!noes.areHeard) await noes.take();
     await this.respondToAll();
     const expired = await store.transaction(({ response }) => expireLeases(response, this.response()));
     for (const order of expired) {

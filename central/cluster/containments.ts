@@ -98,8 +98,8 @@ const KEPT_MS = 3_600_000;
 const MAX_OBJECTS = 5000;
 /** Proposals that went between two passes, and objects that we deleted and the watch has not told of yet. */
 const MAX_GONE = 5000;
-/** Policies wait so long for the first list, which has what people put away while central was down. */
-const READY_MS = 10_000;
+/** Policies wait so long for a list of what people put away by now. */
+const NOES_MS = 10_000;
 const ENDED_PHASES: ReadonlySet<unknown> = new Set(['Released', 'Expired', 'Refused', 'Failed']);
 
 /** End of the workload of what is in a pod and not in its list, as agents name it: the sandbox is live in each pod. */
@@ -117,8 +117,7 @@ export class Containments {
   readonly #dismissed = new Map<string, string>();
   /** Uids of objects that went by our own doing. */
   readonly #removed = new Set<string>();
-  /** The objects are known; or not, and it is no use to wait any longer. */
-  readonly #ready = Promise.withResolvers<void>();
+  readonly #stopping = new AbortController();
 
   constructor(parts: ContainmentsParts) {
     this.#parts = parts;
@@ -127,7 +126,6 @@ export class Containments {
       query: { what: { resource: CONTAINMENTS }, reduce: keep },
       keyOf,
       maxObjects: MAX_OBJECTS,
-      listed: () => this.#ready.resolve(),
       changed: (kind, item, before) => {
         if (kind === 'DELETED' && !this.#removed.delete(item.uid) && before !== null) this.#gone(item);
       },
@@ -137,13 +135,8 @@ export class Containments {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const late = setTimeout(this.#ready.resolve, READY_MS);
-    signal.addEventListener('abort', () => this.#ready.resolve(), { once: true });
-    try {
-      await this.#objects.run(signal);
-    } finally {
-      clearTimeout(late);
-    }
+    signal.addEventListener('abort', () => this.#stopping.abort(), { once: true });
+    await this.#objects.run(signal);
   }
 
   get inStep(): boolean {
@@ -155,8 +148,10 @@ export class Containments {
     if (!this.#objects.known) return;
     const { cluster, source, nowMs } = this.#parts;
     const rows = await source.containments({ cluster, sinceMs: nowMs() - KEPT_MS });
-    const waiting = await source.proposals({ cluster });
-    const refused = await this.#takeNos(waiting);
+    const before = await source.proposals({ cluster });
+    const refused = await this.#takeNos(before, this.#putAway());
+    // A no may have had an incident planned for anew.
+    const waiting = refused.done.size > 0 ? await source.proposals({ cluster }) : before;
     const orders = new Map(rows.map((row) => [row.order, row]));
     const bound = new Map<string, Kept>();
     const asking: Kept[] = [];
@@ -170,15 +165,18 @@ export class Containments {
     for (const row of rows) await this.#try(() => this.#row(row, bound.get(row.order) ?? null));
     for (const [order, kept] of bound) if (!orders.has(order)) await this.#try(() => this.#forgotten(kept));
     for (const kept of asking) await this.#try(() => this.#request(kept, rows));
-    const proposals = waiting.filter(({ plan }) => !refused.done.has(plan.id));
-    await this.#proposals(proposals, refused.failed);
+    await this.#proposals(waiting, refused.failed);
   }
 
-  /** Takes what people put away by now: before other policies are in force, whose plans take the place of those. */
+  /**
+   * Takes what people put away by now, as the API server has it: a watch may not have told yet. @throws where it could
+   * not be read, or not be taken
+   */
   async takeNos(): Promise<void> {
     const { cluster, source } = this.#parts;
-    await this.#ready.promise;
-    if (this.#objects.known) await this.#takeNos(await source.proposals({ cluster }));
+    const away = await this.#putAwayNow();
+    const { failed } = await this.#takeNos(await source.proposals({ cluster }), away);
+    if (failed.size > 0) throw new Error(`not taken: what was said to ${[...failed].join(', ')}`);
   }
 
   /** One object that fails keeps none of the others. */
@@ -237,9 +235,9 @@ export class Containments {
    */
   async #takeNos(
     waiting: readonly Proposal[],
+    away: ReadonlyMap<string, string>,
   ): Promise<{ done: ReadonlySet<string>; failed: ReadonlySet<string> }> {
     const { cluster, source } = this.#parts;
-    const away = this.#putAway();
     const ids = new Set(waiting.map(({ plan }) => plan.id));
     const before = [...new Set(away.values())].filter((id) => !ids.has(id));
     const proposals = [...waiting, ...(await source.superseded({ cluster, plans: before }))];
@@ -261,13 +259,24 @@ export class Containments {
   }
 
   /** Keys of objects that people put away, with the plans that they say to be of. */
-  #putAway(): ReadonlyMap<string, string> {
+  #putAway(): Map<string, string> {
     const away = new Map(this.#dismissed);
-    for (const kept of this.#objects.all()) {
-      const plan = kept.labels['picket.dev/plan'];
-      // What central deletes itself it lets go first: others may hold it longer.
-      if (plan !== undefined && kept.deleted && kept.finalizers.includes(FINALIZER))
-        away.set(keyOf(kept), plan);
+    for (const kept of this.#objects.all()) addPutAway(away, kept);
+    return away;
+  }
+
+  /** The same, of the objects as they are now. */
+  async #putAwayNow(): Promise<Map<string, string>> {
+    const signal = AbortSignal.any([AbortSignal.timeout(NOES_MS), this.#stopping.signal]);
+    const away = this.#putAway();
+    try {
+      for await (const one of this.#parts.client.each({ resource: CONTAINMENTS }, { signal })) {
+        const kept = keep(one);
+        if (kept !== null) addPutAway(away, kept);
+      }
+    } catch (error) {
+      // Where the kind is not there, nothing of it is.
+      if (!isKubeError(error, 'NotFound')) throw error;
     }
     return away;
   }
@@ -432,6 +441,12 @@ export class Containments {
     if (this.#dismissed.size < MAX_GONE) this.#dismissed.set(keyOf(kept), plan);
     else this.#parts.count('refuse-lost');
   }
+}
+
+/** What central deletes itself it lets go first: others may hold it longer. */
+function addPutAway(away: Map<string, string>, kept: Kept): void {
+  const plan = kept.labels['picket.dev/plan'];
+  if (plan !== undefined && kept.deleted && kept.finalizers.includes(FINALIZER)) away.set(keyOf(kept), plan);
 }
 
 /** Of the status, which only central writes; before that is written, the name that central gave. */

@@ -8,6 +8,7 @@ import { Containments, type ObjectDeeds, type ObjectSource } from './containment
 import type { EventBook } from './event-book.ts';
 import { nodeEvents } from './node-events.ts';
 import { Nodes, type NodesParts } from './nodes.ts';
+import type { Noes } from './noes.ts';
 import { PeerObjects, type PeerObjectsParts } from './peers.ts';
 import { podEvents } from './pod-events.ts';
 import { PolicyObjects } from './policies.ts';
@@ -28,6 +29,7 @@ export interface ControllerParts {
   readonly standingOf: NodesParts['standingOf'];
   readonly forgetNodesMs: number;
   readonly deeds: ObjectDeeds;
+  readonly noes: Pick<Noes, 'from'>;
   readonly nowMs: () => number;
   readonly passMs: number;
   readonly count: (cluster: string, deed: string) => void;
@@ -47,6 +49,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
   };
   const each = { cluster, client, source, nowMs, onError, ...(timing && { timing }) };
   const containments = new Containments({ ...each, deeds, count: (deed) => parts.count(cluster, deed) });
+  parts.noes.from(cluster, () => containments.takeNos());
   const nodes = new Nodes({ ...each, standingOf: parts.standingOf, forgetMs: parts.forgetNodesMs });
   const peers = new PeerObjects({ ...each, use: parts.usePeers });
   const events = { pods: podEvents(each), nodes: nodeEvents(each) };
@@ -59,10 +62,7 @@ function ofCluster(parts: ControllerParts, cluster: string, client: KubeClient) 
           new PolicyObjects({
             client,
             files: parts.files,
-            use: async (policies) => {
-              await containments.takeNos().catch(onError);
-              await parts.use(policies);
-            },
+            use: parts.use,
             nowMs,
             onError,
             ...(timing && { timing }),

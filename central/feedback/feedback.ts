@@ -1,5 +1,8 @@
 /** Takes verdicts, proposes and puts in force exceptions, and holds those that are. */
 import { randomBytes } from 'node:crypto';
+import type { Means } from '../../kit/exception.ts';
+import { meansHashed } from '../../kit/private-value.ts';
+import { type HashKey, hasherOf } from '../../kit/sketch/hash-key.ts';
 import type { ExceptionRule } from '../correlate/exception.ts';
 import type { Evidence, Incident } from '../correlate/incident.ts';
 import { type About, aboutIncident } from '../notify/about.ts';
@@ -27,6 +30,8 @@ export const LEASE_MS = { usual: 30 * 86_400_000, most: 365 * 86_400_000 };
 export interface FeedbackParts {
   readonly store: { transaction<T>(work: (parts: FeedbackTransaction) => Promise<T>): Promise<T> };
   readonly nowMs: () => number;
+  /** The valid ones. */
+  readonly hashKeys: () => readonly HashKey[];
   readonly notify: (about: About) => void;
   /** A verdict was added. */
   readonly learn: () => Promise<void>;
@@ -139,7 +144,9 @@ class StoredFeedback implements Feedback {
     const past = await feedback.history(workloadsOf(evidence), nowMs - BACK_MS, ALERTS);
     const proposals = propose(evidence, earlierOf(past, evidence));
     const rules = proposals.map((one) => ruleOf(one, { reason: '', expiresMs: nowMs + 1 }));
-    return { proposals, preview: preview(rules, past, nowMs) };
+    const hashers = this.parts.hashKeys().map(hasherOf);
+    const means: Means = (compared) => meansHashed(compared, hashers);
+    return { proposals, preview: preview(rules, past, { nowMs, means }) };
   }
 
   async except(asked: Parameters<Feedback['except']>[0]): Promise<Excepted | Declined> {

@@ -1,4 +1,5 @@
 /** What exceptions would have hidden of what happened: shown before they are put in force. Pure. */
+import type { Means } from '../../kit/exception.ts';
 import { type ExceptionRule, exceptionFor } from '../correlate/exception.ts';
 import type { PastAlert } from './verdict.ts';
 
@@ -13,8 +14,12 @@ export interface Preview {
   readonly called: readonly string[];
 }
 
-export function preview(rules: readonly ExceptionRule[], past: readonly PastAlert[], nowMs: number): Preview {
-  const hidden = past.filter(({ evidence }) => exceptionFor(evidence, rules, { nowMs }) !== null);
+export function preview(
+  rules: readonly ExceptionRule[],
+  past: readonly PastAlert[],
+  by: { readonly nowMs: number; readonly means?: Means },
+): Preview {
+  const hidden = past.filter(({ evidence }) => exceptionFor(evidence, rules, by) !== null);
   const left = new Set(past.filter((one) => !hidden.includes(one)).map(({ incident }) => incident));
   const incidents = new Set(
     hidden.map(({ incident }) => incident).filter((id) => id !== '' && !left.has(id)),

@@ -22,6 +22,8 @@ export async function refuse(
   await store.savePlan(proposal, 'refused');
   const text = `refused ${plan}: ${reason}`;
   await store.appendStep({ atMs: parts.nowMs(), actor, action: 'refuse', incident, order: '', text });
-  await settle(store, incident, 'open');
+  const now = await store.incident(incident);
+  // One that ended meanwhile stays so; one that waits for a newer plan is judged with that.
+  if (before === null && now?.state === 'awaiting') await settle(store, incident, 'open');
   return { plan: proposal, superseded: before !== null };
 }

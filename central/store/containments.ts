@@ -3,7 +3,7 @@ import type { Proposal } from '../cluster/containment-object.ts';
 import type { ObjectSource } from '../cluster/containments.ts';
 import type { Plan } from '../respond/plan.ts';
 import { orderAction } from './order-action.ts';
-import type { Handle } from './rows.ts';
+import { chunks, type Handle } from './rows.ts';
 
 const IN_FORCE = ['queued', 'sent', 'applied'] as const;
 /** Of each: what a cluster's objects can be. */
@@ -70,12 +70,15 @@ export function containmentStore(db: Handle): ObjectSource {
       return proposalsOf(rows, cluster);
     },
     async superseded({ cluster, plans: ids }) {
-      if (ids.length === 0) return [];
-      const rows = await plans
-        .where('plans.state', '=', 'recorded')
-        .where('plans.id', 'in', ids.slice(0, MOST))
-        .execute();
-      return proposalsOf(rows, cluster);
+      const found: Proposal[] = [];
+      for (const part of chunks(ids)) {
+        const rows = await plans
+          .where('plans.state', '=', 'recorded')
+          .where('plans.id', 'in', part)
+          .execute();
+        found.push(...proposalsOf(rows, cluster));
+      }
+      return found;
     },
     async containersOfPod({ cluster, namespace, pod }) {
       return db

@@ -19,6 +19,8 @@ export interface IncidentStore {
   answered(id: string): Promise<void>;
   /** Those that were responded to, are not closed, and are more than what people called false alarms; newest first. */
   underWay(): Promise<readonly Incident[]>;
+  /** Whether it is not closed, and more than what people called false alarms. */
+  isUnderWay(id: string): Promise<boolean>;
   /** It is to be responded to once more. */
   askAgain(id: string): Promise<void>;
   /** Closes incidents that have been quiet since `beforeMs` and hold no containment. Says which; the rest next time. */
@@ -148,6 +150,15 @@ export function incidentStore(db: Handle): IncidentStore {
         if (rows.length < CANDIDATES) break;
       }
       return found.slice(0, CANDIDATES);
+    },
+    async isUnderWay(id) {
+      const row = await db
+        .selectFrom('incidents')
+        .select(['document', 'state'])
+        .where('id', '=', id)
+        .where('state', '!=', 'closed')
+        .executeTakeFirst();
+      return row !== undefined && (await real([parse(row)])).length > 0;
     },
     async askAgain(id) {
       await db.updateTable('incidents').set({ unanswered: 1 }).where('id', '=', id).execute();

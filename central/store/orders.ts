@@ -308,8 +308,8 @@ export function orderStore(db: Handle): OrderStore {
     situation: (incident, nowMs) => situation(db, incident, nowMs),
     async savePlan(plan, state) {
       const row = { incident: plan.incident, made_ms: plan.madeMs, state, document: JSON.stringify(plan) };
-      // A newer plan of the same incident takes the place of one that still waits.
-      if (state !== 'approved')
+      // A newer plan of the same incident takes the place of one that still waits; what a person decided is no newer one.
+      if (state !== 'approved' && state !== 'refused')
         await db
           .updateTable('plans')
           .set({ state: 'recorded' })

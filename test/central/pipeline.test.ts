@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createPipeline, type PipelineParts } from '../../central/pipeline.ts';
 import { parsePolicies } from '../../central/respond/policy.ts';
 import { fileDialect, openStore, type Store } from '../../central/store/database.ts';
@@ -21,10 +21,11 @@ const watching = parsePolicies([
   },
 ]);
 
-test('policies that could not be written down are not in force, and are tried again', async () => {
+test('policies that could not be written down are not in force, and are tried again, behind what people refused by then', async () => {
   const dialect = fileDialect(join(folder, 'central.db'));
   const store = await openStore({ dialect, auditKey: new Uint8Array(32) });
   let failures = 1;
+  const takeNos = vi.fn(async () => {});
   const failing: Store = {
     ...store,
     transaction: (work) =>
@@ -48,6 +49,7 @@ test('policies that could not be written down are not in force, and are tried ag
     log: createLog({ name: 'test', level: 'silent' }),
     cluster: { enabled: [], kubeOf: () => null },
     exceptions: () => [],
+    noes: { take: takeNos, doubt: () => {}, areHeard: true, isUnheard: () => false },
     hashKeys: () => [],
     notify: () => {},
   } as unknown as PipelineParts);
@@ -55,6 +57,7 @@ test('policies that could not be written down are not in force, and are tried ag
   expect(pipeline.policies()).toBe(NONE);
   await pipeline.tick();
   expect(pipeline.policies()).toBe(watching);
+  expect(takeNos).toHaveBeenCalledTimes(2);
   await pipeline.stop();
   await store.close();
 });

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { hashedValue } from '../../../kit/private-value.ts';
+import { hasherOf, hashKey } from '../../../kit/sketch/hash-key.ts';
 import { alert, attack, container, detection, summary } from '../../builders/summaries.ts';
 import { startCentral, type TestCentral, type TestNode, temporaryFolder } from '../harness.ts';
 
@@ -178,6 +180,18 @@ it('does not put in force what would hide an alert that was called real', async 
     verdict: value.verdict.id,
     reason: 'quiet',
   });
+  expect([status, answer.error?.message]).toEqual([
+    409,
+    `it would hide alert ${alr('real')}, which was called real`,
+  ]);
+});
+
+it('nor what would hide one that was told in clear, where the false alarm told a hash', async () => {
+  const [secret = ''] = (await central.enrol('node-2')).hashKeys;
+  const exe = hashedValue('exe', '/bin/sh', hasherOf(hashKey(secret)));
+  await say(await happens('real', { facts: { exe: '/bin/sh' } }), 'true-positive');
+  const { value } = await say(await happens('false', { facts: { exe } }), 'false-positive');
+  const { status, value: answer } = await post('exceptions', { verdict: value.verdict.id, reason: 'quiet' });
   expect([status, answer.error?.message]).toEqual([
     409,
     `it would hide alert ${alr('real')}, which was called real`,

@@ -194,7 +194,8 @@ function readers(parts: RouteParts) {
     'GET /api/v1/containers': async ({ query }) => {
       const offset = whole(query, 'offset', { usual: 0, most: 10_000_000 }) ?? 0;
       const live = query.get('all') !== 'true';
-      return ok({ containers: await views.containers({ limit: limitOf(query), offset, live }) });
+      const called = query.get('called') ?? '';
+      return ok({ containers: await views.containers({ limit: limitOf(query), offset, live, called }) });
     },
     'GET /api/v1/containers/:id/activity': async ({ id, query }) => {
       const hours = whole(query, 'hours', { usual: DRY_RUN_HOURS, most: 24 * 30 }) ?? DRY_RUN_HOURS;

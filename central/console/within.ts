@@ -126,8 +126,8 @@ function scopedViews(parts: RouteParts, scope: Scope): RouteParts['views'] {
     covers(scope, placeOfWorkload(workload));
   return {
     ...views,
-    async containers({ limit, offset, live }) {
-      const all = (await views.containers({ limit: LOOKED_AT * 10, offset: 0, live })) as Rows;
+    async containers({ limit, offset, ...which }) {
+      const all = (await views.containers({ ...which, limit: LOOKED_AT * 10, offset: 0 })) as Rows;
       return all.filter(ofWorkload).slice(offset, offset + limit);
     },
     containersLike: async (prefix) => (await views.containersLike(prefix)).filter(ofWorkload),

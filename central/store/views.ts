@@ -16,7 +16,13 @@ export interface Page {
 export interface Views {
   counts(): Promise<Readonly<Record<string, number>>>;
   nodes(limit: number): Promise<readonly object[]>;
-  containers(page: { limit: number; offset: number; live: boolean }): Promise<readonly object[]>;
+  /** `called`: only those whose id begins so, or whose pod or own name it is. */
+  containers(page: {
+    limit: number;
+    offset: number;
+    live: boolean;
+    called?: string;
+  }): Promise<readonly object[]>;
   /** What a container did since then. */
   activity(container: string, sinceMs: number): Promise<Activity>;
   /** Containers whose id begins so. */
@@ -218,7 +224,7 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
               },
       }));
     },
-    async containers({ limit, offset, live }) {
+    async containers({ limit, offset, live, called = '' }) {
       let query = db
         .selectFrom('containers')
         .select([...names, 'runtime', 'live', 'first_seen_ms as firstSeenMs', 'last_seen_ms as lastSeenMs'])
@@ -227,6 +233,14 @@ function reported(db: Handle): Pick<Views, 'nodes' | 'containers' | 'containersL
         .limit(limit)
         .offset(offset);
       if (live) query = query.where('live', '=', 1);
+      if (called !== '')
+        query = query.where((is) =>
+          is.or([
+            is.and([is('id', '>=', called), is('id', '<', `${called}\uffff`)]),
+            is('pod', '=', called),
+            is('name', '=', called),
+          ]),
+        );
       return (await query.execute()).map((row) => ({ ...row, live: row.live === 1 }));
     },
     containersLike(prefix) {

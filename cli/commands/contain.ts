@@ -76,9 +76,8 @@ const isNamed = ({ pod, name, workload }: ContainerLine, text: string): boolean 
 
 /** The container whose id starts so, or whose pod is named so. @throws UsageError when none or several fit. */
 export async function findContainer(client: PeopleClient, text: string): Promise<ContainerLine> {
-  const { containers } = (await client.get('/api/v1/containers?limit=1000')) as {
-    containers: ContainerLine[];
-  };
+  const asked = `/api/v1/containers?limit=1000&called=${encodeURIComponent(text)}`;
+  const { containers } = (await client.get(asked)) as { containers: ContainerLine[] };
   const fits = containers.filter((each) => each.id.startsWith(text) || isNamed(each, text));
   const [only] = fits;
   if (only !== undefined && fits.length === 1) return only;

@@ -247,6 +247,23 @@ describe('a summary that is taken', () => {
     expect(list['containers']).toMatchObject([{ pod: strange.pod, live: true }]);
   });
 
+  it('has its containers found by pod, name and begin of the id, however many there are', async () => {
+    const many = ['found-1', 'found-2', 'found-3'].map((pod) => container(pod));
+    await central.node(identity).send(summary({ sequence: next(), containers: many }));
+    const found = async (called: string): Promise<string[]> => {
+      const { value } = await central.call(
+        'GET',
+        `/api/v1/containers?limit=1&called=${encodeURIComponent(called)}`,
+      );
+      return (value['containers'] as { pod: string }[]).map(({ pod }) => pod);
+    };
+    expect(await found('found-3')).toEqual(['found-3']);
+    for (const { id, pod } of many) expect(await found(id.slice(0, 40))).toEqual([pod]);
+    expect(await found('found')).toEqual([expect.stringMatching(/^found-\d$/)]);
+    expect(await found('found-')).toEqual([]);
+    expect(await found("found-1' or '1' = '1")).toEqual([]);
+  });
+
   it('is stored once when it comes many times at once', async () => {
     const web = container('twice-1');
     const body = encodeSummary(attack([web], { sequence: next() }));

@@ -24,23 +24,27 @@ async function picket(answers: Answers, ...argv: string[]) {
   return { ...ran, asked: central.asked };
 }
 
-const CONTAINERS: Answers = {
-  'GET /api/v1/containers?limit=1000': [
-    200,
-    {
-      containers: [
-        { id: 'ab12'.repeat(16), name: 'web', pod: 'web-1', workload: 'local/shop/Deployment/web/web' },
-        { id: 'ab99'.repeat(16), name: 'web', pod: 'web-2', workload: 'local/shop/Deployment/web/web' },
-        {
-          id: 'cd34'.repeat(16),
-          name: 'cd34cd34cd34',
-          pod: 'web-1',
-          workload: 'local/shop/Deployment/web/-',
-        },
-      ],
-    },
-  ],
-};
+/** The same for whatever is asked about: the command chooses among what central found. */
+const CONTAINERS: Answers = Object.fromEntries(
+  ['ab', 'ab12', 'ff', 'web-1', 'web-2'].map((called) => [
+    `GET /api/v1/containers?limit=1000&called=${called}`,
+    [
+      200,
+      {
+        containers: [
+          { id: 'ab12'.repeat(16), name: 'web', pod: 'web-1', workload: 'local/shop/Deployment/web/web' },
+          { id: 'ab99'.repeat(16), name: 'web', pod: 'web-2', workload: 'local/shop/Deployment/web/web' },
+          {
+            id: 'cd34'.repeat(16),
+            name: 'cd34cd34cd34',
+            pod: 'web-1',
+            workload: 'local/shop/Deployment/web/-',
+          },
+        ],
+      },
+    ],
+  ]),
+);
 const MADE = [201, { containments: [{ id: 'ord-1', state: 'queued' }] }] as const;
 
 test("contain takes a pod's name for its container, not for its sandbox, and prints what is let through", async () => {

@@ -9,7 +9,7 @@ import { type AgentOptions, type Context, contextOf } from './context.ts';
 import { Guidance } from './guidance.ts';
 import { Intake } from './intake.ts';
 import { Machine } from './machine.ts';
-import { agentMetrics } from './metrics.ts';
+import { agentMetrics } from './metrics/metrics.ts';
 import { Checkpoint } from './models/checkpoint.ts';
 import { budgetNs } from './models/evidence/budget.ts';
 import { Opening } from './opening.ts';

@@ -6,7 +6,7 @@ import type { Context } from './context.ts';
 import type { Guidance } from './guidance.ts';
 import type { Intake } from './intake.ts';
 import type { Machine } from './machine.ts';
-import type { Numbers } from './metrics.ts';
+import type { Numbers } from './metrics/numbers.ts';
 import type { Outlet } from './outlet.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { RuleBook } from './rules/book.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Containment } from './containment.ts';
 import type { Context } from './context.ts';
 import { json, type Listening, listenLocal, listenPublic } from './control/server.ts';
-import type { Scrape } from './metrics.ts';
+import type { Scrape } from './metrics/metrics.ts';
 import { MODEL_CHANGES } from './models/care/cards.ts';
 import type { PeopleVerdicts } from './people-verdicts.ts';
 import type { Pipeline } from './pipeline.ts';
